@@ -1,0 +1,1 @@
+"""A network lab: BGP-announced, eBPF-balanced Kubernetes services on one Linux machine."""

@@ -1,0 +1,1 @@
+"""Topologies: pure data, checked and resolved without root and without I/O."""
