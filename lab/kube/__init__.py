@@ -1,0 +1,1 @@
+"""The Kubernetes control plane of a lab: API server, controllers, load-balancer addresses."""

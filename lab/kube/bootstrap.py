@@ -1,0 +1,119 @@
+"""Plan -> the objects that are there before anybody applies anything. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.topology.plan import Cluster, NodeKind, Plan, PlannedNode
+
+SERVER_VERSION = "v1.32.4"
+"""The Kubernetes release whose API this server speaks a part of."""
+
+NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+
+Object = dict[str, Any]
+
+
+def objects(plan: Plan) -> list[Object]:
+    """Namespaces, nodes, the `kubernetes` service with its endpoints, the BGP configuration."""
+    cluster = plan.cluster
+    if cluster is None:
+        return []
+    return [
+        *(namespace(name) for name in NAMESPACES),
+        *(node(planned) for planned in plan.kube_nodes),
+        *kubernetes_service(cluster),
+        bgp_config(cluster),
+    ]
+
+
+def namespace(name: str) -> Object:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def node(planned: PlannedNode) -> Object:
+    """A Node that has not reported yet; the control plane's takes no ordinary pods."""
+    labels = {
+        "kubernetes.io/hostname": planned.name,
+        "kubernetes.io/os": "linux",
+        "beta.kubernetes.io/os": "linux",
+    }
+    spec: Object = {"podCIDR": str(planned.pod_cidr), "podCIDRs": [str(planned.pod_cidr)]}
+    if planned.kind is NodeKind.MASTER:
+        labels |= {
+            CONTROL_PLANE: "",
+            "node.kubernetes.io/exclude-from-external-load-balancers": "",
+        }
+        spec["taints"] = [{"key": CONTROL_PLANE, "effect": "NoSchedule"}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": planned.name, "labels": labels},
+        "spec": spec,
+        "status": {
+            "addresses": [
+                {"type": "InternalIP", "address": str(planned.address)},
+                {"type": "Hostname", "address": planned.name},
+            ],
+            "capacity": {"cpu": "2", "memory": "2Gi", "pods": "110"},
+            "allocatable": {"cpu": "2", "memory": "2Gi", "pods": "110"},
+            "nodeInfo": {"kubeletVersion": SERVER_VERSION, "operatingSystem": "linux"},
+        },
+    }
+
+
+def kubernetes_service(cluster: Cluster) -> list[Object]:
+    """Service, Endpoints and EndpointSlice of the API server itself."""
+    meta = {"name": "kubernetes", "namespace": "default"}
+    address, port = str(cluster.api_address), cluster.api_port
+    ports = [{"name": "https", "port": port, "protocol": "TCP"}]
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {**meta, "labels": {"component": "apiserver", "provider": "kubernetes"}},
+        "spec": {
+            "clusterIP": str(cluster.service_cidr.network_address + 1),
+            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port}],
+        },
+    }
+    endpoints = {
+        "apiVersion": "v1",
+        "kind": "Endpoints",
+        "metadata": {
+            **meta,
+            "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
+        },
+        "subsets": [{"addresses": [{"ip": address}], "ports": ports}],
+    }
+    endpoint_slice = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {**meta, "labels": {"kubernetes.io/service-name": "kubernetes"}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+        "ports": ports,
+    }
+    return [service, endpoints, endpoint_slice]
+
+
+def bgp_config(cluster: Cluster) -> Object:
+    """MetalLB's ConfigMap, as Cilium 1.10 reads it: every node peers with the one router."""
+    text = (
+        "peers:\n"
+        f"- peer-address: {cluster.router}\n"
+        f"  peer-asn: {cluster.asn}\n"
+        f"  my-asn: {cluster.asn}\n"
+        "address-pools:\n"
+        "- name: default\n"
+        "  protocol: bgp\n"
+        "  avoid-buggy-ips: false\n"
+        "  addresses:\n"
+        f"  - {cluster.vip_pool}\n"
+    )
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "bgp-config", "namespace": "kube-system"},
+        "data": {"config.yaml": text},
+    }
