@@ -1,0 +1,159 @@
+"""Kubernetes services and endpoint slices -> frontends with backends, for one node.
+
+Semantics: Kubernetes' reference "Virtual IPs and Service Proxies" and Cilium's "Kubernetes
+Without kube-proxy".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_address, ip_network
+
+from lightkube.models.core_v1 import ServicePort, ServiceSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Service
+from lightkube.resources.discovery_v1 import EndpointSlice
+
+from lab.agent.profile import Profile
+from lab.agent.services.endpoints import Endpoints, endpoints
+from lab.agent.services.model import (
+    Address,
+    Balanced,
+    Frontend,
+    Kind,
+    Prefix,
+    Protocol,
+    Scope,
+    Settings,
+    Slot,
+)
+
+DEFAULT_AFFINITY = 10800
+"""Seconds: Kubernetes' default of sessionAffinityConfig.clientIP.timeoutSeconds."""
+
+PROXY_NAME = "service.kubernetes.io/service-proxy-name"
+ALGORITHM = "service.cilium.io/lb-algorithm"
+FORWARDING = "service.cilium.io/forwarding-mode"
+RANGES_POLICY = "service.cilium.io/src-ranges-policy"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The node for which services are translated."""
+
+    node: str
+    addresses: tuple[Address, ...]
+    """Where NodePorts listen, besides 0.0.0.0."""
+    profile: Profile
+
+
+def balance(
+    service: Service, slices: Sequence[EndpointSlice], place: Place
+) -> tuple[Balanced, ...]:
+    """Every frontend of one service on one node, in the order in which ids are given."""
+    spec, meta = service.spec, service.metadata
+    if spec is None or meta is None or spec.type == "ExternalName":
+        return ()
+    if PROXY_NAME in (meta.labels or {}):
+        return ()
+    return tuple(
+        balanced for port in spec.ports or () for balanced in _port(service, port, slices, place)
+    )
+
+
+def service_name(meta: ObjectMeta | None) -> str:
+    """namespace/name of an object."""
+    assert meta is not None
+    return f"{meta.namespace}/{meta.name}"
+
+
+def vips(service: Service) -> list[Address]:
+    """The addresses that the cluster gave to a service of type LoadBalancer."""
+    status = service.status.loadBalancer if service.status else None
+    if service.spec is None or service.spec.type != "LoadBalancer" or status is None:
+        return []
+    return list(_addresses(ingress.ip for ingress in status.ingress or ()))
+
+
+def _port(
+    service: Service, port: ServicePort, slices: Sequence[EndpointSlice], place: Place
+) -> Iterator[Balanced]:
+    assert service.spec is not None
+    graceful = place.profile.terminating
+    found = endpoints(slices, port, node=place.node, graceful=graceful)
+    settings = _settings(service, port, place.profile)
+    name, protocol = service_name(service.metadata), Protocol[port.protocol or "TCP"]
+    for kind, addresses, number in _exposures(service, port, place):
+        for index, address in enumerate(addresses):
+            for scope in _scopes(kind, settings):
+                slot = Slot(name, port.name or "", kind, index, scope)
+                frontend = Frontend(address, number, protocol, scope) if address else None
+                yield _balanced(slot, frontend, settings, found)
+
+
+def _exposures(
+    service: Service, port: ServicePort, place: Place
+) -> Iterator[tuple[Kind, Sequence[Address | None], int]]:
+    """(kind, addresses, port number); an address that is still to come is None."""
+    spec = service.spec
+    assert spec is not None
+    yield Kind.CLUSTER_IP, list(_addresses(spec.clusterIPs or [spec.clusterIP])), port.port
+    if port.nodePort:
+        yield Kind.NODE_PORT, [IPv4Address(0), *place.addresses], port.nodePort
+    yield Kind.EXTERNAL_IPS, list(_addresses(spec.externalIPs or ())), port.port
+    if spec.type == "LoadBalancer":
+        yield Kind.LOAD_BALANCER, vips(service) or [None], port.port
+
+
+def _scopes(kind: Kind, settings: Settings) -> tuple[Scope, ...]:
+    if kind is not Kind.CLUSTER_IP and settings.two_scopes:
+        return (Scope.EXTERNAL, Scope.INTERNAL)
+    return (Scope.EXTERNAL,)
+
+
+def _balanced(
+    slot: Slot, frontend: Frontend | None, settings: Settings, found: Endpoints
+) -> Balanced:
+    inside = slot.kind is Kind.CLUSTER_IP or slot.scope is Scope.INTERNAL
+    local = settings.local_internal if inside else settings.local_external
+    backends = found.local if local else found.everywhere
+    return Balanced(slot, frontend, settings, backends.active, backends.terminating)
+
+
+def _settings(service: Service, port: ServicePort, profile: Profile) -> Settings:
+    assert service.spec is not None
+    assert service.metadata is not None
+    spec, notes = service.spec, service.metadata.annotations or {}
+    mode = notes.get(FORWARDING, "")
+    algorithm = notes.get(ALGORITHM, "")
+    return Settings(
+        local_external=spec.externalTrafficPolicy == "Local",
+        local_internal=spec.internalTrafficPolicy == "Local",
+        affinity=_affinity(spec),
+        source_ranges=_ranges(spec),
+        ranges_deny=notes.get(RANGES_POLICY) == "deny",
+        maglev=algorithm == "maglev" if algorithm else profile.maglev,
+        dsr=mode == "dsr" if mode else (port.protocol or "TCP") in profile.dsr,
+    )
+
+
+def _affinity(spec: ServiceSpec) -> int:
+    if spec.sessionAffinity != "ClientIP":
+        return 0
+    config = spec.sessionAffinityConfig.clientIP if spec.sessionAffinityConfig else None
+    return (config.timeoutSeconds if config else None) or DEFAULT_AFFINITY
+
+
+def _ranges(spec: ServiceSpec) -> tuple[Prefix, ...]:
+    texts = spec.loadBalancerSourceRanges or ()
+    ranges = (ip_network(text.strip(), strict=False) for text in texts)
+    return tuple(prefix for prefix in ranges if prefix.version == 4)
+
+
+def _addresses(texts: Iterable[str | None]) -> Iterator[Address]:
+    for text in texts:
+        if text and text != "None":
+            address = ip_address(text)
+            if isinstance(address, IPv4Address):
+                yield address
