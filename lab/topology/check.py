@@ -1,0 +1,273 @@
+"""Everything that can be wrong with a topology, found in one pass.
+
+Each check is a generator of sentences; `problems` runs them all. A check says nothing about a
+part that another check has to refuse first (an address that is no address is reported once).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv4Address, IPv4Network
+
+from lab.topology import vocabulary
+from lab.topology.model import Link, Options, Topology
+from lab.topology.plan import NodeKind
+
+MAX_INTERFACE_NAME = 15
+"""IFNAMSIZ less its terminating NUL (linux/if.h)."""
+
+MAX_NETWORK_NAME = 11
+"""The network's bridge has its name, and its ports are called `<network>-<number>`."""
+
+MAX_NODE_NAME = 63
+"""A host name is one DNS label (RFC 1123)."""
+
+RESERVED_INTERFACES = frozenset({"lo", "cilium_host", "cilium_net", "cilium_vxlan"})
+
+
+def problems(topology: Topology) -> list[str]:
+    """All mistakes, in the order of the checks; empty when the topology can be resolved."""
+    return [sentence for check in CHECKS for sentence in check(topology)]
+
+
+def address(text: object) -> IPv4Address | None:
+    """The address a text stands for, or None."""
+    try:
+        return IPv4Address(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def subnet(text: object) -> IPv4Network | None:
+    """The subnet a text stands for, or None; host bits must be zero."""
+    try:
+        return IPv4Network(text) if isinstance(text, str) and "/" in text else None
+    except ValueError:
+        return None
+
+
+def interface_names(topology: Topology) -> list[str]:
+    """For each link the name of its interface: as written, or the node's next free ethN."""
+    written = {(link.node, link.interface) for link in topology.links if link.interface}
+    names: list[str] = []
+    for link in topology.links:
+        name, number = link.interface, 0
+        while name is None or (link.interface is None and (link.node, name) in written):
+            name, number = f"eth{number}", number + 1
+        written.add((link.node, name))
+        names.append(name)
+    return names
+
+
+def _names(topology: Topology) -> Iterator[str]:
+    yield from _twice("network", (network.name for network in topology.networks))
+    yield from _twice("node", (node.name for node in topology.nodes))
+    both = {n.name for n in topology.networks} & {n.name for n in topology.nodes}
+    for name in sorted(both):
+        yield f"{name!r} is both a network and a node: give one of them another name"
+    for network in topology.networks:
+        if len(network.name) > MAX_NETWORK_NAME:
+            yield f"network {network.name!r}: name has more than {MAX_NETWORK_NAME} characters"
+    for name in [node.name for node in topology.nodes] + [n.name for n in topology.networks]:
+        if not _is_label(name):
+            yield f"{name!r} is no host name: letters, digits and inner hyphens only"
+
+
+def _is_label(name: str) -> bool:
+    inner = name.replace("-", "a")
+    edges = not name.startswith("-") and not name.endswith("-")
+    return edges and inner.isascii() and inner.isalnum() and len(name) <= MAX_NODE_NAME
+
+
+def _subnets(topology: Topology) -> Iterator[str]:
+    known: list[tuple[str, IPv4Network]] = []
+    for what, text in [(f"network {n.name!r}", n.subnet) for n in topology.networks] + [
+        (f"cluster {option}", str(value)) for option, value in _cluster_subnets(topology)
+    ]:
+        found = subnet(text)
+        if found is None:
+            yield f"{what}: {text!r} is no IPv4 subnet in CIDR form, such as 192.168.1.0/24"
+            continue
+        for other, taken in known:
+            if found.overlaps(taken):
+                yield f"{what}: subnet {found} overlaps {taken} of {other}"
+        known.append((what, found))
+
+
+def _cluster_subnets(topology: Topology) -> Iterator[tuple[str, object]]:
+    for cluster in topology.clusters[:1]:
+        for option in ("vip_pool", "cluster_cidr", "service_cidr"):
+            yield option, cluster.options.get(option, vocabulary.CLUSTER[option])
+
+
+def _link_ends(topology: Topology) -> Iterator[str]:
+    nodes = {node.name for node in topology.nodes}
+    networks = {network.name for network in topology.networks}
+    for link in topology.links:
+        if link.node not in nodes:
+            yield f"{link}: unknown node {link.node!r}"
+        if link.network not in networks:
+            yield f"{link}: unknown network {link.network!r}; there are {_list(networks)}"
+    linked = {link.node for link in topology.links}
+    for node in topology.nodes:
+        if node.name not in linked:
+            yield f"node {node.name!r} has no link"
+
+
+def _interfaces(topology: Topology) -> Iterator[str]:
+    names = interface_names(topology)
+    for link, name in zip(topology.links, names, strict=True):
+        if len(name) > MAX_INTERFACE_NAME:
+            yield (
+                f"{link}: interface name {name!r} has {len(name)} characters, "
+                f"the kernel takes {MAX_INTERFACE_NAME}"
+            )
+        if name in RESERVED_INTERFACES or not name.isprintable() or "/" in name or " " in name:
+            yield f"{link}: {name!r} cannot be the name of an interface"
+    yield from _twice(
+        "interface", (f"{ln.node}:{n}" for ln, n in zip(topology.links, names, strict=True))
+    )
+
+
+def _addresses(topology: Topology) -> Iterator[str]:
+    subnets = {network.name: subnet(network.subnet) for network in topology.networks}
+    owners: dict[IPv4Address, Link] = {}
+    for link in topology.links:
+        found = address(link.address)
+        if found is None:
+            yield f"{link}: {link.address!r} is no IPv4 address"
+            continue
+        if found in owners:
+            yield f"{link}: address {found} is already that of {owners[found]}"
+        owners.setdefault(found, link)
+        of_network = subnets.get(link.network)
+        if of_network is not None:
+            yield from _in_subnet(f"{link}: address", found, of_network)
+
+
+def _in_subnet(what: str, found: IPv4Address, of: IPv4Network) -> Iterator[str]:
+    if found not in of:
+        yield f"{what} {found} is outside {of}"
+    elif of.prefixlen < 31 and found in (of.network_address, of.broadcast_address):
+        yield f"{what} {found} is the network or broadcast address of {of}"
+
+
+def _gateways(topology: Topology) -> Iterator[str]:
+    owned = {address(link.address) for link in topology.links}
+    parts = [(f"network {n.name!r}", n.options) for n in topology.networks]
+    parts += [(f"node {n.name!r}", n.options) for n in topology.nodes]
+    for what, options in parts:
+        text = options.get("gateway")
+        found = address(text)
+        if text is not None and found is None:
+            yield f"{what}: gateway {text!r} is no IPv4 address"
+        elif found is not None and found not in owned:
+            yield f"{what}: no node has the gateway's address {found}"
+
+
+def _options(topology: Topology) -> Iterator[str]:
+    known = (*vocabulary.CLUSTER, *vocabulary.DATAPATH)
+    for network in topology.networks:
+        yield from _unknown(f"network {network.name!r}", network.options, vocabulary.NETWORK)
+    for node in topology.nodes:
+        yield from _unknown(f"node {node.name!r}", node.options, vocabulary.NODE)
+    for link in topology.links:
+        yield from _unknown(str(link), link.options, vocabulary.LINK)
+    for cluster in topology.clusters:
+        yield from _unknown("cluster", cluster.options, known)
+
+
+def _unknown(what: str, options: Options, known: Iterable[str]) -> Iterator[str]:
+    for option in options:
+        if option not in known:
+            yield f"{what}: unknown option {option!r}; there are {_list(known)}"
+
+
+def _cluster(topology: Topology) -> Iterator[str]:
+    kinds = Counter(node.kind for node in topology.nodes)
+    kube = kinds[NodeKind.MASTER] + kinds[NodeKind.WORKER]
+    if len(topology.clusters) > 1:
+        yield f"{len(topology.clusters)} clusters: there can be one"
+    if kube and not topology.clusters:
+        yield "there are masters or workers and no cluster(): add one"
+    if not topology.clusters:
+        return
+    if kinds[NodeKind.MASTER] != 1:
+        yield f"a cluster has one master, here are {kinds[NodeKind.MASTER]}"
+    yield from _peering(topology)
+    yield from _values(topology.clusters[0].options)
+
+
+def _peering(topology: Topology) -> Iterator[str]:
+    """All masters and workers have their first leg in one network, with one router on it."""
+    kinds = {node.name: node.kind for node in topology.nodes}
+    first: dict[str, Link] = {}
+    for link in topology.links:
+        first.setdefault(link.node, link)
+    kube = [
+        link for name, link in first.items()
+        if kinds.get(name) in (NodeKind.MASTER, NodeKind.WORKER)
+    ]  # fmt: skip
+    networks = sorted({link.network for link in kube})
+    if len(networks) > 1:
+        yield f"the nodes of a cluster share one network, here are {_list(networks)}"
+    if len(networks) != 1:
+        return
+    on_it = {link.node for link in topology.links if link.network == networks[0]}
+    routers = sorted(name for name in on_it if kinds.get(name) is NodeKind.ROUTER)
+    if len(routers) != 1:
+        yield f"network {networks[0]!r} has one router for BGP, here are {_list(routers) or 'none'}"
+
+
+def _values(options: Options) -> Iterator[str]:
+    profile = options.get("profile", vocabulary.PROFILES[0])
+    if profile not in vocabulary.PROFILES:
+        yield f"cluster: unknown profile {profile!r}; there are {_list(vocabulary.PROFILES)}"
+    asn = options.get("asn", 1)
+    if not isinstance(asn, int) or not 0 < asn < 2**32:
+        yield f"cluster: asn {asn!r} is no AS number (1 to 4294967295, RFC 6793)"
+    port = options.get("api_port", 1)
+    if not isinstance(port, int) or not 0 < port < 2**16:
+        yield f"cluster: api_port {port!r} is no port"
+    for option, choice in vocabulary.DATAPATH.items():
+        value = options.get(option)
+        if value is not None and choice.values and value not in choice.values:
+            yield f"cluster: {option} {value!r} is unknown; there are {_list(choice.values)}"
+    yield from _node_ports(options.get("node_ports", (1, 2)))
+    yield from _bfd(options.get("bfd", ""))
+
+
+def _node_ports(value: object) -> Iterator[str]:
+    if not isinstance(value, tuple) or len(value) != 2 or not 0 < value[0] <= value[1] < 2**16:
+        yield f"cluster: node_ports {value!r} is no range of ports, such as (30000, 32767)"
+
+
+def _bfd(value: object) -> Iterator[str]:
+    """`MULTIPLIERxMILLISECONDS`, with the bounds of FRR's `detect-multiplier` and intervals."""
+    multiplier, _, interval = str(value).partition("x")
+    good = multiplier.isdigit() and interval.isdigit()
+    if value != "" and not (good and 2 <= int(multiplier) <= 255 and 10 <= int(interval) <= 60000):
+        yield f"cluster: bfd {value!r} is not of the form 3x50 (packets missed x milliseconds)"
+
+
+def _twice(what: str, names: Iterable[str]) -> Iterator[str]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield f"{what} {name!r} is defined {count} times"
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names if isinstance(names, tuple) else sorted(names))
+
+
+CHECKS: tuple[Callable[[Topology], Iterator[str]], ...] = (
+    _names,
+    _subnets,
+    _link_ends,
+    _interfaces,
+    _addresses,
+    _gateways,
+    _options,
+    _cluster,
+)

@@ -1,0 +1,61 @@
+"""Topology files: found by name in `topologies/`, or given by path."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Iterable
+from pathlib import Path
+
+from lab.errors import InputError
+from lab.topology.model import Topology
+
+DIRECTORY = Path(__file__).resolve().parents[2] / "topologies"
+
+
+def names(directory: Path = DIRECTORY) -> list[str]:
+    """Names of all topology files."""
+    return sorted(path.stem for path in directory.glob("*.py") if not path.stem.startswith("_"))
+
+
+def find(name: str, directory: Path = DIRECTORY) -> Path:
+    """The file of a topology given by name or by path; InputError lists what there is."""
+    path = Path(name) if name.endswith(".py") else directory / f"{name}.py"
+    if not path.is_file():
+        raise InputError(f"no topology {name!r}; there are {_list(names(directory))}")
+    return path
+
+
+def load(name: str, directory: Path = DIRECTORY, **parameters: object) -> Topology:
+    """Run a topology file and call its `topology()` with the parameters.
+
+    Any failure of the file is an InputError that names the file and the line.
+    """
+    path = find(name, directory)
+    try:
+        function = runpy.run_path(str(path)).get("topology")
+        made = function(**parameters) if callable(function) else None
+    except (Exception, SystemExit) as exc:  # the file is the user's: whatever it raises is input
+        raise InputError(f"topology file {path}{_line(exc, path)}: {_describe(exc)}") from exc
+    if not isinstance(made, Topology):
+        raise InputError(f"topology file {path}: it has no function topology() -> Topology")
+    return made
+
+
+def _line(error: BaseException, path: Path) -> str:
+    """The last line of the file that took part in the failure."""
+    if isinstance(error, SyntaxError):
+        return f" line {error.lineno}"
+    trace, line = error.__traceback__, 0
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f" line {line}" if line else ""
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _list(found: Iterable[str]) -> str:
+    return ", ".join(found) or "none"

@@ -1,0 +1,134 @@
+"""Topology -> Plan: every name, address and daemon decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from itertools import islice
+from typing import Any
+
+from lab.errors import TopologyError
+from lab.topology import vocabulary
+from lab.topology.check import interface_names, problems
+from lab.topology.model import Link, Node, Options, Topology
+from lab.topology.plan import Cluster, Interface, Network, NodeKind, Plan, PlannedNode
+
+POD_PREFIX = 24
+"""Length of a node's pod network, of Kubernetes' default node-cidr-mask-size."""
+
+
+def resolve(topology: Topology) -> Plan:
+    """The plan of a topology; TopologyError with all its problems when it has any."""
+    found = problems(topology)
+    if found:
+        raise TopologyError(f"topology {topology.name!r}", found)
+    interfaces = _interfaces(topology)
+    cluster = _cluster(topology, interfaces) if topology.clusters else None
+    pods = _pod_networks(cluster)
+    return Plan(
+        name=topology.name,
+        networks=tuple(Network(n.name, IPv4Network(n.subnet)) for n in topology.networks),
+        nodes=tuple(
+            _node(topology, node, interfaces[node.name], cluster, pods) for node in topology.nodes
+        ),
+        cluster=cluster,
+    )
+
+
+def mac_of(address: IPv4Address) -> str:
+    """A locally administered MAC that carries the address, so that captures read easily."""
+    return ":".join(f"{byte:02x}" for byte in (0x02, 0x00, *address.packed))
+
+
+def _interfaces(topology: Topology) -> dict[str, tuple[Interface, ...]]:
+    prefixes = {n.name: IPv4Network(n.subnet).prefixlen for n in topology.networks}
+    legs: dict[str, tuple[Interface, ...]] = {}
+    for link, name in zip(topology.links, interface_names(topology), strict=True):
+        leg = _interface(link, name, prefixes[link.network])
+        legs[link.node] = (*legs.get(link.node, ()), leg)
+    return legs
+
+
+def _interface(link: Link, name: str, prefix: int) -> Interface:
+    address = IPv4Interface(f"{link.address}/{prefix}")
+    return Interface(name, link.network, address, str(link.options.get("mac", mac_of(address.ip))))
+
+
+def _node(
+    topology: Topology,
+    node: Node,
+    interfaces: tuple[Interface, ...],
+    cluster: Cluster | None,
+    pods: Iterator[IPv4Network],
+) -> PlannedNode:
+    is_kube = node.kind in (NodeKind.MASTER, NodeKind.WORKER)
+    pod_cidr = next(pods) if is_kube else None
+    return PlannedNode(
+        name=node.name,
+        kind=node.kind,
+        interfaces=interfaces,
+        default_route=_default_route(topology, node, interfaces),
+        daemons=_daemons(node.kind, cluster),
+        pod_cidr=pod_cidr,
+        router_ip=next(islice(pod_cidr.hosts(), 1)) if pod_cidr else None,
+    )
+
+
+def _default_route(
+    topology: Topology, node: Node, interfaces: tuple[Interface, ...]
+) -> IPv4Address | None:
+    """The node's own gateway, or that of its first network unless the node is the gateway."""
+    networks = {network.name: network for network in topology.networks}
+    of_network = networks[interfaces[0].network].options.get("gateway")
+    written = node.options.get("gateway", of_network)
+    gateway = IPv4Address(str(written)) if written is not None else None
+    return None if gateway in [leg.address.ip for leg in interfaces] else gateway
+
+
+def _daemons(kind: NodeKind, cluster: Cluster | None) -> tuple[str, ...]:
+    """zebra first: the others are its clients."""
+    if kind in (NodeKind.HOST, NodeKind.CONTROL):
+        return ()
+    bfd = cluster is not None and bool(cluster.options.get("bfd"))
+    return ("zebra", "bgpd", "bfdd") if bfd else ("zebra", "bgpd")
+
+
+def _cluster(topology: Topology, interfaces: dict[str, tuple[Interface, ...]]) -> Cluster:
+    written: dict[str, Any] = {**vocabulary.CLUSTER, **topology.clusters[0].options}
+    kinds = {node.kind: node.name for node in topology.nodes}
+    at_master = interfaces[kinds[NodeKind.MASTER]][0]
+    return Cluster(
+        api_address=at_master.address.ip,
+        api_port=written["api_port"],
+        service_cidr=IPv4Network(written["service_cidr"]),
+        cluster_cidr=IPv4Network(written["cluster_cidr"]),
+        node_ports=written["node_ports"],
+        vip_pool=IPv4Network(written["vip_pool"]),
+        asn=written["asn"],
+        router=_router(topology, interfaces, at_master.network),
+        profile=written["profile"],
+        options=_datapath_options(written),
+    )
+
+
+def _router(
+    topology: Topology, interfaces: dict[str, tuple[Interface, ...]], network: str
+) -> IPv4Address:
+    routers = [node.name for node in topology.nodes if node.kind is NodeKind.ROUTER]
+    legs = [leg for name in routers for leg in interfaces[name] if leg.network == network]
+    return legs[0].address.ip
+
+
+def _datapath_options(written: Options) -> dict[str, str]:
+    """Options that the agents read, as text; those not written are left out."""
+    named = ("bfd", *vocabulary.DATAPATH)
+    return {
+        name.replace("_", "-"): str(written[name])
+        for name in named
+        if written.get(name) not in (None, "")
+    }
+
+
+def _pod_networks(cluster: Cluster | None) -> Iterator[IPv4Network]:
+    """A pod network for each master and worker, in the order of the topology."""
+    return cluster.cluster_cidr.subnets(new_prefix=POD_PREFIX) if cluster else iter(())
