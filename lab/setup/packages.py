@@ -1,0 +1,101 @@
+"""The distribution's packages that the lab needs, and how their presence is seen.
+
+A package counts as there when its program or file is there, wherever it came from: a kubectl or a
+clang that the user installed in another way is used as it is. Looking costs a few dozen `stat`
+calls, so every start looks and a removed package is noticed at once.
+"""
+
+from __future__ import annotations
+
+import os
+
+SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+"""Where programs of root are: on Debian not on the PATH of other users."""
+
+
+class Package:
+    """One need: the names of the packages that meet it, and the programs and files that show it.
+
+    (A plain class: importing `dataclasses` costs more than everything else a warm start does.)
+    """
+
+    __slots__ = ("files", "names", "programs", "use")
+
+    def __init__(
+        self,
+        names: str,
+        use: str,
+        *,
+        programs: tuple[str, ...] = (),
+        files: tuple[str, ...] = (),
+    ) -> None:
+        self.names = tuple(names.split())
+        self.use = use
+        self.programs = programs
+        self.files = files
+
+    def present(self) -> bool:
+        """Whether each of its programs is on the PATH and each of its files is there."""
+        return all(map(find_program, self.programs)) and all(map(os.path.exists, self.files))
+
+
+def find_program(name: str) -> str | None:
+    """The program's path, looked up on the PATH and in root's directories; None without one."""
+    for directory in (*os.get_exec_path(), *SBIN):
+        path = os.path.join(directory, name)
+        if os.access(path, os.X_OK):
+            return path
+    return None
+
+
+VENV_MODULE = os.path.join(os.path.dirname(os.__file__), "ensurepip", "__init__.py")
+"""Debian and Ubuntu keep this part of the standard library in a package of its own."""
+
+RUN = (
+    Package("python3-venv", "the Python environment", files=(VENV_MODULE,)),
+    Package("frr", "BGP and BFD on the router and on each node", files=("/usr/lib/frr/bgpd",)),
+    Package("mininet", "mnexec, by which nodes get namespaces", programs=("mnexec",)),
+    Package("clang", "compiles the eBPF programs", programs=("clang",)),
+    Package(
+        "libbpf-dev libc6-dev",
+        "loads the eBPF programs; kernel headers for them",
+        files=("/usr/include/bpf/bpf_helpers.h", "/usr/include/linux/bpf.h"),
+    ),
+    Package("bpftool", "shows maps and programs", programs=("bpftool",)),
+    Package("nginx", "the web server in the pods", programs=("nginx",)),
+    Package("kubernetes-client", "kubectl", programs=("kubectl",)),
+    Package("iproute2", "ip, tc, bridge, ss", programs=("ip", "tc", "bridge", "ss")),
+    Package("iputils-ping", "ping", programs=("ping",)),
+    Package("curl", "the clients' HTTP", programs=("curl",)),
+    Package("tcpdump", "captures", programs=("tcpdump",)),
+    Package("nftables", "shows that netfilter is empty", programs=("nft",)),
+    Package("procps", "ps and sysctl", programs=("ps", "sysctl")),
+    Package("ethtool", "offloads", programs=("ethtool",)),
+    Package("iperf3", "throughput", programs=("iperf3",)),
+    Package("graphviz", "pictures of a topology", programs=("dot",)),
+    Package("openssl", "the API server's certificate", programs=("openssl",)),
+)
+"""What `lab run` needs, named as in Debian 12."""
+
+TEST = (Package("chromium", "the browser that opens the web GUI", programs=("chromium",)),)
+"""What `lab test` needs besides."""
+
+UBUNTU: dict[str, tuple[str, ...]] = {
+    "bpftool": ("linux-tools-common", "linux-tools-generic"),
+    "kubernetes-client": (),
+    "chromium": (),
+}
+"""Debian's name -> Ubuntu's packages; none where only a snap has it, and snaps are of no use here:
+they refuse to start inside namespaces that they did not make."""
+
+
+def needed(*, test: bool) -> tuple[Package, ...]:
+    """The needs of one goal."""
+    return RUN + TEST if test else RUN
+
+
+def names_on(distribution: str, package: Package) -> tuple[str, ...]:
+    """The package names that meet a need on `debian` or `ubuntu`; none: apt has none there."""
+    if distribution != "ubuntu":
+        return package.names
+    return tuple(found for name in package.names for found in UBUNTU.get(name, (name,)))

@@ -1,0 +1,48 @@
+"""What a machine lacks, in words, with the commands that mend it."""
+
+from __future__ import annotations
+
+from lab.setup import environment
+from lab.setup.machine import Distribution, distribution
+from lab.setup.packages import Package, names_on
+from lab.setup.survey import Lacking
+
+NO_APT = "not in apt here"
+
+
+def mending(lacking: Lacking) -> str:
+    """The lab's own command that provides all of it."""
+    return "sudo python3 -m lab setup" + " --test" * lacking.test
+
+
+def apt_names(lacking: Lacking, family: str) -> list[str]:
+    """The packages to ask apt for."""
+    return [name for package in lacking.packages for name in names_on(family, package)]
+
+
+def summary(lacking: Lacking, family: str) -> list[str]:
+    """One line for each kind of thing to be installed."""
+    lines = []
+    names = apt_names(lacking, family)
+    if names:
+        lines.append(f"{len(names)} packages of the distribution: {' '.join(names)}")
+    if lacking.python:
+        pinned = environment.count(test=lacking.test)
+        lines.append(f"{pinned} Python packages, pinned, into {environment.VENV}")
+    return lines
+
+
+def report(lacking: Lacking) -> str:
+    """Everything that lacks, one line each, and how to mend it."""
+    system = distribution()
+    lines = [f"This machine ({system.name}) lacks:"]
+    lines += [_row(package, system) for package in lacking.packages]
+    if lacking.python:
+        lines.append(f"  {'Python packages':30} as pinned in {environment.LOCK}")
+    lines.append(f"to mend it: {mending(lacking)}")
+    return "\n".join(lines)
+
+
+def _row(package: Package, system: Distribution) -> str:
+    names = " ".join(names_on(system.family, package)) or f"{package.names[0]} ({NO_APT})"
+    return f"  {names:30} {package.use}"
