@@ -1,0 +1,1 @@
+"""One lab, one sandbox: namespaces, cgroup, run directory, and the processes that keep them."""

@@ -1,0 +1,212 @@
+"""The fork server: imports the API server's and the agents' code once and forks them all from it.
+
+Six agents that each import gRPC and a Kubernetes client cost six times half a second of a core; a
+fork costs milliseconds and shares the memory. A service that ends unasked is started again.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import select
+import signal
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NoReturn
+
+from lab.sandbox.logs import note, redirect_output
+from lab.sandbox.process import hear_nothing, run_to_the_end, wake_on
+from lab.sandbox.syscalls import Namespace, enter, set_process_name
+
+SHORTEST_BACKOFF = 0.1
+LONGEST_BACKOFF = 5.0
+"""Seconds before a service is started again; doubles with each early end."""
+
+SETTLED = 10.0
+"""Seconds of life after which an end no longer counts as an early one."""
+
+CGROUPS = Path("/sys/fs/cgroup")
+"""The lab's own cgroups as its processes see them."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One process to fork: what it runs, and where."""
+
+    name: str
+    """Unique in the lab, like `agent@k8s-worker1`."""
+    entry: str
+    """`module:function`; the function takes `argument` and returns an exit code."""
+    argument: object
+    node: str
+    holder: int
+    """The process whose network, mount and uts namespaces it enters."""
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Start:
+    service: Service
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End a service and leave it ended."""
+
+    name: str
+    signal: signal.Signals
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """All code is imported; `error` is a traceback when it could not be."""
+
+    error: str
+
+
+@dataclass(frozen=True)
+class Started:
+    name: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A service is gone, by a signal if the code is negative; `again`: it will be restarted."""
+
+    name: str
+    code: int
+    again: bool
+
+
+@dataclass
+class _Slot:
+    service: Service
+    wanted: bool = True
+    pid: int | None = None
+    born: float = 0.0
+    backoff: float = SHORTEST_BACKOFF
+    due: float = 0.0
+    """Monotonic time of the next start."""
+
+
+def serve(channel: Connection, preload: Sequence[str]) -> int:
+    """Be the fork server until the supervisor's end of the channel closes."""
+    error = _import_all(preload)
+    # Objects of the imports are never garbage: keeping the collector off them keeps their pages
+    # shared with every service.
+    gc.freeze()
+    channel.send(Loaded(error))
+    return _ForkServer(channel).run()
+
+
+def _import_all(modules: Sequence[str]) -> str:
+    try:
+        for module in modules:
+            importlib.import_module(module)
+    except Exception:  # noqa: BLE001 - whatever breaks an import is the supervisor's to report
+        return traceback.format_exc()
+    return ""
+
+
+class _ForkServer:
+    def __init__(self, channel: Connection) -> None:
+        self._channel = channel
+        self._slots: dict[str, _Slot] = {}
+        self._handlers: dict[type, Callable[..., None]] = {
+            Start: self._on_start,
+            Stop: self._on_stop,
+        }
+
+    def run(self) -> int:
+        channel = self._channel.fileno()
+        wakeup = wake_on(signal.SIGCHLD)
+        while True:
+            ready, _, _ = select.select([channel, wakeup], [], [], self._next_due())
+            if wakeup in ready:
+                os.read(wakeup, 512)
+                self._bury()
+            if channel in ready:
+                try:
+                    request = self._channel.recv()
+                except EOFError:
+                    return 0
+                self._handlers[type(request)](request)
+            self._start_due()
+
+    def _on_start(self, request: Start) -> None:
+        self._slots[request.service.name] = _Slot(request.service)
+
+    def _on_stop(self, request: Stop) -> None:
+        slot = self._slots[request.name]
+        slot.wanted = False
+        if slot.pid is not None:
+            os.kill(slot.pid, request.signal)
+
+    def _waiting(self) -> list[_Slot]:
+        return [slot for slot in self._slots.values() if slot.wanted and slot.pid is None]
+
+    def _next_due(self) -> float | None:
+        waiting = self._waiting()
+        if not waiting:
+            return None
+        return max(0.0, min(slot.due for slot in waiting) - time.monotonic())
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        for slot in self._waiting():
+            if slot.due <= now:
+                slot.pid = self._fork(slot.service)
+                slot.born = now
+                self._channel.send(Started(slot.service.name, slot.pid))
+
+    def _fork(self, service: Service) -> int:
+        pid = os.fork()
+        if pid == 0:
+            self._channel.close()
+            _become(service)
+        return pid
+
+    def _bury(self) -> None:
+        for slot in self._slots.values():
+            if slot.pid is None:
+                continue
+            pid, status = os.waitpid(slot.pid, os.WNOHANG)
+            if pid:
+                self._ended(slot, os.waitstatus_to_exitcode(status))
+
+    def _ended(self, slot: _Slot, code: int) -> None:
+        now = time.monotonic()
+        slot.pid = None
+        if now - slot.born > SETTLED:
+            slot.backoff = SHORTEST_BACKOFF
+        slot.due = now + slot.backoff
+        slot.backoff = min(slot.backoff * 2, LONGEST_BACKOFF)
+        note(f"{slot.service.name} ended with code {code}")
+        self._channel.send(Ended(slot.service.name, code, again=slot.wanted))
+
+
+def _become(service: Service) -> NoReturn:
+    """Run a service in its node's namespaces and cgroup, in a fresh fork of the fork server."""
+
+    def main() -> int:
+        hear_nothing(signal.SIGCHLD)
+        os.setsid()
+        redirect_output(service.log)
+        set_process_name(service.name)
+        os.environ.update(service.environment)
+        cgroup = CGROUPS / service.node
+        cgroup.mkdir(exist_ok=True)
+        (cgroup / "cgroup.procs").write_text("0")
+        enter(service.holder, Namespace.NET | Namespace.MOUNT | Namespace.UTS)
+        module, function = service.entry.split(":")
+        code: int = getattr(importlib.import_module(module), function)(service.argument)
+        return code
+
+    run_to_the_end(main)

@@ -1,0 +1,121 @@
+"""The keeper: a small process on the host's side that outlasts its lab by a moment.
+
+    command line ──fork── keeper ──fork── PID 1 ──fork─┬─ fork server
+                                                       └─ supervisor
+
+Keeper and PID 1 watch each other: whichever dies, the other ends what is left and removes the
+lab's cgroup. Everything else that a lab is made of lives in PID 1's namespaces, and the kernel
+ends it with PID 1.
+
+The leash is a pipe from the command line: when it closes, the lab ends, unless the command
+line has let go of it first.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from dataclasses import dataclass
+from typing import NoReturn
+
+from lab.errors import LabError
+from lab.sandbox.cgroup import Cgroup
+from lab.sandbox.events import EventWriter, failure
+from lab.sandbox.logs import redirect_output
+from lab.sandbox.pid1 import Crew, become_pid1
+from lab.sandbox.process import run_to_the_end, wake_on
+from lab.sandbox.rundir import RunDir, remove, write_json
+from lab.sandbox.syscalls import Namespace, set_process_name, unshare
+
+LET_GO = b"L"
+"""Written to the leash by a command line that leaves its lab running."""
+
+GO = b"G"
+"""Written to PID 1: its cgroup exists."""
+
+
+@dataclass(frozen=True)
+class Inherited:
+    """Open files that the keeper gets from the command line."""
+
+    lock: int
+    leash: int
+    events: int
+
+
+def keep(run: RunDir, inherited: Inherited, crew: Crew) -> NoReturn:
+    """Be the keeper of one lab, in a fresh fork of the command line; ends the process."""
+
+    def main() -> int:
+        _leave_the_terminal(run)
+        return _Keeper(run, inherited, crew).run()
+
+    run_to_the_end(main)
+
+
+def _leave_the_terminal(run: RunDir) -> None:
+    os.setsid()
+    # Ctrl-C is blocked by the parent; one that came before setsid is dropped here.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    redirect_output(run.log("keeper"))
+    set_process_name("lab-keeper")
+
+
+class _Keeper:
+    def __init__(self, run: RunDir, inherited: Inherited, crew: Crew) -> None:
+        self._run = run
+        self._inherited = inherited
+        self._crew = crew
+        self._cgroup = Cgroup.of(run.name)
+        self._wanted_end = False
+
+    def run(self) -> int:
+        """Start PID 1, wait for the end of the lab, remove what it leaves on the host."""
+        wakeup = wake_on(signal.SIGTERM)
+        life, tether = os.pipe()
+        unshare(Namespace.PID)
+        pid1 = os.fork()
+        if pid1 == 0:
+            os.close(tether)
+            os.close(self._inherited.leash)
+            become_pid1(self._run, self._cgroup, life, self._inherited.events, self._crew)
+        os.close(life)
+        self._release(pid1, tether)
+        self._watch(pid1, wakeup)
+        _, status = os.waitpid(pid1, 0)
+        self._cgroup.remove()
+        if self._wanted_end or status == 0:
+            remove(self._run)
+        return 0
+
+    def _release(self, pid1: int, tether: int) -> None:
+        """Create the cgroup only now: from here on there are two who can remove it."""
+        try:
+            write_json(self._run.keeper, {"keeper": os.getpid(), "pid1": pid1})
+            self._cgroup.remove()
+            self._cgroup.create()
+            os.write(tether, GO)
+        except LabError as error:
+            EventWriter(self._inherited.events).send(failure(error))
+            os.kill(pid1, signal.SIGKILL)
+        else:
+            os.close(self._inherited.events)
+
+    def _watch(self, pid1: int, wakeup: int) -> None:
+        """Return when the lab ended; end it when the leash breaks or SIGTERM comes."""
+        ended = os.pidfd_open(pid1)
+        leash = self._inherited.leash
+        watched = [ended, wakeup, leash]
+        while True:
+            ready, _, _ = select.select(watched, [], [])
+            if ended in ready:
+                return
+            if leash in ready and os.read(leash, 1) == LET_GO:
+                watched.remove(leash)
+                continue
+            self._wanted_end = True
+            os.kill(pid1, signal.SIGKILL)
+            watched = [ended]

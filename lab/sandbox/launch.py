@@ -1,0 +1,109 @@
+"""The host's side of a lab's start: claim the name, fork the keeper, follow the bring-up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from lab.errors import SandboxError
+from lab.sandbox.cgroup import hierarchy
+from lab.sandbox.events import Event, Failed, Ready, decode
+from lab.sandbox.keeper import LET_GO, Inherited, keep
+from lab.sandbox.pid1 import Crew
+from lab.sandbox.rundir import RunDir, claim, write_json
+from lab.topology.plan import Plan
+
+
+class Launch:
+    """A lab on the leash: as a context manager, it ends with the block unless let go."""
+
+    def __init__(self, run: RunDir, keeper: int, leash: int, events: int) -> None:
+        self.run = run
+        self._keeper = keeper
+        self._leash: int | None = leash
+        self._events = os.fdopen(events, encoding="utf-8")
+
+    def events(self) -> Iterator[Event]:
+        """What happens until the lab is ready or has failed; that comes last.
+
+        SandboxError when the supervisor dies without a word.
+        """
+        for line in self._events:
+            event = decode(line)
+            yield event
+            if isinstance(event, (Ready, Failed)):
+                return
+        raise SandboxError(
+            f"lab {self.run.name}: the supervisor died while it brought the lab up\n"
+            f"  its last words are in {self.run.log('supervisor')}"
+        )
+
+    def let_go(self) -> None:
+        """Leave the lab running when this process ends."""
+        if self._leash is not None:
+            os.write(self._leash, LET_GO)
+            self._close()
+
+    def end(self) -> None:
+        """End the lab, if it is still on the leash, and return when nothing is left of it."""
+        if self._leash is not None:
+            self._close()
+            os.waitpid(self._keeper, 0)
+
+    def _close(self) -> None:
+        self._events.close()
+        leash, self._leash = self._leash, None
+        if leash is not None:
+            os.close(leash)
+
+    def __enter__(self) -> Launch:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with _interrupts_held_back():
+            self.end()
+
+
+def launch(plan: Plan, name: str, crew: Crew) -> Launch:
+    """Start a lab under a name and return at once; the caller follows its events.
+
+    The calling process must have a single thread, since it forks. InputError when the name is
+    taken; MachineError when the machine has no cgroup2.
+    """
+    run = RunDir.of(name)
+    hierarchy()
+    with _interrupts_held_back():
+        lock = claim(run)
+        write_json(run.plan, plan.to_json())
+        leash_end, leash = os.pipe()
+        events, events_end = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        keeper = os.fork()
+        if keeper == 0:
+            os.close(leash)
+            os.close(events)
+            keep(run, Inherited(lock, leash_end, events_end), crew)
+        for fd in (lock, leash_end, events_end):
+            os.close(fd)
+        return Launch(run, keeper, leash, events)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C waits for the end of the block: no half-made or half-ended lab."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        # Python raises KeyboardInterrupt here when Ctrl-C came meanwhile.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
