@@ -86,6 +86,9 @@ def _provide(command: Command, lacking: Lacking) -> int | None:
     except SetupError as error:
         print(f"\nset-up stopped: {error}", file=sys.stderr)
         return LACKS
+    except OSError as error:
+        print(f"\nset-up stopped: {error.strerror}: {error.filename}", file=sys.stderr)
+        return LACKS
     except KeyboardInterrupt:
         print("\nset-up interrupted; the same command goes on from here", file=sys.stderr)
         return 130

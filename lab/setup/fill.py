@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sysconfig
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -48,7 +48,8 @@ def _make() -> None:
     python = environment.interpreter()
     same = os.access(PYTHON, os.X_OK) and os.path.realpath(PYTHON) == python
     run([python, "-m", "venv", "--upgrade" if same else "--clear", VENV], advice=ADVICE)
-    site = sysconfig.get_path("purelib", vars={"base": VENV, "platbase": VENV})
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    site = os.path.join(VENV, "lib", version, "site-packages")
     with open(os.path.join(site, "lab.pth"), "w", encoding="utf-8") as file:
         file.write(REPOSITORY + "\n")
 
