@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from lab.bpf.codes import Algorithm, Scope
+
 Address = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
 
@@ -17,13 +19,6 @@ class Protocol(IntEnum):
     TCP = 6
     UDP = 17
     SCTP = 132
-
-
-class Scope(IntEnum):
-    """Which half of a frontend a key names when policies inside and outside differ."""
-
-    EXTERNAL = 0
-    INTERNAL = 1
 
 
 class Kind(str, Enum):
@@ -82,7 +77,7 @@ class Settings:
     """Sources that frontends open to the outside accept; empty for all."""
     ranges_deny: bool = False
     """`source_ranges` are refused instead, and all others accepted."""
-    maglev: bool = False
+    algorithm: Algorithm = Algorithm.DEFAULT
     dsr: bool = False
 
     @property

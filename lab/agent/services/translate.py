@@ -24,10 +24,10 @@ from lab.agent.services.model import (
     Kind,
     Prefix,
     Protocol,
-    Scope,
     Settings,
     Slot,
 )
+from lab.bpf.codes import Algorithm, Scope
 
 DEFAULT_AFFINITY = 10800
 """Seconds: Kubernetes' default of sessionAffinityConfig.clientIP.timeoutSeconds."""
@@ -36,6 +36,8 @@ PROXY_NAME = "service.kubernetes.io/service-proxy-name"
 ALGORITHM = "service.cilium.io/lb-algorithm"
 FORWARDING = "service.cilium.io/forwarding-mode"
 RANGES_POLICY = "service.cilium.io/src-ranges-policy"
+
+_ALGORITHMS = {"random": Algorithm.RANDOM, "maglev": Algorithm.MAGLEV}
 
 
 @dataclass(frozen=True)
@@ -126,14 +128,13 @@ def _settings(service: Service, port: ServicePort, profile: Profile) -> Settings
     assert service.metadata is not None
     spec, notes = service.spec, service.metadata.annotations or {}
     mode = notes.get(FORWARDING, "")
-    algorithm = notes.get(ALGORITHM, "")
     return Settings(
         local_external=spec.externalTrafficPolicy == "Local",
         local_internal=spec.internalTrafficPolicy == "Local",
         affinity=_affinity(spec),
         source_ranges=_ranges(spec),
         ranges_deny=notes.get(RANGES_POLICY) == "deny",
-        maglev=algorithm == "maglev" if algorithm else profile.maglev,
+        algorithm=_ALGORITHMS.get(notes.get(ALGORITHM, ""), Algorithm.DEFAULT),
         dsr=mode == "dsr" if mode else (port.protocol or "TCP") in profile.dsr,
     )
 

@@ -1,0 +1,1 @@
+"""Pods: namespaces, containers as plain processes, probes, status; what a kubelet does."""

@@ -1,0 +1,206 @@
+"""One frontend with its ids -> the entries of the load balancer's maps."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address
+
+from lab.agent.profile import Profile
+from lab.agent.services.maglev import table
+from lab.agent.services.model import Backend, Balanced, Frontend, Kind, Protocol
+from lab.bpf import structs
+from lab.bpf.codes import (
+    WILDCARD_PORT,
+    Algorithm,
+    BackendState,
+    Scope,
+    ServiceFlag,
+    ServiceFlag2,
+)
+
+SERVICES = "cilium_lb4_services_v2"
+BACKENDS = "cilium_lb4_backends_v3"
+REVERSE_NAT = "cilium_lb4_reverse_nat"
+SOURCE_RANGES = "cilium_lb4_source_range"
+AFFINITY_MATCH = "cilium_lb_affinity_match"
+MAGLEV = "cilium_lb4_maglev"
+
+PLAIN_MAPS = (SERVICES, BACKENDS, REVERSE_NAT, SOURCE_RANGES, AFFINITY_MATCH)
+"""Maps whose values are bytes. A value of MAGLEV is a whole table: it becomes a map inside."""
+
+Place = tuple[str, bytes]
+"""A map's name and a key."""
+Entries = dict[Place, bytes]
+
+_U16, _U32 = struct.Struct("=H"), struct.Struct("=I")
+_PRESENT = b"\1"
+
+_KIND_FLAG = {
+    Kind.CLUSTER_IP: ServiceFlag(0),
+    Kind.NODE_PORT: ServiceFlag.NODEPORT,
+    Kind.LOAD_BALANCER: ServiceFlag.LOADBALANCER,
+    Kind.EXTERNAL_IPS: ServiceFlag.EXTERNAL_IP,
+}
+
+
+def entries(what: Balanced, number: int, ids: Mapping[Backend, int], profile: Profile) -> Entries:
+    """All entries that one frontend needs.
+
+    `number` is the frontend's id for reverse NAT, `ids` has the ids of its backends.
+    """
+    frontend = what.frontend
+    if frontend is None:
+        return {}
+    found: Entries = {}
+    for backend, state in _states(what):
+        found[BACKENDS, _U32.pack(ids[backend])] = _backend(backend, state)
+        if what.settings.affinity:
+            match = structs.lb_affinity_match(backend_id=ids[backend], rev_nat_id=number)
+            found[AFFINITY_MATCH, bytes(match)] = _PRESENT
+    for slot, (backend, _) in enumerate(_states(what), start=1):
+        value = structs.lb4_service(backend_id=ids[backend], rev_nat_index=number)
+        found[SERVICES, key(frontend, slot)] = bytes(value)
+    found[SERVICES, key(frontend)] = bytes(_master(what, number))
+    found[REVERSE_NAT, _U16.pack(number)] = bytes(
+        structs.lb4_reverse_nat(address=int(frontend.address), port=frontend.port)
+    )
+    found.update(_source_ranges(what, number))
+    found.update(_maglev(what, number, ids, profile))
+    found.update(_wildcard(what, profile))
+    return found
+
+
+def key(frontend: Frontend, slot: int = 0) -> bytes:
+    """The service map's key of a frontend (slot 0) or of one of its backends."""
+    return bytes(
+        structs.lb4_key(
+            address=int(frontend.address),
+            dport=frontend.port,
+            backend_slot=slot,
+            proto=frontend.protocol,
+            scope=frontend.scope,
+        )
+    )
+
+
+def frontend_of(raw: bytes) -> tuple[Frontend, int]:
+    """The frontend and the slot that a key of the service map names."""
+    parsed = structs.lb4_key.parse(raw)
+    frontend = Frontend(
+        IPv4Address(parsed.address), parsed.dport, Protocol(parsed.proto), Scope(parsed.scope)
+    )
+    return frontend, parsed.backend_slot
+
+
+def backend_of(raw: bytes) -> Backend:
+    """The backend that a value of the backend map describes."""
+    parsed = structs.lb4_backend.parse(raw)
+    return Backend(IPv4Address(parsed.address), parsed.port, Protocol(parsed.proto))
+
+
+def rank(place: Place, *, removing: bool) -> int:
+    """When to touch an entry, so that no packet ever sees half of a service.
+
+    What a packet reads last is written first: backends, then what hangs on the frontend's id,
+    then the slots, then the frontend with its count. Removal goes the other way.
+    """
+    name, raw = place
+    if name == BACKENDS:
+        order = 0
+    elif name != SERVICES:
+        order = 1
+    else:
+        order = 2 if structs.lb4_key.parse(raw).backend_slot else 3
+    return 7 - order if removing else order
+
+
+def _states(what: Balanced) -> Iterator[tuple[Backend, BackendState]]:
+    """Backends in the order of their slots."""
+    for backend in what.active:
+        yield backend, BackendState.ACTIVE
+    for backend in what.terminating:
+        yield backend, BackendState.TERMINATING
+
+
+def _backend(backend: Backend, state: BackendState) -> bytes:
+    return bytes(
+        structs.lb4_backend(
+            address=int(backend.address), port=backend.port, proto=backend.protocol, flags=state
+        )
+    )
+
+
+def _master(what: Balanced, number: int) -> structs.lb4_service:
+    settings = what.settings
+    return structs.lb4_service(
+        backend_id=settings.affinity | settings.algorithm << 24,
+        count=len(what.active),
+        qcount=len(what.terminating),
+        rev_nat_index=number,
+        flags=_flags(what),
+        flags2=_flags2(what),
+    )
+
+
+def _flags(what: Balanced) -> ServiceFlag:
+    flags = _KIND_FLAG[what.slot.kind]
+    if what.settings.local_external and what.slot.kind is not Kind.CLUSTER_IP:
+        flags |= ServiceFlag.EXT_LOCAL
+    if what.settings.affinity:
+        flags |= ServiceFlag.AFFINITY
+    if what.routable:
+        flags |= ServiceFlag.ROUTABLE
+    if _checks_sources(what):
+        flags |= ServiceFlag.SOURCE_RANGE
+    return flags
+
+
+def _flags2(what: Balanced) -> ServiceFlag2:
+    flags, settings = ServiceFlag2(0), what.settings
+    if settings.local_internal:
+        flags |= ServiceFlag2.INT_LOCAL
+    if settings.two_scopes and what.slot.kind is not Kind.CLUSTER_IP:
+        flags |= ServiceFlag2.TWO_SCOPES
+    if settings.dsr and what.slot.kind is not Kind.CLUSTER_IP:
+        flags |= ServiceFlag2.FORWARD_DSR
+    if settings.ranges_deny and _checks_sources(what):
+        flags |= ServiceFlag2.SOURCE_RANGE_DENY
+    return flags
+
+
+def _checks_sources(what: Balanced) -> bool:
+    return bool(what.settings.source_ranges) and what.slot.kind is Kind.LOAD_BALANCER
+
+
+def _source_ranges(what: Balanced, number: int) -> Iterator[tuple[Place, bytes]]:
+    if not _checks_sources(what):
+        return
+    for prefix in what.settings.source_ranges:
+        range_key = structs.lb4_src_range_key(
+            prefixlen=32 + prefix.prefixlen, rev_nat_id=number, addr=int(prefix.network_address)
+        )
+        yield (SOURCE_RANGES, bytes(range_key)), _PRESENT
+
+
+def _maglev(
+    what: Balanced, number: int, ids: Mapping[Backend, int], profile: Profile
+) -> Iterator[tuple[Place, bytes]]:
+    algorithm = what.settings.algorithm
+    wanted = profile.maglev if algorithm is Algorithm.DEFAULT else algorithm is Algorithm.MAGLEV
+    if wanted and what.external and what.active:
+        numbers = [ids[backend] for backend in what.active]
+        places = table(what.active, profile.maglev_size)
+        packed = struct.pack(f"={len(places)}I", *(numbers[index] for index in places))
+        yield (MAGLEV, _U16.pack(number)), packed
+
+
+def _wildcard(what: Balanced, profile: Profile) -> Iterator[tuple[Place, bytes]]:
+    """The entry for all unlisted ports of an address, shared by the services that have it."""
+    frontend, kind = what.frontend, what.slot.kind
+    assert frontend is not None
+    if not profile.wildcards or kind not in (Kind.LOAD_BALANCER, Kind.CLUSTER_IP):
+        return
+    anything = Frontend(frontend.address, WILDCARD_PORT, Protocol.ANY)
+    flags = _KIND_FLAG[kind] | (ServiceFlag.ROUTABLE if what.routable else ServiceFlag(0))
+    yield (SERVICES, key(anything)), bytes(structs.lb4_service(flags=flags))

@@ -1,0 +1,150 @@
+"""The load balancer's maps as one table: what they hold, what they should, and the difference.
+
+Pure: it never touches a map. The agent reads the maps once (`Table(...)`), tells of every service
+that changed (`update`), and carries out the operations that come back, in their order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lab.agent.profile import Profile
+from lab.agent.services.entries import (
+    BACKENDS,
+    SERVICES,
+    Entries,
+    Place,
+    backend_of,
+    entries,
+    frontend_of,
+    rank,
+)
+from lab.agent.services.ids import Ids
+from lab.agent.services.model import Backend, Balanced, Frontend, Slot
+from lab.bpf import structs
+
+LAST_FRONTEND = 0xFFFF
+LAST_BACKEND = 0xFFFFFF
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Write `value` at a key of a map, or remove the key (None)."""
+
+    map: str
+    key: bytes
+    value: bytes | None
+
+
+class Table:
+    """Entries of all services. `held` is what the maps held when the agent started."""
+
+    def __init__(self, profile: Profile, held: Entries) -> None:
+        self._profile = profile
+        self._held = dict(held)
+        self._balanced: dict[str, tuple[Balanced, ...]] = {}
+        self._wanted: dict[str, Entries] = {}
+        self._owners: Counter[Place] = Counter()
+        self._backend_users: Counter[Backend] = Counter()
+        self._backend_ids: Ids[Backend] = Ids(LAST_BACKEND)
+        self._numbers: Ids[Slot | Frontend] = Ids(LAST_FRONTEND)
+        for (name, key), value in held.items():
+            self._restore(name, key, value)
+
+    def update(
+        self, changes: Mapping[str, tuple[Balanced, ...]], *, complete: bool = False
+    ) -> list[Operation]:
+        """Operations that bring the maps from what they hold to what the services want.
+
+        `changes` has services by name; one without frontends is gone. `complete`: services that
+        were never named are gone as well, so that entries of an earlier agent without an owner
+        are removed.
+        """
+        touched: set[Place] = set()
+        for name, balanced in changes.items():
+            touched |= self._replace(name, balanced)
+        if complete:
+            touched |= self._disown()
+        wanted: Entries = {}
+        for name in changes:
+            wanted.update(self._wanted.get(name, {}))
+        return self._difference(touched, wanted)
+
+    def services(self) -> Iterable[Balanced]:
+        """Everything that is balanced now."""
+        for balanced in self._balanced.values():
+            yield from balanced
+
+    def _replace(self, name: str, balanced: tuple[Balanced, ...]) -> set[Place]:
+        """Note a service's new entries; returns the places that may have changed."""
+        before, users = self._wanted.get(name, {}), self._balanced.get(name, ())
+        self._backend_users.update(_backends(balanced))
+        wanted: Entries = {}
+        for what in balanced:
+            wanted.update(self._entries(what))
+        self._owners.update(wanted.keys())
+        self._release(before, users, balanced)
+        if balanced:
+            self._wanted[name], self._balanced[name] = wanted, balanced
+        else:
+            self._wanted.pop(name, None)
+            self._balanced.pop(name, None)
+        return before.keys() | wanted.keys()
+
+    def _entries(self, what: Balanced) -> Entries:
+        frontend = what.frontend
+        if frontend is not None and what.slot not in self._numbers and frontend in self._numbers:
+            self._numbers.rename(frontend, what.slot)
+        number = self._numbers.take(what.slot)
+        ids = {backend: self._backend_ids.take(backend) for backend in _backends([what])}
+        return entries(what, number, ids, self._profile)
+
+    def _release(self, before: Entries, users: Iterable[Balanced], now: Iterable[Balanced]) -> None:
+        self._owners.subtract(before.keys())
+        self._backend_users.subtract(_backends(users))
+        for backend in _backends(users):
+            if self._backend_users[backend] <= 0:
+                self._backend_ids.give_back(backend)
+                del self._backend_users[backend]
+        for slot in {what.slot for what in users} - {what.slot for what in now}:
+            self._numbers.give_back(slot)
+
+    def _difference(self, places: Iterable[Place], wanted: Entries) -> list[Operation]:
+        """`wanted` has the entries of the changed services; what others share stays as it is."""
+        writes, removals = [], []
+        for place in places:
+            if self._owners[place] <= 0:
+                if self._held.pop(place, None) is not None:
+                    removals.append(place)
+                del self._owners[place]
+            elif place in wanted and self._held.get(place) != wanted[place]:
+                self._held[place] = wanted[place]
+                writes.append(place)
+        writes.sort(key=lambda place: rank(place, removing=False))
+        removals.sort(key=lambda place: rank(place, removing=True))
+        return [
+            *(Operation(*place, self._held[place]) for place in writes),
+            *(Operation(*place, None) for place in removals),
+        ]
+
+    def _disown(self) -> set[Place]:
+        """Entries and ids that an earlier agent left and nobody claimed."""
+        self._numbers.keep(lambda key: isinstance(key, Slot))
+        self._backend_ids.keep(lambda backend: self._backend_users[backend] > 0)
+        return {place for place in self._held if not self._owners[place]}
+
+    def _restore(self, name: str, key: bytes, value: bytes) -> None:
+        """Keep the ids that an earlier agent gave: connections in the kernel know them."""
+        if name == BACKENDS:
+            self._backend_ids.restore(backend_of(value), int.from_bytes(key, "little"))
+        elif name == SERVICES:
+            frontend, slot = frontend_of(key)
+            number = structs.lb4_service.parse(value).rev_nat_index
+            if slot == 0 and number:
+                self._numbers.restore(frontend, number)
+
+
+def _backends(balanced: Iterable[Balanced]) -> list[Backend]:
+    return [backend for what in balanced for backend in (*what.active, *what.terminating)]
