@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -18,6 +17,11 @@ IPMININET_SOURCES = "/opt/mininet_dependencies"
 MARK = os.path.join(IPMININET_SOURCES, ".made-by-lab-setup")
 
 PIP = (PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--no-deps")
+
+PUT_ON_PATH = """
+import pathlib, sys, sysconfig
+pathlib.Path(sysconfig.get_path("purelib"), "lab.pth").write_text(sys.argv[1] + chr(10))
+"""
 
 ADVICE = (
     "see that pip reaches its package index (pip download click),"
@@ -42,16 +46,15 @@ def fill(*, test: bool) -> None:
 def _make() -> None:
     """The environment itself, and the repository on its path.
 
-    `--upgrade` keeps what an interrupted set-up has already installed; an environment of
-    another interpreter is emptied instead.
+    An environment whose interpreter still exists keeps it and what it holds (`--upgrade` also
+    completes one whose making was interrupted); any other is made from nothing.
     """
-    python = environment.interpreter()
-    same = os.access(PYTHON, os.X_OK) and os.path.realpath(PYTHON) == python
-    run([python, "-m", "venv", "--upgrade" if same else "--clear", VENV], advice=ADVICE)
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    site = os.path.join(VENV, "lib", version, "site-packages")
-    with open(os.path.join(site, "lab.pth"), "w", encoding="utf-8") as file:
-        file.write(REPOSITORY + "\n")
+    if os.access(PYTHON, os.X_OK):
+        argv = [os.path.realpath(PYTHON), "-m", "venv", "--upgrade", VENV]
+    else:
+        argv = [environment.interpreter(), "-m", "venv", "--clear", VENV]
+    run(argv, advice=ADVICE)
+    run([PYTHON, "-c", PUT_ON_PATH, REPOSITORY], advice=ADVICE)
 
 
 def _install_pinned(test: bool, report: Callable[[float, str], None]) -> None:
