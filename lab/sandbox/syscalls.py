@@ -70,8 +70,7 @@ def enter(pid: int, kinds: Namespace) -> None:
         if kind in kinds
     ]
     try:
-        # The mount namespace last: after it, /proc is another one.
-        for fd, kind in sorted(opened, key=lambda pair: pair[1] is Namespace.MOUNT):
+        for fd, kind in opened:
             enter_open(fd, kind)
     finally:
         for fd, _ in opened:

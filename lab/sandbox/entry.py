@@ -1,0 +1,51 @@
+"""The way into a node from the host: an argument list that any program can be started with.
+
+A node's holder is found through the file system of the lab's PID 1, whose /proc shows the
+lab's own process ids. Everything else is nsenter(1), so a command costs milliseconds and
+passes on its exit code and signals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.sandbox.cgroup import Cgroup
+
+KINDS = ("mnt", "uts", "ipc", "net", "pid")
+WIRE_KINDS = ("net", "pid")
+
+_OPTIONS = {"mnt": "--mount", "uts": "--uts", "ipc": "--ipc", "net": "--net", "pid": "--pid"}
+
+_JOIN = 'echo $$ > "$0" && exec "$@"'
+"""Join a cgroup, whose cgroup.procs is $0, and become the command that follows."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The way to one node: PID 1 as the host sees it, the holder as the lab sees it."""
+
+    pid1: int
+    holder: int
+    cgroup: Path
+
+    @classmethod
+    def to(cls, lab: str, node: str, *, pid1: int, holder: int) -> Entry:
+        return cls(pid1, holder, Cgroup.of(lab).child(node))
+
+    def inside(self, argv: Sequence[str]) -> list[str]:
+        """A command that runs as one of the node: its files, its processes, its cgroup.
+
+        The command ends with the lab, and with nsenter: PR_SET_PDEATHSIG hands on what ends that.
+        """
+        join = ["sh", "-c", _JOIN, str(self.cgroup / "cgroup.procs")]
+        return [*join, *self._nsenter(KINDS), "setpriv", "--pdeathsig", "TERM", "--", *argv]
+
+    def on_wire(self, argv: Sequence[str]) -> list[str]:
+        """A command with the host's files that sees the node's network only; ends with the lab."""
+        return [*self._nsenter(WIRE_KINDS), "setpriv", "--pdeathsig", "TERM", "--", *argv]
+
+    def _nsenter(self, kinds: Sequence[str]) -> list[str]:
+        namespaces = Path(f"/proc/{self.pid1}/root/proc/{self.holder}/ns")
+        return ["nsenter", *(f"{_OPTIONS[kind]}={namespaces / kind}" for kind in kinds), "--"]

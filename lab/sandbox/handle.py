@@ -1,0 +1,231 @@
+"""A running lab as the host sees it: found by name, entered node by node."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from lab import shell
+from lab.errors import InputError, SandboxError
+from lab.sandbox.cgroup import Cgroup
+from lab.sandbox.control import ask
+from lab.sandbox.entry import Entry
+from lab.sandbox.environment import environment
+from lab.sandbox.rundir import RunDir, all_run_dirs, claim, is_held, read_json, remove
+from lab.shell import Result
+from lab.topology.plan import NodeKind, Plan, PlannedNode
+from lab.wait import until
+
+GONE_WITHIN = 15.0
+"""Seconds that a lab may take to end; a bound, not an expectation."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A lab in one line: of a dead one, only its name and logs are left."""
+
+    name: str
+    topology: str
+    state: str
+    """`starting`, `ready`, `failed` or `dead`."""
+    nodes: int
+    seconds: float
+    """Since its start."""
+    keeper: int
+
+
+class LabNode:
+    """One node of a running lab."""
+
+    def __init__(self, lab: Lab, planned: PlannedNode) -> None:
+        self.name = planned.name
+        self._lab = lab
+        self._planned = planned
+
+    def __repr__(self) -> str:
+        return f"<node {self.name} of lab {self._lab.name}>"
+
+    @cached_property
+    def entry(self) -> Entry:
+        """SandboxError while the node is not built yet."""
+        holder = self._lab.holders().get(self.name)
+        if holder is None:
+            raise SandboxError(f"node {self.name} of lab {self._lab.name} is not up yet")
+        return Entry.to(self._lab.name, self.name, pid1=self._lab.pid1, holder=holder)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The caller's variables with the node's own over them."""
+        return {**os.environ, **environment(self._lab.run, self._lab.plan, self._planned)}
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        input: str | None = None,
+        timeout: float = shell.DEFAULT_TIMEOUT,
+    ) -> Result:
+        """Run a program in the node; CommandError unless it ends with code 0."""
+        return shell.run(
+            self.entry.inside(argv),
+            input=input,
+            timeout=timeout,
+            env=self.environment,
+            where=self.name,
+        )
+
+    def probe(
+        self,
+        argv: Sequence[str],
+        *,
+        input: str | None = None,
+        timeout: float = shell.DEFAULT_TIMEOUT,
+    ) -> Result:
+        """Run a program in the node and return its result, whatever its code."""
+        return shell.probe(
+            self.entry.inside(argv), input=input, timeout=timeout, env=self.environment
+        )
+
+    @contextmanager
+    def spawn(self, argv: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+        """Keep a program running in the node for the length of a `with` block."""
+        with shell.spawn(self.entry.inside(argv), env=self.environment) as child:
+            yield child
+
+
+class Lab:
+    """A lab that somebody started, perhaps another process."""
+
+    def __init__(self, run: RunDir) -> None:
+        self.run = run
+        self.name = run.name
+
+    @classmethod
+    def find(cls, name: str | None = None) -> Lab:
+        """The running lab of that name, or the only one; InputError lists what there is."""
+        running = [run for run in all_run_dirs() if is_held(run)]
+        known = ", ".join(run.name for run in running)
+        if not running:
+            raise InputError("no lab is running; `lab up basic` starts one")
+        if name is None:
+            if len(running) > 1:
+                raise InputError(f"several labs are running: {known}; choose one with --name")
+            return cls(running[0])
+        for run in running:
+            if run.name == name:
+                return cls(run)
+        raise InputError(f"no lab named {name!r} is running; there are {known}")
+
+    @cached_property
+    def plan(self) -> Plan:
+        return Plan.from_json(read_json(self.run.plan))
+
+    @property
+    def pid1(self) -> int:
+        """PID 1 of the lab as the host sees it."""
+        return int(self._processes()["pid1"])
+
+    def holders(self) -> Mapping[str, int]:
+        """The process that holds each node, as the lab sees it."""
+        holders: dict[str, int] = read_json(self.run.state).get("holders", {})
+        return holders
+
+    def node(self, name: str) -> LabNode:
+        """A node by name; InputError lists those there are."""
+        for planned in self.plan.nodes:
+            if planned.name == name:
+                return LabNode(self, planned)
+        known = ", ".join(node.name for node in self.plan.nodes)
+        raise InputError(f"lab {self.name} has no node {name!r}; there are {known}")
+
+    def control_node(self) -> LabNode:
+        """Where kubectl and hubble run: the management node, or else the master."""
+        for kind in (NodeKind.CONTROL, NodeKind.MASTER):
+            for planned in self.plan.nodes:
+                if planned.kind is kind:
+                    return LabNode(self, planned)
+        raise InputError(f"lab {self.name} ({self.plan.name}) has no cluster")
+
+    def kubectl(self, *words: str, input: str | None = None, timeout: float = 30.0) -> Result:
+        """Run kubectl on the management node; CommandError unless it succeeds."""
+        return self.control_node().run(["kubectl", *words], input=input, timeout=timeout)
+
+    def vtysh(self, node: str, command: str) -> Result:
+        """Run one vtysh command on a node; CommandError unless it succeeds."""
+        return self.node(node).run(["vtysh", "-c", command])
+
+    def ask(self, do: str, *, timeout: float = 10.0, **fields: object) -> dict[str, Any]:
+        """Ask the lab's supervisor for something; SandboxError when it refuses."""
+        return ask(self.run.control, do, timeout=timeout, **fields)
+
+    def end(self) -> None:
+        """End the lab and return when nothing is left of it."""
+        keeper = self._processes().get("keeper")
+        if keeper is not None:
+            _terminate(self.run, int(keeper))
+        until(
+            lambda: is_held(self.run),
+            lambda held: not held,
+            within=GONE_WITHIN,
+            what=f"the end of lab {self.name}",
+            wanted="its lock free",
+        )
+        clear(self.run)
+
+    def _processes(self) -> dict[str, Any]:
+        return until(
+            lambda: read_json(self.run.keeper),
+            lambda seen: seen or not is_held(self.run),
+            within=GONE_WITHIN,
+            what=f"the keeper of lab {self.name}",
+        )
+
+
+def _terminate(run: RunDir, keeper: int) -> None:
+    try:
+        handle = os.pidfd_open(keeper)
+    except ProcessLookupError:
+        return
+    try:
+        # The handle was taken before this look: while the lock is held, the id is the keeper's.
+        if is_held(run):
+            signal.pidfd_send_signal(handle, signal.SIGTERM)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(handle)
+
+
+def clear(run: RunDir) -> None:
+    """Remove what a dead lab has left: its run directory, and its cgroup if nobody was there to."""
+    if not run.path.exists() or is_held(run):
+        return
+    lock = claim(run)
+    Cgroup.of(run.name).remove()
+    remove(run)
+    os.close(lock)
+
+
+def summaries() -> list[Summary]:
+    """All labs of this machine, running or dead, by name."""
+    return [_summary(run) for run in all_run_dirs()]
+
+
+def _summary(run: RunDir) -> Summary:
+    plan, state, keeper = (read_json(path) for path in (run.plan, run.state, run.keeper))
+    began = state.get("began")
+    return Summary(
+        name=run.name,
+        topology=plan.get("name", ""),
+        state=state.get("state", "starting") if is_held(run) else "dead",
+        nodes=len(plan.get("nodes", ())),
+        seconds=time.time() - began if began else 0.0,
+        keeper=keeper.get("keeper", 0),
+    )
