@@ -1,0 +1,34 @@
+"""`lab test`: every test of this repository in one run of pytest."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
+"""One worker a core; the tests of a file share a lab, so a file stays with one worker."""
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def test(words: tuple[str, ...]) -> None:
+    """Run the tests; WORDS are pytest's own (paths, -k, -x, --junit-xml ...).
+
+    Without words: the static checks (ruff, mypy, the C compiler), the unit tests, packets
+    through the eBPF programs, and whole labs. The exit code is pytest's.
+
+    \b
+    lab test
+    lab test tests/unit -k topology
+    lab test -m "not system"
+    """
+    os.chdir(REPOSITORY)
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *PARALLEL, *words])
