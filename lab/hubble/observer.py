@@ -6,19 +6,49 @@ No gRPC here: lab.hubble.server serves an Observer, and only after the last fork
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
+from lab.hubble import codes
+from lab.hubble.agent_events import AgentEvent, DebugEvent, decode_debug
+from lab.hubble.decode import Decoder, MalformedEvent
+from lab.hubble.flow import FlowWriter
 from lab.hubble.lookup import EndpointLookup, Peer
+from lab.hubble.peers import PeerBook
+from lab.hubble.record import Record
+from lab.hubble.ring import Ring
 
 CAPACITY = 4095
 """Flows a node keeps, Cilium's default: one less than a power of two."""
+
+EVENT_CAPACITY = 1023
+"""Agent events and debug events a node keeps, each."""
+
+NAMESPACE_AGE = 3600 * 10**9
+"""Nanoseconds for which a namespace is listed after its last flow."""
+
+RATE_WINDOW = 60 * 10**9
+"""Nanoseconds over which the flow rate is taken."""
+
+Tap = Callable[[Record], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Events that the kernel's buffer had no room for; stands in the log at its time."""
+
+    at: int
+    count: int
+    cpu: int | None = None
 
 
 class Observer:
     """Decodes events with the help of `lookup` and keeps the newest flows.
 
     `profile` is the datapath's generation ("cilium-1.10" or "modern"): it decides whether an
-    event's reason field tells about connection tracking at every observation point.
+    event's reason field tells about connection tracking at every observation point. `version`
+    is what ServerStatus reports.
     """
 
     def __init__(
@@ -28,27 +58,109 @@ class Observer:
         *,
         profile: str = "cilium-1.10",
         capacity: int = CAPACITY,
+        version: str = "",
+        node_labels: tuple[str, ...] = (),
     ) -> None:
         self.node_name = node_name
         self.lookup = lookup
         self.profile = profile
-        self.capacity = capacity
+        self.version = version or VERSIONS.get(profile, profile)
+        self.node_labels = node_labels
+        self.started = time.time_ns()
+        self.flows: Ring[Record | Lost] = Ring(capacity)
+        self.agent_events: Ring[AgentEvent] = Ring(EVENT_CAPACITY)
+        self.debug_events: Ring[DebugEvent] = Ring(EVENT_CAPACITY)
+        self.peers = PeerBook()
+        self.writer = FlowWriter(node_name, lookup, boot=self.started)
+        self.malformed = 0
+        self.lost_events = 0
+        self._decoder = Decoder(lookup, profile)
+        self._namespaces: dict[str, int] = {}
+        self._taps: tuple[Tap, ...] = ()
 
     def feed(self, event: bytes, at: int | None = None) -> None:
         """Take one event as the BPF program wrote it; `at` is its time (Unix, nanoseconds).
 
         A malformed event is counted and dropped. Without `at` the event happened now.
         """
-        raise NotImplementedError
+        self.feed_many((event,), at)
 
     def feed_many(self, events: Iterable[bytes], at: int | None = None) -> None:
         """Take a batch in its order; cheaper than one by one, since followers wake once."""
-        raise NotImplementedError
+        at = time.time_ns() if at is None else at
+        for event in events:
+            if event and event[0] == codes.DEBUG:
+                self._feed_debug(event, at)
+            else:
+                self._feed_flow(event, at)
+        self.flows.wake()
 
     def lost(self, count: int, cpu: int | None = None) -> None:
         """Note that the kernel's buffer was full and `count` events never reached `feed`."""
-        raise NotImplementedError
+        self.lost_events += count
+        self.flows.write(Lost(time.time_ns(), count, cpu))
+        self.flows.wake()
+
+    def agent_event(self, event: AgentEvent) -> None:
+        """Log what the agent did (an endpoint created, a service upserted ...)."""
+        self.agent_events.write(event)
+        self.agent_events.wake()
 
     def set_peers(self, peers: Iterable[Peer]) -> None:
         """Replace the set of nodes whose observers Peer.Notify tells about (this one included)."""
-        raise NotImplementedError
+        self.peers.replace(peers)
+
+    def add_tap(self, tap: Tap) -> None:
+        """Call `tap` with every flow, on the feeding thread (metrics, recordings)."""
+        self._taps = (*self._taps, tap)
+
+    def remove_tap(self, tap: Tap) -> None:
+        self._taps = tuple(each for each in self._taps if each is not tap)
+
+    def close(self) -> None:
+        """End all followers."""
+        for ring in (self.flows, self.agent_events, self.debug_events):
+            ring.close()
+        self.peers.close()
+
+    def namespaces(self) -> list[str]:
+        """Namespaces with a flow in the last hour, sorted."""
+        horizon = time.time_ns() - NAMESPACE_AGE
+        seen = list(self._namespaces.items())
+        return sorted(name for name, at in seen if name and at >= horizon)
+
+    def rate(self) -> float:
+        """Flows a second over the last minute, or over the time the log covers when shorter."""
+        now = time.time_ns()
+        values, _, _ = self.flows.read(self.flows.oldest, self.flows.capacity)
+        recent = [value.at for value in values if value.at >= now - RATE_WINDOW]
+        if not recent:
+            return 0.0
+        whole_log = len(recent) == self.flows.capacity
+        covered = now - recent[0] if whole_log else min(RATE_WINDOW, now - self.started)
+        return len(recent) / max(covered / 10**9, 1.0)
+
+    def _feed_flow(self, event: bytes, at: int) -> None:
+        try:
+            record = self._decoder.decode(event, at)
+        except MalformedEvent:
+            self.malformed += 1
+            return
+        record.number = self.flows.written
+        self.flows.write(record)
+        self._namespaces[record.source.namespace] = at
+        self._namespaces[record.destination.namespace] = at
+        for tap in self._taps:
+            tap(record)
+
+    def _feed_debug(self, event: bytes, at: int) -> None:
+        try:
+            self.debug_events.write(decode_debug(event, at))
+        except MalformedEvent:
+            self.malformed += 1
+            return
+        self.debug_events.wake()
+
+
+VERSIONS = {"cilium-1.10": "cilium v1.10.5", "modern": "cilium v1.19.0"}
+"""Generation of Cilium that a profile behaves like."""

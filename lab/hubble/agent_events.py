@@ -1,0 +1,111 @@
+"""What is not a flow but worth telling: the agent's own doings and the datapath's debug messages.
+
+Agent events keep their payload as a mapping with the field names of the message that carries
+them (flow.AgentEvent), so that this module needs no protobuf.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.hubble.decode import MalformedEvent
+
+# flow.AgentEventType
+AGENT_STARTED = 2
+POLICY_UPDATED, POLICY_DELETED = 3, 4
+ENDPOINT_REGENERATE_SUCCESS, ENDPOINT_REGENERATE_FAILURE = 5, 6
+ENDPOINT_CREATED, ENDPOINT_DELETED = 7, 8
+IPCACHE_UPSERTED, IPCACHE_DELETED = 9, 10
+SERVICE_UPSERTED, SERVICE_DELETED = 11, 12
+
+_DEBUG = struct.Struct("=BBHIIII")
+"""type, subtype, source endpoint, flow hash, three arguments (struct debug_msg)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentEvent:
+    """Something the agent did. `details` are the fields of the kind's notification."""
+
+    kind: int
+    details: Mapping[str, Any] = field(default_factory=dict)
+    at: int = field(default_factory=time.time_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class DebugEvent:
+    """A debug message of a BPF program."""
+
+    at: int
+    subtype: int
+    endpoint_id: int
+    hash: int
+    arguments: tuple[int, int, int]
+
+
+def agent_started(at: int | None = None) -> AgentEvent:
+    at = time.time_ns() if at is None else at
+    return AgentEvent(AGENT_STARTED, {"time": at}, at)
+
+
+def endpoint_created(id: int, namespace: str, pod: str, labels: tuple[str, ...] = ()) -> AgentEvent:
+    details = {"id": id, "namespace": namespace, "pod_name": pod, "labels": labels}
+    return AgentEvent(ENDPOINT_CREATED, details)
+
+
+def endpoint_deleted(id: int, namespace: str, pod: str, labels: tuple[str, ...] = ()) -> AgentEvent:
+    details = {"id": id, "namespace": namespace, "pod_name": pod, "labels": labels}
+    return AgentEvent(ENDPOINT_DELETED, details)
+
+
+def ipcache_upserted(
+    cidr: str, identity: int, *, host_ip: str = "", namespace: str = "", pod: str = ""
+) -> AgentEvent:
+    details = {
+        "cidr": cidr,
+        "identity": identity,
+        "host_ip": host_ip,
+        "namespace": namespace,
+        "pod_name": pod,
+    }
+    return AgentEvent(IPCACHE_UPSERTED, details)
+
+
+def ipcache_deleted(cidr: str, identity: int) -> AgentEvent:
+    return AgentEvent(IPCACHE_DELETED, {"cidr": cidr, "identity": identity})
+
+
+def service_upserted(
+    id: int,
+    frontend: tuple[str, int],
+    backends: tuple[tuple[str, int], ...],
+    *,
+    type: str,
+    namespace: str,
+    name: str,
+) -> AgentEvent:
+    details = {
+        "id": id,
+        "frontend_address": {"ip": frontend[0], "port": frontend[1]},
+        "backend_addresses": [{"ip": ip, "port": port} for ip, port in backends],
+        "type": type,
+        "namespace": namespace,
+        "name": name,
+    }
+    return AgentEvent(SERVICE_UPSERTED, details)
+
+
+def service_deleted(id: int) -> AgentEvent:
+    return AgentEvent(SERVICE_DELETED, {"id": id})
+
+
+def decode_debug(event: bytes, at: int) -> DebugEvent:
+    """A debug message's bytes; MalformedEvent when they end too early."""
+    try:
+        _, subtype, endpoint, hash, first, second, third = _DEBUG.unpack_from(event)
+    except struct.error as exc:
+        raise MalformedEvent(f"debug event of {len(event)} bytes ends too early") from exc
+    return DebugEvent(at, subtype, endpoint, hash, (first, second, third))

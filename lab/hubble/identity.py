@@ -1,0 +1,85 @@
+"""Security identities: numbers for sets of labels.
+
+Reserved numbers are fixed by Cilium (pkg/identity). Every other identity stands for one set of
+security-relevant labels and gets the first free number from 256 on up; all pods with the same
+set share it. Pure: whoever keeps the table (the cluster's store, an agent) passes it in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+RESERVED = {
+    0: "unknown",
+    1: "host",
+    2: "world",
+    3: "unmanaged",
+    4: "health",
+    5: "init",
+    6: "remote-node",
+    7: "kube-apiserver",
+    8: "ingress",
+    9: "world-ipv4",
+    10: "world-ipv6",
+}
+UNKNOWN, HOST, WORLD, REMOTE_NODE, KUBE_APISERVER = 0, 1, 2, 6, 7
+
+FIRST, LAST = 256, 65535
+"""Range of numbers for identities of workloads in one cluster."""
+
+NUMBERS = {name: number for number, name in RESERVED.items()}
+
+IGNORED_LABELS = frozenset(
+    {
+        "controller-revision-hash",
+        "pod-template-generation",
+        "pod-template-hash",
+        "statefulset.kubernetes.io/pod-name",
+        "batch.kubernetes.io/controller-uid",
+        "batch.kubernetes.io/job-completion-index",
+    }
+)
+"""Pod labels that change from one roll-out or replica to the next and select nobody."""
+
+
+def reserved_labels(number: int) -> tuple[str, ...]:
+    """Labels of a reserved identity, ("reserved:world",) for 2; empty for any other number."""
+    name = RESERVED.get(number)
+    return () if name is None else (f"reserved:{name}",)
+
+
+def pod_labels(
+    labels: Mapping[str, str],
+    *,
+    namespace: str,
+    service_account: str = "default",
+    cluster: str = "default",
+) -> tuple[str, ...]:
+    """The security-relevant labels of a pod, sorted, each with its source ("k8s:app=web1")."""
+    relevant = {key: value for key, value in labels.items() if key not in IGNORED_LABELS}
+    relevant["io.kubernetes.pod.namespace"] = namespace
+    relevant["io.cilium.k8s.policy.serviceaccount"] = service_account
+    relevant["io.cilium.k8s.policy.cluster"] = cluster
+    return tuple(sorted(f"k8s:{key}={value}" for key, value in relevant.items()))
+
+
+def allocate(
+    wanted: Iterable[tuple[str, ...]], known: Mapping[tuple[str, ...], int]
+) -> dict[tuple[str, ...], int]:
+    """Numbers for all `wanted` label sets: those of `known` kept, new ones the lowest free.
+
+    Deterministic: new sets are numbered in sorted order. Sets of `known` that nobody wants any
+    more are left out, and their numbers are not handed out again in the same call.
+    ValueError when the range is exhausted.
+    """
+    sets = sorted(set(wanted))
+    taken = set(known.values())
+    free = (number for number in range(FIRST, LAST + 1) if number not in taken)
+    numbers = {labels: known[labels] for labels in sets if labels in known}
+    for labels in sets:
+        if labels not in numbers:
+            try:
+                numbers[labels] = next(free)
+            except StopIteration:
+                raise ValueError(f"no identity left in {FIRST}..{LAST}") from None
+    return numbers

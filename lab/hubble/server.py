@@ -1,0 +1,103 @@
+"""The gRPC server of a node's observer: Observer, Peer, Recorder and Health.
+
+Start it after the last fork: gRPC starts threads, and threads do not survive a fork.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+
+from lab.errors import LabError
+from lab.hubble import services
+from lab.hubble.health import Health
+from lab.hubble.node_service import NodeService
+from lab.hubble.observer import Observer
+from lab.hubble.peer_service import PeerService
+from lab.hubble.record_service import RecordService
+
+SOCKET = "unix:///run/cilium/hubble.sock"
+ADDRESSES = (":4244", SOCKET)
+"""Where an agent listens: its node's addresses for the relay, a socket for people on the node."""
+
+STREAMS = 64
+"""Most requests answered at once; each follower holds one thread."""
+
+OPTIONS = (
+    ("grpc.max_receive_message_length", 1 << 20),
+    # Two servers on one port would each get some of the connections.
+    ("grpc.so_reuseport", 0),
+)
+
+
+class ListenError(LabError):
+    """An address that the server could not listen on."""
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, server: grpc.Server, observer: Observer) -> None:
+        self._server = server
+        self._observer = observer
+
+    def stop(self) -> None:
+        """End all streams and stop listening; returns when it is done."""
+        self._observer.close()
+        self._server.stop(grace=0.5).wait()
+
+    def wait(self) -> None:
+        """Return when the server has stopped."""
+        self._server.wait_for_termination()
+
+
+def serve(
+    observer: Observer, addresses: Sequence[str] = ADDRESSES, *, captures: Path | None = None
+) -> Server:
+    """Serve `observer` on all `addresses` ("host:port", ":port" or "unix:///path").
+
+    Recordings go into the directory `captures`; without one they are refused. ListenError when
+    an address cannot be bound.
+    """
+    server = grpc.server(ThreadPoolExecutor(STREAMS, "hubble"), options=OPTIONS)
+    server.add_generic_rpc_handlers(
+        (
+            services.handler(services.OBSERVER, NodeService(observer).methods()),
+            services.handler(services.PEER, PeerService(observer).methods()),
+            services.handler(services.RECORDER, RecordService(observer, captures).methods()),
+            services.handler(services.HEALTH, Health().methods()),
+        )
+    )
+    for address in addresses:
+        listen(server, address)
+    server.start()
+    return Server(server, observer)
+
+
+def listen(server: grpc.Server, address: str) -> None:
+    """Bind `address`; a unix socket left over by a dead server is replaced, and only that."""
+    path = socket_path(address)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_socket():
+            path.unlink()
+    bind = f"0.0.0.0{address}" if address.startswith(":") else address
+    try:
+        bound = server.add_insecure_port(bind)
+    except RuntimeError as exc:
+        raise ListenError(f"Hubble cannot listen on {address}: {exc}") from exc
+    if not bound:
+        raise ListenError(f"Hubble cannot listen on {address}: is another server there?")
+    if path is not None:
+        os.chmod(path, 0o660)  # noqa: PTH101 - Path.chmod follows links, a socket is none
+
+
+def socket_path(address: str) -> Path | None:
+    """The file behind a "unix:" address; None for any other."""
+    if not address.startswith("unix:"):
+        return None
+    return Path(address.removeprefix("unix://").removeprefix("unix:"))
