@@ -29,6 +29,8 @@ class Launch:
     cwd: str = "/"
     log: str = ""
     mounts: list[list[str]] = field(default_factory=list)
+    scratch: list[str] = field(default_factory=list)
+    """Directories that are empty and writable; all else of the machine can only be read."""
     tty: bool = False
 
 
@@ -57,7 +59,10 @@ def _prepare(what: Launch) -> None:
     mount("none", "/", None, Mount.RECURSIVE | Mount.PRIVATE)
     # Sources may lie in /run, which the container gets anew: hold them by descriptor.
     held = [(os.open(source, os.O_PATH), target) for source, target in what.mounts]
+    mount("none", "/", None, Mount.REMOUNT | Mount.BIND | Mount.READ_ONLY)
     mount("tmpfs", "/run", "tmpfs", Mount.NO_SUID | Mount.NO_DEV, "mode=755")
+    for directory in what.scratch:
+        mount("tmpfs", directory, "tmpfs", Mount.NO_SUID | Mount.NO_DEV, "mode=1777")
     for fd, target in held:
         mount(f"/proc/self/fd/{fd}", target, None, Mount.BIND)
 

@@ -21,6 +21,9 @@ from lab.agent.pods.container import Launch
 from lab.agent.pods.init import PID, SOCKET
 from lab.shell import run
 
+COMMAND = "exec:"
+"""How the names of commands begin; a container's name cannot be mistaken for one of them."""
+
 START_BOUND = 20.0
 """Seconds for the interpreter of a pod's PID 1 to make its namespaces."""
 
@@ -48,6 +51,8 @@ class Sandbox:
         self._changed = changed
         self._socket: socket.socket | None = None
         self._buffer = b""
+        self._commands = 0
+        self._ends: dict[str, asyncio.Future[int]] = {}
 
     @property
     def pid(self) -> int:
@@ -67,17 +72,26 @@ class Sandbox:
     def start(self, name: str, attempt: int, what: Launch) -> None:
         self._send({"do": "start", "name": name, "attempt": attempt, "launch": asdict(what)})
 
-    def execute(self, name: str, container: str, what: Launch, fds: Sequence[int]) -> None:
-        """Run a program beside a container, with standard streams of the caller."""
+    async def execute(self, container: str, what: Launch, fds: Sequence[int]) -> int:
+        """Run a program beside a container, with standard streams of the caller; its exit code.
+
+        Cancelled, it kills the program.
+        """
+        self._commands += 1
+        name = f"{COMMAND}{os.getpid()}-{self._commands}"
+        ended = self._ends[name] = asyncio.get_running_loop().create_future()
         order = {"do": "exec", "name": name, "container": container, "launch": asdict(what)}
-        self._send(order, fds)
+        try:
+            self._send(order, fds)
+            return int(await ended)
+        finally:
+            if not ended.done() or ended.cancelled():
+                self.kill(name, signal.SIGKILL)
+            del self._ends[name]
+            self._send({"do": "forget", "name": name})
 
     def kill(self, name: str, number: int = signal.SIGTERM) -> None:
         self._send({"do": "kill", "name": name, "signal": int(number)})
-
-    def forget(self, name: str) -> None:
-        """Drop the record of a process that ended."""
-        self._send({"do": "forget", "name": name})
 
     def stop(self) -> None:
         """End PID 1, and with it whatever still runs in the pod."""
@@ -135,17 +149,31 @@ class Sandbox:
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         if lines:
             state = json.loads(lines[-1])
-            self.processes = {name: Process(**record) for name, record in state.items()}
-            self._changed()
+            self._take({name: Process(**record) for name, record in state.items()})
 
     def _lost(self) -> None:
         """PID 1 is gone: everything that ran was killed with it."""
         self.close()
-        self.processes = {
-            name: process if process.code is not None else _killed(process)
-            for name, process in self.processes.items()
-        }
-        self._changed()
+        self._take(
+            {
+                name: process if process.code is not None else _killed(process)
+                for name, process in self.processes.items()
+            }
+        )
+        for ended in self._ends.values():
+            if not ended.done():
+                ended.set_result(128 + signal.SIGKILL)
+
+    def _take(self, processes: Mapping[str, Process]) -> None:
+        """Note the state of all processes; whoever waits for a command hears of its end."""
+        for name, ended in self._ends.items():
+            code = processes[name].code if name in processes else None
+            if code is not None and not ended.done():
+                ended.set_result(code)
+        containers = {n: p for n, p in processes.items() if not n.startswith(COMMAND)}
+        if containers != self.processes or not self.alive:
+            self.processes = containers
+            self._changed()
 
 
 def _killed(process: Process) -> Process:

@@ -1,0 +1,172 @@
+"""One container of a pod: started, probed, killed when it ails, started again."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightkube.models.core_v1 import Container
+
+from lab.agent.bell import Bell
+from lab.agent.pods.backoff import crashes_now, delay, restarts
+from lab.agent.pods.container import Launch
+from lab.agent.pods.files import mounts, scratch, write_image_files
+from lab.agent.pods.prober import Prober
+from lab.agent.pods.probing import Asker
+from lab.agent.pods.sandbox import Process, Sandbox
+from lab.agent.pods.spec import Program, Refusal
+from lab.agent.pods.status import ContainerView
+
+IMAGE_RETRY = 10.0
+"""Seconds until a container that cannot be started is looked at again."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all containers of a pod share."""
+
+    sandbox: Sandbox
+    directory: Path
+    policy: str | None
+    grace: float
+    bell: Bell
+    asker: Callable[[str], Asker]
+    """Who probes the container of that name."""
+
+
+class ContainerRun:
+    """Runs one container as its pod's restart policy wants; `step` is called until it is done."""
+
+    def __init__(
+        self, spec: Container, program: Program | Refusal, around: Surroundings, *, initial: bool
+    ) -> None:
+        self.spec = spec
+        self._program = program
+        self._around = around
+        self._initial = initial
+        self._prober: Prober | None = None
+        self._last: Process | None = None
+        self._waiting: Refusal | None = None
+        self._crashes = 0
+        self._counted: int | None = None
+        """The attempt whose end is in `_crashes` already."""
+        self._kill_at: float | None = None
+
+    @property
+    def directory(self) -> Path:
+        return self._around.directory / self.spec.name
+
+    @property
+    def process(self) -> Process | None:
+        return self._around.sandbox.processes.get(self.spec.name)
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.code is None
+
+    @property
+    def finished(self) -> bool:
+        """Ended, and its pod does not want it back."""
+        code = self.process.code if self.process else None
+        return code is not None and not self._wanted_back(code)
+
+    def view(self) -> ContainerView:
+        health = self._prober.health if self._prober else None
+        return ContainerView(
+            spec=self.spec,
+            attempt=self.process.attempt if self.process else 0,
+            process=self.process,
+            last=self._last,
+            waiting=self._waiting,
+            started=bool(health and health.started and self.running),
+            ready=bool(health and health.ready and self.running)
+            or (self._initial and self.process is not None and self.process.code == 0),
+        )
+
+    def step(self, now: float) -> float | None:
+        """Do what is due; the time (Unix seconds) of the next thing to do, if it is known."""
+        process = self.process
+        if process is None:
+            return self._start(0, now)
+        if process.code is None:
+            return self._keep(now)
+        self._stop_probing()
+        if not self._wanted_back(process.code):
+            return None
+        return self._restart(process, process.code, now)
+
+    def terminate(self) -> None:
+        """Ask the program to end."""
+        self._stop_probing()
+        if self.running and isinstance(self._program, Program):
+            self._around.sandbox.kill(self.spec.name, self._program.image.stop_signal)
+
+    def kill(self) -> None:
+        if self.running:
+            self._around.sandbox.kill(self.spec.name, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Let go of the container; it runs on."""
+        self._stop_probing()
+
+    def _wanted_back(self, code: int) -> bool:
+        policy = (
+            "OnFailure" if self._initial and self._around.policy != "Never" else self._around.policy
+        )
+        return restarts(policy, code)
+
+    def _start(self, attempt: int, now: float) -> float | None:
+        if isinstance(self._program, Refusal):
+            self._waiting = self._program
+            return now + IMAGE_RETRY
+        self._waiting, self._kill_at = None, None
+        write_image_files(self.directory, self._program.image)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        launch = Launch(
+            argv=list(self._program.argv),
+            env=dict(self._program.env),
+            cwd=self._program.cwd,
+            log=str(self.directory / f"{attempt}.log"),
+            mounts=mounts(self._around.directory, self.directory, self._program.image),
+            scratch=scratch(),
+        )
+        self._around.sandbox.start(self.spec.name, attempt, launch)
+        return None
+
+    def _keep(self, now: float) -> float | None:
+        if self._prober is None:
+            asker = self._around.asker(self.spec.name)
+            self._prober = Prober(self.spec, asker, self._around.bell)
+        if not self._prober.health.ailing:
+            return None
+        if self._kill_at is None:
+            self._kill_at = now + self._around.grace
+            self._around.sandbox.kill(self.spec.name, signal.SIGTERM)
+        elif now >= self._kill_at:
+            self.kill()
+            return None
+        return self._kill_at
+
+    def _restart(self, process: Process, code: int, now: float) -> float | None:
+        if self._counted != process.attempt:
+            self._counted = process.attempt
+            known = self._crashes or process.attempt
+            self._crashes = crashes_now(known, process.finished - process.started)
+        due = process.finished + delay(self._crashes)
+        if now >= due:
+            self._last = process
+            return self._start(process.attempt + 1, now)
+        pause = round(delay(self._crashes))
+        self._waiting = Refusal(
+            "CrashLoopBackOff",
+            f"back-off {pause}s restarting failed container {self.spec.name}, last code {code}",
+        )
+        self._last = process
+        return due
+
+    def _stop_probing(self) -> None:
+        if self._prober is not None:
+            self._prober.stop()
+            self._prober = None

@@ -1,0 +1,102 @@
+"""Probes of one run of a container, over its life: startup first, then readiness and liveness."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lightkube.models.core_v1 import Container, Probe
+
+from lab.agent.bell import Bell
+from lab.agent.pods.probing import Asker, look
+
+EAGER = 0.004
+"""Seconds after the first look; the gap doubles up to the probe's period until it succeeds once.
+
+The kubelet waits a whole period. A pod's first readiness is what a user waits for, and it costs
+a few packets to see it at once.
+"""
+PERIOD = 10.0
+
+
+@dataclass
+class Health:
+    """What the probes of one run found so far."""
+
+    started: bool = False
+    ready: bool = False
+    ailing: str = ""
+    """Why the container is to be killed; empty while it is well."""
+
+
+class Prober:
+    """Keeps `health` of a running container up to date; rings when it changes."""
+
+    def __init__(self, container: Container, asker: Asker, bell: Bell) -> None:
+        self.health = Health()
+        self._container = container
+        self._asker = asker
+        self._bell = bell
+        self._task = asyncio.create_task(self._run())
+
+    def stop(self) -> None:
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        container = self._container
+        if container.startupProbe is not None:
+            await self._repeat(container.startupProbe, self._start_result, eager=True)
+        self.health.started = True
+        if container.readinessProbe is None:
+            self.health.ready = True
+        self._bell.ring()
+        await asyncio.gather(
+            self._repeat(container.readinessProbe, self._ready_result, eager=True),
+            self._repeat(container.livenessProbe, self._live_result, eager=False),
+        )
+
+    async def _repeat(
+        self, probe: Probe | None, tell: Callable[[bool, str], bool], *, eager: bool
+    ) -> None:
+        """Look again and again until `tell` has heard enough. It hears what held long enough:
+        `successThreshold` or `failureThreshold` looks in a row.
+        """
+        if probe is None:
+            return
+        # Nobody rings it: a bell is also how a task lets time pass.
+        pause = Bell().heard
+        if probe.initialDelaySeconds:
+            await pause(float(probe.initialDelaySeconds))
+        period = float(probe.periodSeconds or PERIOD)
+        gap = EAGER if eager and not probe.initialDelaySeconds else period
+        good = bad = 0
+        while True:
+            problem = await look(probe, self._container, self._asker)
+            good, bad = (0, bad + (gap >= period)) if problem else (good + 1, 0)
+            if good:
+                gap = period
+            if good >= (probe.successThreshold or 1) and tell(True, ""):
+                return
+            if bad >= (probe.failureThreshold or 3) and tell(False, problem):
+                return
+            await pause(gap)
+            gap = min(gap * 2, period)
+
+    def _start_result(self, good: bool, problem: str) -> bool:
+        if not good:
+            self.health.ailing = f"startup probe failed: {problem}"
+            self._bell.ring()
+        return good
+
+    def _ready_result(self, good: bool, _problem: str) -> bool:
+        if self.health.ready != good:
+            self.health.ready = good
+            self._bell.ring()
+        return False
+
+    def _live_result(self, good: bool, problem: str) -> bool:
+        if not good:
+            self.health.ailing = f"liveness probe failed: {problem}"
+            self._bell.ring()
+        return False

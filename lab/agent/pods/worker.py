@@ -1,0 +1,269 @@
+"""One pod on this node, from the moment it is bound here to its end: looks, acts, reports."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any, Protocol
+
+from lightkube.models.core_v1 import Container, PodSpec
+from lightkube.resources.core_v1 import Pod
+
+from lab.agent.bell import Bell
+from lab.agent.pods import link
+from lab.agent.pods.address import PodAddresses
+from lab.agent.pods.container import Launch
+from lab.agent.pods.containers import ContainerRun, Surroundings
+from lab.agent.pods.files import write_pod_files
+from lab.agent.pods.probing import Asker
+from lab.agent.pods.sandbox import Sandbox
+from lab.agent.pods.spec import PATH, grace, hostname, program
+from lab.agent.pods.status import PodView, pod_status, stamp
+from lab.errors import LabError
+
+log = logging.getLogger(__name__)
+
+RETRY = 1.0
+"""Seconds until something that failed is tried again."""
+
+
+@dataclass(frozen=True)
+class LocalPod:
+    """A pod's place on this node, as the datapath needs it."""
+
+    uid: str
+    namespace: str
+    name: str
+    address: IPv4Address
+    link: link.PodLink
+
+    @property
+    def endpoint_id(self) -> int:
+        """Unique on the node: the host part of the pod's address."""
+        return int(self.address) & 0xFFFF
+
+
+class Home(Protocol):
+    """What the node offers its pods."""
+
+    node_name: str
+    node_ip: IPv4Address
+    router_ip: IPv4Address
+    addresses: PodAddresses
+    tunnel: bool
+
+    def directory(self, uid: str) -> Path:
+        """Where a pod's files are."""
+        ...
+
+    async def attach(self, pod: LocalPod) -> None:
+        """Returns when the datapath serves the pod."""
+        ...
+
+    async def detach(self, pod: LocalPod) -> None:
+        """Returns when the datapath has forgotten the pod."""
+        ...
+
+    async def report(self, pod: Pod, status: dict[str, Any]) -> bool:
+        """Write a pod's status to the API; False when that has to be tried again."""
+        ...
+
+    async def gone(self, pod: Pod) -> bool:
+        """Remove a stopped pod from the API; False when that has to be tried again."""
+        ...
+
+
+class PodWorker:
+    """Brings one pod to what its object says. `update` tells it of a newer object."""
+
+    def __init__(self, pod: Pod, home: Home) -> None:
+        assert pod.metadata is not None
+        self.pod = pod
+        self.uid = pod.metadata.uid or ""
+        self.local: LocalPod | None = None
+        self.bell = Bell()
+        self.directory = home.directory(self.uid)
+        self.sandbox = Sandbox(self.directory, self.bell.ring)
+        self._home = home
+        self._initial: list[ContainerRun] = []
+        self._containers: list[ContainerRun] = []
+        self._started = time.time()
+        self._kill_at: float | None = None
+        self._reported: dict[str, Any] = {}
+
+    def update(self, pod: Pod) -> None:
+        """Take the pod's newest object."""
+        self.pod = pod
+        self.bell.ring()
+
+    def withdraw(self) -> None:
+        """The object is gone without a farewell: end the pod at once."""
+        assert self.pod.metadata is not None
+        if self.pod.metadata.deletionTimestamp is None:
+            self.pod.metadata.deletionTimestamp = self.pod.metadata.creationTimestamp
+        self.pod.metadata.deletionGracePeriodSeconds = 0
+        self.bell.ring()
+
+    async def run(self) -> None:
+        """Until the pod is gone. Cancelled, it leaves the pod as it is."""
+        try:
+            while not await self._set_up():
+                await self.bell.heard(RETRY)
+            while not self._done():
+                due = self._step(time.time())
+                if not await self._report():
+                    due = min(due or RETRY, time.time() + RETRY)
+                await self.bell.heard(None if due is None else max(due - time.time(), 0.0))
+            await self._tear_down()
+        finally:
+            for run in self._all():
+                run.close()
+            self.sandbox.close()
+
+    @property
+    def _leaving(self) -> bool:
+        return self.pod.metadata is not None and self.pod.metadata.deletionTimestamp is not None
+
+    def _all(self) -> list[ContainerRun]:
+        return [*self._initial, *self._containers]
+
+    async def _set_up(self) -> bool:
+        """Namespaces, address, link; found if they are there. False: to be tried again."""
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            address = self._home.addresses.take(self.uid)
+            write_pod_files(self.directory, self.pod, str(address))
+            fresh = not self.sandbox.adopt()
+            if fresh and self._leaving:
+                return True
+            await self.sandbox.open(hostname(self.pod))
+            await self._connect(address, fresh)
+        except LabError as error:
+            log.warning("pod %s: %s", self.uid, error)
+            return self._leaving
+        self._started = (self.directory / "etc").stat().st_ctime
+        self._make_runs(address)
+        return True
+
+    async def _connect(self, address: IPv4Address, fresh: bool) -> None:
+        file = self.directory / "link.json"
+        found = None if fresh else link.load(file)
+        if found is None:
+            name = f"lxc{self.uid.replace('-', '')[:12]}"
+            await asyncio.to_thread(link.disconnect, name)
+            found = await asyncio.to_thread(
+                link.connect,
+                name,
+                self.sandbox.pid,
+                address,
+                self._home.router_ip,
+                tunnel=self._home.tunnel,
+            )
+            file.write_text(json.dumps(vars(found)))
+        meta = self.pod.metadata
+        assert meta is not None
+        self.local = LocalPod(self.uid, meta.namespace or "", meta.name or "", address, found)
+        await self._home.attach(self.local)
+
+    def _make_runs(self, address: IPv4Address) -> None:
+        spec = self.pod.spec or PodSpec(containers=[])
+        around = Surroundings(
+            sandbox=self.sandbox,
+            directory=self.directory,
+            policy=spec.restartPolicy,
+            grace=grace(self.pod),
+            bell=self.bell,
+            asker=lambda name: Asker(
+                str(self._home.router_ip), str(address), lambda argv: self._execute(name, argv)
+            ),
+        )
+        facts = {
+            "spec.nodeName": self._home.node_name,
+            "status.hostIP": str(self._home.node_ip),
+            "status.podIP": str(address),
+        }
+
+        def make(container: Container, initial: bool) -> ContainerRun:
+            what = program(self.pod, container, facts)
+            return ContainerRun(container, what, around, initial=initial)
+
+        self._initial = [make(container, True) for container in spec.initContainers or ()]
+        self._containers = [make(container, False) for container in spec.containers]
+
+    def _step(self, now: float) -> float | None:
+        """Do what is due now; when the next thing is due."""
+        if self._leaving:
+            return self._leave(now)
+        for run in self._initial:
+            if run.process is None or run.process.code != 0:
+                return run.step(now)
+        dues = [run.step(now) for run in self._containers]
+        return min((due for due in dues if due is not None), default=None)
+
+    def _leave(self, now: float) -> float | None:
+        if self._kill_at is None:
+            self._kill_at = now + grace(self.pod)
+            for run in self._all():
+                run.terminate()
+        self._kill_at = min(self._kill_at, now + grace(self.pod))
+        if now >= self._kill_at:
+            for run in self._all():
+                run.kill()
+            return None
+        return self._kill_at
+
+    def _done(self) -> bool:
+        return self._leaving and not any(run.running for run in self._all())
+
+    async def _report(self) -> bool:
+        """Tell the API what is new; False when it did not hear it."""
+        view = PodView(
+            initial=[run.view() for run in self._initial],
+            containers=[run.view() for run in self._containers],
+            host_ip=str(self._home.node_ip),
+            pod_ip=str(self.local.address) if self.local else "",
+            start_time=stamp(self._started),
+            terminating=self._leaving,
+        )
+        status = pod_status(self.pod, view, stamp(time.time()))
+        if _settled(status) == _settled(self._reported):
+            return True
+        if not await self._home.report(self.pod, status):
+            return False
+        self._reported = status
+        return True
+
+    async def _tear_down(self) -> None:
+        if self.local is not None:
+            await self._home.detach(self.local)
+            await asyncio.to_thread(link.disconnect, self.local.link.name)
+        self.sandbox.stop()
+        self._home.addresses.give_back(self.uid)
+        while not await self._home.gone(self.pod):
+            await self.bell.heard(RETRY)
+        await asyncio.to_thread(shutil.rmtree, self.directory, True)
+
+    async def _execute(self, container: str, argv: list[str]) -> int:
+        """A command of a probe: nobody reads what it says."""
+        null = os.open(os.devnull, os.O_RDWR)
+        try:
+            launch = Launch(argv=argv, env={"PATH": PATH})
+            return await self.sandbox.execute(container, launch, [null, null, null])
+        finally:
+            os.close(null)
+
+
+def _settled(status: dict[str, Any]) -> dict[str, Any]:
+    """A status without the times of its conditions, which alone are no news."""
+    conditions = [
+        {key: value for key, value in condition.items() if key != "lastTransitionTime"}
+        for condition in status.get("conditions", ())
+    ]
+    return {**status, "conditions": conditions}
