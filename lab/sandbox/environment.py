@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from lab.sandbox.rundir import RunDir
 from lab.topology.plan import NodeKind, Plan, PlannedNode
 
 SYSTEM_PATH = (
-    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/frr"  # daemons too
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+    "/usr/lib/frr",
 )
 
 COMMANDS = {"cilium": "lab.agent.cilium", "hubble": "lab.hubble"}
@@ -19,18 +26,25 @@ COMMANDS = {"cilium": "lab.agent.cilium", "hubble": "lab.hubble"}
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def environment(run: RunDir, plan: Plan, node: PlannedNode) -> dict[str, str]:
-    """Variables that are the node's own; a program keeps its caller's others."""
-    variables = {
-        "PATH": f"{run.bin}:{SYSTEM_PATH}",
+def environment(
+    run: RunDir, plan: Plan, node: PlannedNode, callers: Mapping[str, str]
+) -> dict[str, str]:
+    """The caller's variables with the node's own over them."""
+    own = {
+        "PATH": _path(run, callers.get("PATH", "")),
+        "HOME": str(run.home),
         "LAB": run.name,
         "LAB_NODE": node.name,
-        "HISTFILE": "",
     }
     if plan.cluster is not None and node.kind in (NodeKind.CONTROL, NodeKind.MASTER):
-        variables["KUBECONFIG"] = str(run.kubeconfig)
-        variables["KUBECACHEDIR"] = str(run.path / "kube-cache")
-    return variables
+        own["KUBECONFIG"] = str(run.kubeconfig)
+    return {**callers, **own}
+
+
+def _path(run: RunDir, callers: str) -> str:
+    """The lab's commands, the system's, then what only the caller knows (a kubectl of theirs)."""
+    places = [str(run.bin), *SYSTEM_PATH]
+    return ":".join([*places, *(p for p in callers.split(":") if p and p not in places)])
 
 
 def write_commands(run: RunDir) -> None:

@@ -18,7 +18,7 @@ from lab.sandbox.cgroup import Cgroup
 from lab.sandbox.control import ask
 from lab.sandbox.entry import Entry
 from lab.sandbox.environment import environment
-from lab.sandbox.rundir import RunDir, all_run_dirs, claim, is_held, read_json, remove
+from lab.sandbox.rundir import RunDir, all_run_dirs, claim, is_held, read_json, remove, require_root
 from lab.shell import Result
 from lab.topology.plan import NodeKind, Plan, PlannedNode
 from lab.wait import until
@@ -62,8 +62,7 @@ class LabNode:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The caller's variables with the node's own over them."""
-        return {**os.environ, **environment(self._lab.run, self._lab.plan, self._planned)}
+        return environment(self._lab.run, self._lab.plan, self._planned, os.environ)
 
     def run(
         self,
@@ -110,6 +109,7 @@ class Lab:
     @classmethod
     def find(cls, name: str | None = None) -> Lab:
         """The running lab of that name, or the only one; InputError lists what there is."""
+        require_root()
         running = [run for run in all_run_dirs() if is_held(run)]
         known = ", ".join(run.name for run in running)
         if not running:

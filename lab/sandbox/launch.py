@@ -5,17 +5,25 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
 from lab.errors import SandboxError
 from lab.sandbox.cgroup import hierarchy
-from lab.sandbox.events import Event, Failed, Ready, decode
+from lab.sandbox.events import Failed, PhaseEvent, Ready, decode
 from lab.sandbox.keeper import LET_GO, Inherited, keep
-from lab.sandbox.pid1 import Crew
-from lab.sandbox.rundir import RunDir, claim, write_json
+from lab.sandbox.rundir import RunDir, claim, require_root, write_json
+from lab.sandbox.supervisor import Program, crew
 from lab.topology.plan import Plan
+
+
+class BringUpError(SandboxError):
+    """The bring-up failed in the supervisor, which says how and with which exit code."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        self.exit_code = exit_code
+        super().__init__(message)
 
 
 class Launch:
@@ -27,18 +35,22 @@ class Launch:
         self._leash: int | None = leash
         self._events = os.fdopen(events, encoding="utf-8")
 
-    def events(self) -> Iterator[Event]:
-        """What happens until the lab is ready or has failed; that comes last.
+    def follow(self, tell: Callable[[PhaseEvent], None]) -> float:
+        """Tell each event of the bring-up; returns the seconds it took.
 
-        SandboxError when the supervisor dies without a word.
+        BringUpError when it fails: then nothing is left of the lab but its logs.
         """
         for line in self._events:
             event = decode(line)
-            yield event
-            if isinstance(event, (Ready, Failed)):
-                return
+            if isinstance(event, Ready):
+                return event.seconds
+            if isinstance(event, Failed):
+                self._bury()
+                raise BringUpError(event.message, event.exit_code)
+            tell(event)
+        self._bury()
         raise SandboxError(
-            f"lab {self.run.name}: the supervisor died while it brought the lab up\n"
+            f"lab {self.run.name}: its supervisor died while it brought the lab up\n"
             f"  its last words are in {self.run.log('supervisor')}"
         )
 
@@ -53,6 +65,11 @@ class Launch:
         if self._leash is not None:
             self._close()
             os.waitpid(self._keeper, 0)
+
+    def _bury(self) -> None:
+        """Wait for a lab that ends by itself; a broken leash would make it remove its logs."""
+        os.waitpid(self._keeper, 0)
+        self._close()
 
     def _close(self) -> None:
         self._events.close()
@@ -73,13 +90,14 @@ class Launch:
             self.end()
 
 
-def launch(plan: Plan, name: str, crew: Crew) -> Launch:
-    """Start a lab under a name and return at once; the caller follows its events.
+def launch(plan: Plan, name: str, program: Program | None = None) -> Launch:
+    """Start a lab under a name and return at once; the caller follows its bring-up.
 
     The calling process must have a single thread, since it forks. InputError when the name is
-    taken; MachineError when the machine has no cgroup2.
+    taken; MachineError when the machine has no cgroup2 or the caller is not root.
     """
     run = RunDir.of(name)
+    require_root()
     hierarchy()
     with _interrupts_held_back():
         lock = claim(run)
@@ -92,7 +110,8 @@ def launch(plan: Plan, name: str, crew: Crew) -> Launch:
         if keeper == 0:
             os.close(leash)
             os.close(events)
-            keep(run, Inherited(lock, leash_end, events_end), crew)
+            members = crew(run, plan, program or Program())
+            keep(run, Inherited(lock, leash_end, events_end), members)
         for fd in (lock, leash_end, events_end):
             os.close(fd)
         return Launch(run, keeper, leash, events)

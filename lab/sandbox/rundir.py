@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.errors import InputError, WaitTimeout
+from lab.errors import InputError, MachineError, WaitTimeout
 from lab.wait import until
 
 ROOT = Path("/run/lab")
@@ -79,6 +79,11 @@ class RunDir:
         return self.path / "kubeconfig"
 
     @property
+    def home(self) -> Path:
+        """Home directory of whatever runs in a node: histories and caches stay in the lab."""
+        return self.path / "home"
+
+    @property
     def logs(self) -> Path:
         return self.path / "log"
 
@@ -106,6 +111,12 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def require_root() -> None:
+    """MachineError unless this process may make namespaces."""
+    if os.geteuid() != 0:
+        raise MachineError("a lab needs root: it makes namespaces", "sudo python3 -m lab ...")
+
+
 def claim(run: RunDir) -> int:
     """Take the lock of a lab that is not running and empty its directory; returns the lock's fd.
 
@@ -125,7 +136,7 @@ def claim(run: RunDir) -> int:
         ) from exc
     assert lock is not None
     empty(run)
-    for directory in (run.logs, run.bin, run.path / "nodes"):
+    for directory in (run.logs, run.bin, run.home, run.path / "nodes"):
         directory.mkdir(mode=0o755)
     return lock
 
@@ -148,7 +159,7 @@ def _try_lock(run: RunDir) -> int | None:
 
 
 def is_held(run: RunDir) -> bool:
-    """Whether a lab of that name is running (or just starting or ending)."""
+    """Whether a lab of that name is running (or just starting or ending); needs root."""
     try:
         fd = os.open(run.lock, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

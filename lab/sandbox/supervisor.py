@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from typing import Any
 
-from lab.errors import InputError, LabError, SandboxError
+from lab.errors import LabError, SandboxError
 from lab.sandbox.control import ControlServer, Handler
 from lab.sandbox.events import Event, EventWriter, Failed, PhaseEvent, Ready, failure
 from lab.sandbox.fork_server import serve
@@ -35,13 +35,8 @@ class Site:
     services: Services
     note: Callable[[str, str], None]
     """Tells progress within a phase: the phase and a few words."""
-    holders: dict[str, int] = field(default_factory=dict)
-    """The process that holds each node's namespaces; filled when the network is built."""
-
-    def holder(self, node: str) -> int:
-        if node not in self.holders:
-            raise InputError(f"no node {node!r}; there are {', '.join(sorted(self.holders))}")
-        return self.holders[node]
+    holders: Mapping[str, int] = field(default_factory=dict)
+    """The process that holds each node's namespaces, read anew each time: a node may reboot."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +135,7 @@ class Supervisor:
     def _save(self, state: str) -> None:
         write_json(
             self._site.run.state,
-            {"state": state, "began": self._began, "holders": self._site.holders},
+            {"state": state, "began": self._began, "holders": dict(self._site.holders)},
         )
 
     def _status(self, _: Mapping[str, Any]) -> Mapping[str, Any]:

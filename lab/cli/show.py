@@ -1,0 +1,90 @@
+"""`lab ps`, `lab list`, `lab graph`: what runs, what could, and how it looks."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from lab.cli.options import as_json, output_option
+from lab.sandbox.handle import Summary, summaries
+from lab.sandbox.rundir import require_root
+from lab.topology.load import DIRECTORY as TOPOLOGIES
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
+
+COLUMNS = ("NAME", "TOPOLOGY", "STATE", "NODES", "AGE", "KEEPER")
+
+
+@click.command()
+@output_option
+def ps(output: str) -> None:
+    """List the labs of this machine; a dead one has left only its logs.
+
+    KEEPER is the process to signal by hand, should it ever be needed: its lab ends with it.
+    """
+    require_root()
+    labs = summaries()
+    if output == "json":
+        as_json([vars(lab) for lab in labs])
+    else:
+        click.echo(table([COLUMNS, *map(_row, labs)]))
+
+
+@click.command("list")
+@output_option
+def catalogue(output: str) -> None:
+    """List the topologies (for `lab up`) and scenarios (for `lab run`) there are."""
+    found = {
+        "topologies": _summaries(TOPOLOGIES, "_"),
+        "scenarios": _summaries(SCENARIOS, "-"),
+    }
+    if output == "json":
+        as_json(found)
+        return
+    for kind, entries in found.items():
+        click.echo(f"{kind}:")
+        for name, words in entries.items():
+            click.echo(f"  {name:<20} {words}".rstrip())
+
+
+def _row(lab: Summary) -> tuple[str, ...]:
+    return (lab.name, lab.topology, lab.state, str(lab.nodes), age(lab.seconds), str(lab.keeper))
+
+
+def age(seconds: float) -> str:
+    """Seconds as kubectl shows ages: 42s, 5m12s, 3h4m, 2d5h."""
+    whole = int(seconds)
+    for size, unit, below, small in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "m"),
+        (60, "m", 1, "s"),
+    ):
+        if whole >= size:
+            return f"{whole // size}{unit}{whole % size // below}{small}"
+    return f"{whole}s"
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as left-aligned columns, three spaces apart."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def _summaries(directory: Path, joint: str) -> dict[str, str]:
+    """Name -> first line of its docstring, of each file; the files are read, not run."""
+    files: Iterable[Path] = sorted(directory.glob("[!_]*.py"))
+    return {file.stem.replace("_", joint): _first_line(file) for file in files}
+
+
+def _first_line(file: Path) -> str:
+    try:
+        words = ast.get_docstring(ast.parse(file.read_text()))
+    except SyntaxError as error:
+        return f"(cannot be read: line {error.lineno})"
+    return (words or "").partition("\n")[0]
