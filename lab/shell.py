@@ -92,6 +92,10 @@ def run(
     return result
 
 
+Child = subprocess.Popen[str]
+"""A program that was started and may still run."""
+
+
 def start(
     argv: Sequence[str],
     *,
@@ -130,6 +134,14 @@ def spawn(
         end(child)
 
 
+def wait(child: Child, *, timeout: float = DEFAULT_TIMEOUT) -> int:
+    """The code a started program ends with; CommandError when it does not end in time."""
+    try:
+        return child.wait(timeout=timeout)
+    except subprocess.TimeoutExpired as exc:
+        raise CommandError(_words(child), None, "") from exc
+
+
 def end(child: subprocess.Popen[str]) -> None:
     """SIGTERM, a moment's grace, SIGKILL; returns when the program is gone and its pipes closed."""
     if child.poll() is None:
@@ -142,6 +154,11 @@ def end(child: subprocess.Popen[str]) -> None:
     for pipe in (child.stdout, child.stderr):
         if pipe is not None:
             pipe.close()
+
+
+def _words(child: Child) -> list[str]:
+    args = child.args
+    return [str(word) for word in args] if isinstance(args, list) else [str(args)]
 
 
 def _text(output: bytes | str | None) -> str:

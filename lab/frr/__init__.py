@@ -1,0 +1,1 @@
+"""FRR: configuration as data and text, its daemons, its answers."""

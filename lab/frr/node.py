@@ -1,0 +1,162 @@
+"""A node's BGP configuration as FRR lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from lab.frr.model import Address, Advertisement, Bfd, BgpConfig, Neighbor, Prefix
+from lab.frr.tree import Path, Tree
+
+NOTHING = "nothing"
+"""Route map that lets no route through: nodes learn nothing by BGP."""
+
+FAST_TIMERS = "bgp route-map delay-timer 0"
+"""Changed route maps apply at once instead of after five seconds."""
+
+
+def node_tree(config: BgpConfig) -> Tree:
+    """The sections that a node's BGP needs; none without neighbors."""
+    if not config.neighbors:
+        return {}
+    tree: dict[Path, tuple[str, ...]] = {}
+    tree[()] = (FAST_TIMERS, *_prefix_lists(config))
+    for bfd in _profiles(config.neighbors):
+        tree[("bfd",)] = ()
+        tree[("bfd", f"profile {bfd.profile}")] = tuple(bfd_lines(bfd))
+    router = (f"router bgp {config.asn}",)
+    sessions = [line for neighbor in config.neighbors for line in _session(neighbor)]
+    tree[router] = (*_router(config), *sessions)
+    for version in sorted({v for neighbor in config.neighbors for v in neighbor.families}):
+        family = (*router, f"address-family ipv{version} unicast")
+        tree[family] = tuple(_family(config, version))
+    for neighbor in config.neighbors:
+        tree.update(_outgoing(config, neighbor))
+    tree[(f"route-map {NOTHING} deny 10",)] = ()
+    return tree
+
+
+def bfd_lines(bfd: Bfd) -> Iterator[str]:
+    """The lines of a BFD profile that differ from FRR's defaults."""
+    if bfd.multiplier != 3:
+        yield f"detect-multiplier {bfd.multiplier}"
+    if bfd.interval != 300:
+        yield f"transmit-interval {bfd.interval}"
+        yield f"receive-interval {bfd.interval}"
+    if bfd.minimum_ttl:
+        yield f"minimum-ttl {bfd.minimum_ttl}"
+
+
+def _router(config: BgpConfig) -> Iterator[str]:
+    yield f"bgp router-id {config.router_id}"
+    yield "no bgp ebgp-requires-policy"
+    yield "no bgp default ipv4-unicast"
+    if config.graceful_restart:
+        if config.graceful_restart.restart_time != 120:
+            yield f"bgp graceful-restart restart-time {config.graceful_restart.restart_time}"
+        yield "bgp graceful-restart"
+    yield "no bgp network import-check"
+    yield "coalesce-time 0"
+
+
+def _session(neighbor: Neighbor) -> Iterator[str]:
+    """The lines of one neighbor that do not depend on the address family."""
+    lines = [
+        f"remote-as {neighbor.asn}",
+        neighbor.local_asn and f"local-as {neighbor.local_asn} no-prepend replace-as",
+        neighbor.description and f"description {neighbor.description}",
+        neighbor.bfd and "bfd",
+        neighbor.bfd and f"bfd profile {neighbor.bfd.profile}",
+        neighbor.password and f"password {neighbor.password}",
+        neighbor.passive and "passive",
+        neighbor.port and f"port {neighbor.port}",
+        neighbor.ebgp_multihop and f"ebgp-multihop {neighbor.ebgp_multihop}",
+        neighbor.ttl_security_hops and f"ttl-security hops {neighbor.ttl_security_hops}",
+        neighbor.update_source and f"update-source {neighbor.update_source}",
+        f"timers {neighbor.keepalive} {neighbor.hold}",
+        f"timers connect {neighbor.connect_retry}",
+        neighbor.graceful_restart is True and "graceful-restart",
+        neighbor.graceful_restart is False and "graceful-restart-disable",
+    ]
+    return (f"neighbor {neighbor.address} {line}" for line in lines if line)
+
+
+def _family(config: BgpConfig, version: int) -> Iterator[str]:
+    for advertisement in _of_version(config.advertisements, version):
+        yield f"network {advertisement.prefix}"
+    for neighbor in config.neighbors:
+        if version in neighbor.families:
+            yield f"neighbor {neighbor.address} activate"
+            yield f"neighbor {neighbor.address} route-map {NOTHING} in"
+            yield f"neighbor {neighbor.address} route-map {_map(neighbor.address)} out"
+            if neighbor.maximum_prefixes:
+                yield f"neighbor {neighbor.address} maximum-prefix {neighbor.maximum_prefixes}"
+
+
+def _outgoing(config: BgpConfig, neighbor: Neighbor) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """The route map towards a neighbor: exceptions by prefix list, everything else as it is."""
+    name = _map(neighbor.address)
+    for number, (treatment, versions) in enumerate(_treatments(config, neighbor), start=1):
+        verdict = "permit" if treatment else "deny"
+        for version in versions:
+            family = "ip" if version == 4 else "ipv6"
+            match = f"match {family} address prefix-list {name}-{number}"
+            sequence = 10 * number + (version == 6)
+            yield (f"route-map {name} {verdict} {sequence}",), (match, *treatment)
+    yield (f"route-map {name} permit 65535",), ()
+
+
+def _prefix_lists(config: BgpConfig) -> Iterator[str]:
+    for neighbor in config.neighbors:
+        treatments = _treatments(config, neighbor)
+        for number, (_, versions) in enumerate(treatments, start=1):
+            for version, prefixes in sorted(versions.items()):
+                family = "ip" if version == 4 else "ipv6"
+                for line, prefix in enumerate(prefixes, start=1):
+                    name = f"{_map(neighbor.address)}-{number}"
+                    yield f"{family} prefix-list {name} seq {5 * line} permit {prefix}"
+
+
+Treatment = tuple[tuple[str, ...], dict[int, list[Prefix]]]
+
+
+def _treatments(config: BgpConfig, neighbor: Neighbor) -> list[Treatment]:
+    """What is set on which prefixes for this neighbor: one entry for each way of treating them.
+
+    An empty tuple of `set` lines means the neighbor does not hear of the prefixes. Prefixes sent
+    as they are have no entry.
+    """
+    ways: dict[tuple[str, ...], dict[int, list[Prefix]]] = {}
+    for advertisement in config.advertisements:
+        lines = tuple(_set_lines(advertisement))
+        heard = advertisement.neighbors is None or neighbor.address in advertisement.neighbors
+        if heard and not lines:
+            continue
+        prefixes = ways.setdefault(lines if heard else (), {})
+        prefixes.setdefault(advertisement.prefix.version, []).append(advertisement.prefix)
+    return sorted(ways.items(), key=lambda way: way[0])
+
+
+def _set_lines(advertisement: Advertisement) -> Iterator[str]:
+    """The `set` lines, in FRR's order."""
+    if advertisement.communities:
+        yield f"set community {' '.join(sorted(advertisement.communities))} additive"
+    if advertisement.large_communities:
+        yield f"set large-community {' '.join(sorted(advertisement.large_communities))} additive"
+    if advertisement.local_preference is not None:
+        yield f"set local-preference {advertisement.local_preference}"
+
+
+def _of_version(advertisements: Iterable[Advertisement], version: int) -> Iterator[Advertisement]:
+    seen: set[Prefix] = set()
+    for one in advertisements:
+        if one.prefix.version == version and one.prefix not in seen:
+            seen.add(one.prefix)
+            yield one
+
+
+def _profiles(neighbors: Sequence[Neighbor]) -> list[Bfd]:
+    return sorted({n.bfd for n in neighbors if n.bfd}, key=lambda bfd: bfd.profile)
+
+
+def _map(address: Address) -> str:
+    return f"to-{address}"
