@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab.sandbox.entry import Entry
+
+ENTRY = Entry(pid1=700, holder=12, cgroup=Path("/sys/fs/cgroup/lab-x/client1"))
+NAMESPACES = "/proc/700/root/proc/12/ns"
+
+
+def test_inside_is_the_nodes_cgroup_and_all_its_namespaces() -> None:
+    argv = ENTRY.inside(["ip", "-br", "a"])
+    assert argv[:2] == ["sh", "-c"]
+    assert argv[3] == "/sys/fs/cgroup/lab-x/client1/cgroup.procs"
+    assert argv[4:] == [
+        "nsenter",
+        f"--mount={NAMESPACES}/mnt",
+        f"--uts={NAMESPACES}/uts",
+        f"--ipc={NAMESPACES}/ipc",
+        f"--net={NAMESPACES}/net",
+        f"--pid={NAMESPACES}/pid",
+        "--",
+        "setpriv",
+        "--pdeathsig",
+        "TERM",
+        "--",
+        "ip",
+        "-br",
+        "a",
+    ]
+
+
+def test_on_wire_is_the_network_without_the_files() -> None:
+    argv = ENTRY.on_wire(["tcpdump"])
+    assert argv[:4] == [
+        "nsenter",
+        f"--net={NAMESPACES}/net",
+        f"--pid={NAMESPACES}/pid",
+        "--",
+    ]
+    assert argv[-1] == "tcpdump"
