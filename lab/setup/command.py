@@ -43,7 +43,7 @@ class Command:
     @property
     def test(self) -> bool:
         """Whether it needs what the tests need."""
-        return self.verb == "test" or self.arguments == ["setup", "--test"]
+        return self.verb in {"test", "bench"} or self.arguments == ["setup", "--test"]
 
     @property
     def asks_for_help(self) -> bool:

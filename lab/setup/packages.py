@@ -77,8 +77,11 @@ RUN = (
 )
 """What `lab run` needs, named as in Debian 12."""
 
-TEST = (Package("chromium", "the browser that opens the web GUI", programs=("chromium",)),)
-"""What `lab test` needs besides."""
+TEST = (
+    Package("chromium", "the browser that opens the web GUI", programs=("chromium",)),
+    Package("bridge-utils", "brctl, for plain IPMininet in the benchmarks", programs=("brctl",)),
+)
+"""What `lab test` and `lab bench` need besides."""
 
 UBUNTU: dict[str, tuple[str, ...]] = {
     "bpftool": ("linux-tools-common", "linux-tools-generic"),
