@@ -13,12 +13,12 @@ from pathlib import Path
 import grpc
 
 from lab.errors import LabError
-from lab.hubble import services
-from lab.hubble.health import Health
-from lab.hubble.node_service import NodeService
 from lab.hubble.observer import Observer
-from lab.hubble.peer_service import PeerService
-from lab.hubble.record_service import RecordService
+from lab.hubble.service import table as services
+from lab.hubble.service.health import Health
+from lab.hubble.service.node import NodeService
+from lab.hubble.service.peer import PeerService
+from lab.hubble.service.record import RecordService
 
 SOCKET = "unix:///run/cilium/hubble.sock"
 ADDRESSES = (":4244", SOCKET)

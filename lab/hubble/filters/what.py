@@ -13,7 +13,7 @@ from typing import Protocol
 
 from lab.errors import InputError
 from lab.hubble import codes
-from lab.hubble.view import FlowView
+from lab.hubble.filters.view import FlowView
 
 Predicate = Callable[[FlowView], bool]
 

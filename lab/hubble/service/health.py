@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 
 from lab.hubble.api import health_pb2
-from lab.hubble.services import HEALTH_NAME
+from lab.hubble.service.table import HEALTH_NAME
 
 NAMES = frozenset({"", HEALTH_NAME})
 """Services that there are: the server as a whole, and the one that Hubble's clients ask for."""

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.errors import InputError
-from lab.hubble import expression, selector
-from lab.hubble import filter_what as what
-from lab.hubble import filter_who as who
 from lab.hubble.api import flow_pb2
-from lab.hubble.view import FlowView
+from lab.hubble.filters import expression, selector, what, who
+from lab.hubble.filters.view import FlowView
 
 Predicate = Callable[[FlowView], bool]
 

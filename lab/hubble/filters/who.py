@@ -13,9 +13,9 @@ from operator import attrgetter
 from typing import Protocol
 
 from lab.errors import InputError
-from lab.hubble import selector
+from lab.hubble.filters import selector
+from lab.hubble.filters.view import FlowView
 from lab.hubble.lookup import Endpoint, Service
-from lab.hubble.view import FlowView
 
 Predicate = Callable[[FlowView], bool]
 

@@ -9,12 +9,13 @@ from typing import Any
 import grpc
 
 from lab.errors import InputError
-from lab.hubble import event_messages, filters, request
 from lab.hubble.agent_events import AgentEvent, DebugEvent
 from lab.hubble.api import flow_pb2, observer_pb2, relay_pb2
+from lab.hubble.filters import compile as filters
 from lab.hubble.observer import Lost, Observer
 from lab.hubble.query import Missed, Selection, select
 from lab.hubble.record import Record
+from lab.hubble.service import event_messages, request
 
 
 class NodeService:

@@ -1,0 +1,1 @@
+"""Filters: one predicate for each field of a FlowFilter, compiled and combined."""

@@ -1,0 +1,1 @@
+"""The relay: one Observer service over those of all nodes."""
