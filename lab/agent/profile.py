@@ -31,6 +31,8 @@ class Profile:
     announces_empty: bool
     """VIPs of services without endpoints are announced under externalTrafficPolicy Cluster."""
     maglev_size: int = 16381
+    tunnel: bool = True
+    """VXLAN between the nodes; without, the nodes route each other's pod networks."""
     dsr: frozenset[str] = frozenset()
     """Protocols whose replies go from the backend straight to the client."""
 
@@ -63,17 +65,19 @@ _ALGORITHMS = {"random": False, "maglev": True}
 
 
 def profile(name: str, options: Mapping[str, str]) -> Profile:
-    """The profile of that name with the options `mode`, `algorithm` and `maglev-size` applied.
+    """The profile of that name with the options `mode`, `algorithm` and `maglev_size` applied.
 
     InputError lists what there is when a name or a value is unknown.
     """
     found = _choice("profile", name, _PROFILES)
     if "mode" in options:
-        found = replace(found, dsr=_choice("mode", options["mode"], _MODES))
+        dsr = _choice("mode", options["mode"], _MODES)
+        # The client's packet reaches the backend as it is: an IP option has no place in VXLAN.
+        found = replace(found, dsr=dsr, tunnel=not dsr)
     if "algorithm" in options:
         found = replace(found, maglev=_choice("algorithm", options["algorithm"], _ALGORITHMS))
-    if "maglev-size" in options:
-        found = replace(found, maglev_size=_prime(options["maglev-size"]))
+    if "maglev_size" in options:
+        found = replace(found, maglev_size=_prime(options["maglev_size"]))
     return found
 
 
@@ -86,5 +90,5 @@ def _choice(what: str, name: str, values: Mapping[str, T]) -> T:
 def _prime(text: str) -> int:
     size = int(text) if text.isdigit() else 0
     if size < 251 or size > 131071 or any(size % n == 0 for n in range(2, int(size**0.5) + 1)):
-        raise InputError(f"maglev-size {text!r} is no prime between 251 and 131071")
+        raise InputError(f"maglev_size {text!r} is no prime between 251 and 131071")
     return size

@@ -70,7 +70,7 @@ class Mirror(Generic[R]):
 
     async def _list(self) -> str:
         listing = self._client.list(self.kind, **self._where)  # type: ignore[type-var]
-        found = {key(each): cast(R, each) async for each in listing}
+        found: dict[str, R] = {key(each): each async for each in listing}
         gone = self.objects.keys() - found.keys()
         news = [name for name, each in found.items() if self.objects.get(name) != each]
         # The order of creation, as the watch would have told it.

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import shutil
 import time
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +20,7 @@ from lab.agent.pods.address import PodAddresses
 from lab.agent.pods.container import Launch
 from lab.agent.pods.containers import ContainerRun, Surroundings
 from lab.agent.pods.files import write_pod_files
+from lab.agent.pods.local import LocalPod, PodLink
 from lab.agent.pods.probing import Asker
 from lab.agent.pods.sandbox import Sandbox
 from lab.agent.pods.spec import PATH, grace, hostname, program
@@ -34,22 +33,6 @@ RETRY = 1.0
 """Seconds until something that failed is tried again."""
 
 
-@dataclass(frozen=True)
-class LocalPod:
-    """A pod's place on this node, as the datapath needs it."""
-
-    uid: str
-    namespace: str
-    name: str
-    address: IPv4Address
-    link: link.PodLink
-
-    @property
-    def endpoint_id(self) -> int:
-        """Unique on the node: the host part of the pod's address."""
-        return int(self.address) & 0xFFFF
-
-
 class Home(Protocol):
     """What the node offers its pods."""
 
@@ -57,10 +40,17 @@ class Home(Protocol):
     node_ip: IPv4Address
     router_ip: IPv4Address
     addresses: PodAddresses
-    tunnel: bool
+    mtu: int
+    """Of the pods' links: that of the node's uplink."""
+    route_mtu: int
+    """Of packets that go through the tunnel."""
 
     def directory(self, uid: str) -> Path:
         """Where a pod's files are."""
+        ...
+
+    def known_link(self, uid: str) -> PodLink | None:
+        """The link of a pod that was attached once."""
         ...
 
     async def attach(self, pod: LocalPod) -> None:
@@ -96,6 +86,7 @@ class PodWorker:
         self._containers: list[ContainerRun] = []
         self._started = time.time()
         self._kill_at: float | None = None
+        self._withdrawn = False
         self._reported: dict[str, Any] = {}
 
     def update(self, pod: Pod) -> None:
@@ -105,6 +96,7 @@ class PodWorker:
 
     def withdraw(self) -> None:
         """The object is gone without a farewell: end the pod at once."""
+        self._withdrawn = True
         assert self.pod.metadata is not None
         if self.pod.metadata.deletionTimestamp is None:
             self.pod.metadata.deletionTimestamp = self.pod.metadata.creationTimestamp
@@ -153,8 +145,7 @@ class PodWorker:
         return True
 
     async def _connect(self, address: IPv4Address, fresh: bool) -> None:
-        file = self.directory / "link.json"
-        found = None if fresh else link.load(file)
+        found = None if fresh else self._home.known_link(self.uid)
         if found is None:
             name = f"lxc{self.uid.replace('-', '')[:12]}"
             await asyncio.to_thread(link.disconnect, name)
@@ -164,9 +155,9 @@ class PodWorker:
                 self.sandbox.pid,
                 address,
                 self._home.router_ip,
-                tunnel=self._home.tunnel,
+                mtu=self._home.mtu,
+                route_mtu=self._home.route_mtu,
             )
-            file.write_text(json.dumps(vars(found)))
         meta = self.pod.metadata
         assert meta is not None
         self.local = LocalPod(self.uid, meta.namespace or "", meta.name or "", address, found)
@@ -246,7 +237,7 @@ class PodWorker:
             await asyncio.to_thread(link.disconnect, self.local.link.name)
         self.sandbox.stop()
         self._home.addresses.give_back(self.uid)
-        while not await self._home.gone(self.pod):
+        while not self._withdrawn and not await self._home.gone(self.pod):
             await self.bell.heard(RETRY)
         await asyncio.to_thread(shutil.rmtree, self.directory, True)
 

@@ -1,0 +1,73 @@
+"""Which prefixes a node announces, for which services. Pure.
+
+MetalLB (and with it Cilium 1.10) announces a service only while some endpoint is ready;
+Cilium's own control plane also announces one without endpoints. externalTrafficPolicy Local
+announces from nodes with a ready endpoint of their own, in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lightkube.resources.core_v1 import Node, Service
+from lightkube.resources.discovery_v1 import EndpointSlice
+
+from lab.agent.profile import Profile
+from lab.agent.services.endpoints import any_ready
+from lab.agent.services.model import Address
+from lab.agent.services.translate import vips
+
+EXCLUDE = "node.kubernetes.io/exclude-from-external-load-balancers"
+
+
+@dataclass(frozen=True)
+class Announced:
+    """A VIP that the node announces, and for whom."""
+
+    address: Address
+    service: Service
+    local: bool
+    """By externalTrafficPolicy Local: never as part of an aggregate."""
+
+
+def announced(
+    services: Iterable[Service],
+    slices: Mapping[str, Sequence[EndpointSlice]],
+    node: Node | None,
+    profile: Profile,
+    served: Collection[Address],
+) -> list[Announced]:
+    """The VIPs that `node` announces.
+
+    `slices` has the endpoint slices of each service by namespace/name; `served` are the addresses
+    that the node's datapath balances already.
+    """
+    if node is None or excluded(node):
+        return []
+    found = []
+    for service in services:
+        meta, spec = service.metadata, service.spec
+        if meta is None or spec is None:
+            continue
+        local = spec.externalTrafficPolicy == "Local"
+        pieces = slices.get(f"{meta.namespace}/{meta.name}", ())
+        if not _wanted(pieces, node, local, profile):
+            continue
+        found += [Announced(vip, service, local) for vip in vips(service) if vip in served]
+    return found
+
+
+def excluded(node: Node) -> bool:
+    """An operator took the node out of load balancing, or it has no network."""
+    labels = (node.metadata and node.metadata.labels) or {}
+    conditions = (node.status and node.status.conditions) or ()
+    cut_off = any(c.type == "NetworkUnavailable" and c.status == "True" for c in conditions)
+    return EXCLUDE in labels or cut_off
+
+
+def _wanted(slices: Sequence[EndpointSlice], node: Node, local: bool, profile: Profile) -> bool:
+    if local:
+        assert node.metadata is not None
+        return any_ready(slices, node.metadata.name)
+    return profile.announces_empty or any_ready(slices)

@@ -1,0 +1,64 @@
+"""The node's maps as the agent writes them: operations in their order, in as few calls as it can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from lab.agent.services.entries import PLAIN_MAPS, Entries
+from lab.agent.services.table import Operation
+from lab.bpf import tables
+from lab.bpf.maps import Map
+
+_TABLES = {
+    table.name: table
+    for table in (
+        tables.SERVICES,
+        tables.BACKENDS,
+        tables.REVERSE_NAT,
+        tables.SOURCE_RANGE,
+        tables.AFFINITY_MATCH,
+        tables.IPCACHE,
+        tables.ENDPOINTS,
+    )
+}
+
+
+class NodeMaps:
+    """The pinned maps that the agent fills."""
+
+    def __init__(self) -> None:
+        self._maps: dict[str, Map[Any, Any]] = {
+            name: Map.pinned(table) for name, table in _TABLES.items()
+        }
+
+    def services(self) -> Entries:
+        """What the load balancer's maps hold."""
+        return {
+            (name, bytes(key)): bytes(value)
+            for name in PLAIN_MAPS
+            for key, value in self._maps[name].items()
+        }
+
+    def read(self, name: str) -> dict[bytes, bytes]:
+        return {bytes(key): bytes(value) for key, value in self._maps[name].items()}
+
+    def carry_out(self, operations: Iterable[Operation]) -> None:
+        """Do all operations in their order; BpfError at the first that fails."""
+        for (name, removing), run in groupby(operations, lambda op: (op.map, op.value is None)):
+            part = list(run)
+            if removing:
+                self._remove(name, part)
+            else:
+                self._write(name, part)
+
+    def _write(self, name: str, operations: Sequence[Operation]) -> None:
+        table = _TABLES[name]
+        self._maps[name].update_batch(
+            [(table.key.parse(op.key), table.value.parse(op.value)) for op in operations]
+        )
+
+    def _remove(self, name: str, operations: Sequence[Operation]) -> None:
+        table = _TABLES[name]
+        self._maps[name].delete_batch([table.key.parse(op.key) for op in operations])

@@ -1,0 +1,34 @@
+"""A pod's place on its node, as the datapath needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+
+@dataclass(frozen=True)
+class PodLink:
+    """The node's end of a pod's veth pair, and the hardware addresses of both."""
+
+    name: str
+    index: int
+    mac: str
+    """The pod's end."""
+    node_mac: str
+    """The node's end."""
+
+
+@dataclass(frozen=True)
+class LocalPod:
+    """A pod that runs on this node."""
+
+    uid: str
+    namespace: str
+    name: str
+    address: IPv4Address
+    link: PodLink
+
+    @property
+    def endpoint_id(self) -> int:
+        """Unique on the node: the host part of the pod's address."""
+        return int(self.address) & 0xFFFF
