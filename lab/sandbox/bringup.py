@@ -8,6 +8,7 @@ from typing import Any
 
 from lab.emulation.build import build
 from lab.errors import InputError
+from lab.frr import daemons
 from lab.sandbox.control import Handler
 from lab.sandbox.environment import write_commands
 from lab.sandbox.phases import Phase
@@ -20,7 +21,10 @@ def phases(site: Site) -> Sequence[Phase]:
     `aside` phases overlap with those in the main thread: code is imported and secrets are made
     while the network is built, the API server starts while FRR does.
     """
-    return (Phase("network", lambda: _build(site)),)
+    return (
+        Phase("network", lambda: _build(site)),
+        Phase("routing", lambda: _route(site), after=("network",)),
+    )
 
 
 def handlers(site: Site) -> Mapping[str, Handler]:
@@ -50,3 +54,7 @@ def _text(request: Mapping[str, Any], field: str) -> str:
 def _build(site: Site) -> None:
     write_commands(site.run)
     site.holders = build(site.plan, site.run.path, lambda words: site.note("network", words))
+
+
+def _route(site: Site) -> None:
+    daemons.start(site.plan, site.holders, site.run.path)
