@@ -41,10 +41,7 @@ def node(planned: PlannedNode) -> Object:
     }
     spec: Object = {"podCIDR": str(planned.pod_cidr), "podCIDRs": [str(planned.pod_cidr)]}
     if planned.kind is NodeKind.MASTER:
-        labels |= {
-            CONTROL_PLANE: "",
-            "node.kubernetes.io/exclude-from-external-load-balancers": "",
-        }
+        labels[CONTROL_PLANE] = ""
         spec["taints"] = [{"key": CONTROL_PLANE, "effect": "NoSchedule"}]
     return {
         "apiVersion": "v1",

@@ -1,0 +1,148 @@
+"""The one table of kinds, and the registry that custom resource definitions extend.
+
+Discovery, routing, validation, printing and the controllers all ask here; a kind that is in the
+table has every verb.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that a custom resource definition asks for."""
+
+    name: str
+    type: str
+    path: str
+    priority: int = 0
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One kind as the API serves it. `group` is "" for the core."""
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    singular: str
+    short: tuple[str, ...] = ()
+    namespaced: bool = True
+    categories: tuple[str, ...] = ()
+    status: bool = False
+    """Has a /status subresource, which alone writes .status."""
+    scale: bool = False
+    generation: bool = False
+    """metadata.generation counts the changes of .spec."""
+    fields: tuple[str, ...] = ()
+    """Paths that a field selector may name, beside metadata.name and metadata.namespace."""
+    grace: int = 0
+    """Seconds that an object survives its deletion by default."""
+    schema: Object | None = field(default=None, compare=False, hash=False)
+    """OpenAPI schema of a custom resource; None for what models.json describes."""
+    columns: tuple[Column, ...] = ()
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def qualified(self) -> str:
+        """Plural and group, as messages name a kind: `deployments.apps`."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def custom(self) -> bool:
+        return self.schema is not None
+
+    @property
+    def root(self) -> str:
+        """The path of its group and version: `/api/v1` or `/apis/GROUP/VERSION`."""
+        return f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
+
+
+NAMESPACE = Resource(
+    "", "v1", "Namespace", "namespaces", "namespace", ("ns",), namespaced=False, status=True,
+    fields=("status.phase",),
+)  # fmt: skip
+NODE = Resource(
+    "", "v1", "Node", "nodes", "node", ("no",), namespaced=False, status=True,
+    fields=("spec.unschedulable",),
+)  # fmt: skip
+POD = Resource(
+    "", "v1", "Pod", "pods", "pod", ("po",), categories=("all",), status=True, grace=30,
+    fields=("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.hostNetwork",
+            "spec.serviceAccountName", "status.phase", "status.podIP"),
+)  # fmt: skip
+SERVICE = Resource(
+    "", "v1", "Service", "services", "service", ("svc",), categories=("all",), status=True,
+    fields=("spec.clusterIP", "spec.type"),
+)  # fmt: skip
+ENDPOINTS = Resource("", "v1", "Endpoints", "endpoints", "endpoints", ("ep",))
+CONFIG_MAP = Resource("", "v1", "ConfigMap", "configmaps", "configmap", ("cm",))
+SECRET = Resource("", "v1", "Secret", "secrets", "secret", fields=("type",))
+EVENT = Resource(
+    "", "v1", "Event", "events", "event", ("ev",),
+    fields=("involvedObject.kind", "involvedObject.namespace", "involvedObject.name",
+            "involvedObject.uid", "involvedObject.apiVersion", "involvedObject.resourceVersion",
+            "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type"),
+)  # fmt: skip
+DEPLOYMENT = Resource(
+    "apps", "v1", "Deployment", "deployments", "deployment", ("deploy",), categories=("all",),
+    status=True, scale=True, generation=True,
+)  # fmt: skip
+REPLICA_SET = Resource(
+    "apps", "v1", "ReplicaSet", "replicasets", "replicaset", ("rs",), categories=("all",),
+    status=True, scale=True, generation=True, fields=("status.replicas",),
+)  # fmt: skip
+ENDPOINT_SLICE = Resource(
+    "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", "endpointslice",
+)  # fmt: skip
+LEASE = Resource("coordination.k8s.io", "v1", "Lease", "leases", "lease")
+CRD = Resource(
+    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions",
+    "customresourcedefinition", ("crd", "crds"), namespaced=False, categories=("api-extensions",),
+    status=True, generation=True,
+)  # fmt: skip
+
+BUILT_IN = (
+    NAMESPACE, NODE, POD, SERVICE, ENDPOINTS, CONFIG_MAP, SECRET, EVENT,
+    DEPLOYMENT, REPLICA_SET, ENDPOINT_SLICE, LEASE, CRD,
+)  # fmt: skip
+
+
+class Registry:
+    """The kinds there are now; custom ones come and go."""
+
+    def __init__(self) -> None:
+        self._by_path = {(r.group, r.version, r.plural): r for r in BUILT_IN}
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(tuple(self._by_path.values()))
+
+    def find(self, group: str, version: str, plural: str) -> Resource | None:
+        return self._by_path.get((group, version, plural))
+
+    def of_kind(self, api_version: str, kind: str) -> Resource | None:
+        for resource in self._by_path.values():
+            if resource.kind == kind and resource.api_version == api_version:
+                return resource
+        return None
+
+    def replace_custom(self, group: str, plural: str, resources: tuple[Resource, ...]) -> None:
+        """Serve exactly these versions of a custom kind; none takes it away."""
+        for key in [k for k in self._by_path if (k[0], k[2]) == (group, plural)]:
+            del self._by_path[key]
+        for resource in resources:
+            self._by_path[(group, resource.version, plural)] = resource
+
+
+def storage_key(resource: Resource) -> str:
+    """What the store files a kind under: all versions of a kind are one set of objects."""
+    return resource.qualified

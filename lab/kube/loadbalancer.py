@@ -1,0 +1,116 @@
+"""Services of type LoadBalancer -> addresses, as MetalLB's allocator in Cilium 1.10 gave them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address
+from typing import Any
+
+from lab.kube.api import Api, copy_of
+from lab.kube.controller import record
+from lab.kube.kinds import CONFIG_MAP, SERVICE, storage_key
+from lab.kube.metallb import Allocator, PoolError, Request, parse_config
+from lab.kube.store import Change, Key
+
+Object = dict[str, Any]
+
+CONFIG: Key = ("kube-system", "bgp-config")
+CONFIG_FIELD = "config.yaml"
+_COMPONENT = "metallb-controller"
+
+
+class MetalLbController:
+    """Reconciles one Service a turn; the ConfigMap's own key brings new pools."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._allocator = Allocator()
+
+    def existing(self) -> Iterable[Key]:
+        """The pools first, then who holds an address, then who wants one."""
+        services = self._api.store.all(storage_key(SERVICE))
+        holders = [key for key, stored in services if assigned(stored.object)]
+        return [CONFIG, *holders, *(key for key, _ in services)]
+
+    def affected(self, change: Change) -> Iterable[Key]:
+        if change.kind == SERVICE.qualified:
+            return [change.key]
+        return [CONFIG] if change.kind == CONFIG_MAP.qualified and change.key == CONFIG else []
+
+    def reconcile(self, key: Key) -> float | None:
+        if key == CONFIG:
+            self._configure()
+            return None
+        stored = self._api.find(SERVICE, key)
+        if stored is None:
+            if self._allocator.release("/".join(key)):
+                self._serve_waiting()
+            return None
+        self._balance(key, stored.object)
+        return None
+
+    def _configure(self) -> None:
+        stored = self._api.find(CONFIG_MAP, CONFIG)
+        if stored is None:
+            return
+        try:
+            pools = parse_config((stored.object.get("data") or {}).get(CONFIG_FIELD, "{}"))
+            self._allocator.set_pools(pools)
+        except PoolError as error:
+            record(self._api, stored.object, "InvalidConfig", str(error),
+                   component=_COMPONENT, warning=True)  # fmt: skip
+            return
+        self._serve_waiting()
+
+    def _serve_waiting(self) -> None:
+        for key, stored in self._api.store.all(storage_key(SERVICE)):
+            if stored.object["spec"]["type"] == "LoadBalancer" and not assigned(stored.object):
+                self._balance(key, stored.object)
+
+    def _balance(self, key: Key, service: Object) -> None:
+        name, spec = "/".join(key), service["spec"]
+        has = assigned(service)
+        if spec["type"] != "LoadBalancer" or spec.get("loadBalancerClass"):
+            released = self._allocator.release(name)
+            self._publish(key, service, None)
+            if released:
+                self._serve_waiting()
+            return
+        request = Request.of(service)
+        try:
+            if has and not self._allocator.holder(name):
+                # A restarted server learns from the status who holds what.
+                self._adopt(request, has)
+            address = self._allocator.allocate(request)
+        except PoolError as error:
+            self._publish(key, service, None)
+            record(self._api, service, "AllocationFailed",
+                   f'Failed to allocate IP for "{name}": {error}',
+                   component=_COMPONENT, warning=True)  # fmt: skip
+            return
+        self._publish(key, service, address)
+
+    def _adopt(self, request: Request, address: str) -> None:
+        try:
+            self._allocator.assign(request, IPv4Address(address))
+        except PoolError as error:
+            raise PoolError(f"{error} (it held {address})") from error
+
+    def _publish(self, key: Key, service: Object, address: IPv4Address | None) -> None:
+        wanted = str(address) if address else ""
+        if assigned(service) == wanted:
+            return
+        obj = copy_of(self._api.get(SERVICE, key))
+        ingress = {"ingress": [{"ip": wanted, "ipMode": "VIP"}]} if wanted else {}
+        obj.setdefault("status", {})["loadBalancer"] = ingress
+        self._api.update(SERVICE, key, obj, subresource="status")
+        if wanted:
+            record(
+                self._api, service, "IPAllocated", f'Assigned IP "{wanted}"', component=_COMPONENT
+            )
+
+
+def assigned(service: Object) -> str:
+    """The address in a Service's status, "" when it has none."""
+    ingress = service.get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
+    return str(ingress[0].get("ip", ""))

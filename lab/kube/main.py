@@ -1,0 +1,103 @@
+"""The process of the API server: store, controllers and web server in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from lab.kube import controller
+from lab.kube.api import Api
+from lab.kube.app import App, BoundedHeaders
+from lab.kube.deployment import DeploymentController
+from lab.kube.endpoints import EndpointsController
+from lab.kube.kinds import Registry
+from lab.kube.loadbalancer import MetalLbController
+from lab.kube.replicaset import ReplicaSetController
+from lab.kube.scheduler import Scheduler
+from lab.kube.services import ServiceNumbers
+from lab.kube.store import Store
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """Everything a server is told; the credentials' files are there already."""
+
+    address: str
+    port: int
+    ca_file: Path
+    key_file: Path
+    token: str
+    state: Path
+    """The SQLite file."""
+    bootstrap: Sequence[Object] = ()
+    """Objects made at the first start; those that are there stay as they are."""
+    service_cidr: IPv4Network = IPv4Network("10.96.0.0/12")
+    node_ports: tuple[int, int] = (30000, 32767)
+    profile: str = "cilium-1.10"
+
+
+def main(config: ServerConfig) -> int:
+    """Serve until SIGTERM; returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    asyncio.run(_serve(config))
+    return 0
+
+
+async def _serve(config: ServerConfig) -> None:
+    config.state.parent.mkdir(parents=True, exist_ok=True)
+    store = Store(config.state)
+    api = build(store, config)
+    app = App(api, token=config.token, address=f"{config.address}:{config.port}")
+    server = uvicorn.Server(uvicorn.Config(
+        app,
+        host=config.address,
+        port=config.port,
+        ssl_certfile=str(config.ca_file),
+        ssl_keyfile=str(config.key_file),
+        http=BoundedHeaders,
+        ws="wsproto",
+        loop="asyncio",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=75,
+    ))  # fmt: skip
+    await server.serve()
+    store.close()
+
+
+def build(store: Store, config: ServerConfig) -> Api:
+    """The API over a store, its bootstrap objects and its running controllers."""
+    numbers = ServiceNumbers(config.service_cidr, config.node_ports)
+    store.replay(numbers.observe)
+    store.listen(numbers.observe)
+    api = Api(store, Registry(), numbers)
+    _bootstrap(api, config.bootstrap)
+    controller.run(api, [
+        DeploymentController(api),
+        ReplicaSetController(api),
+        Scheduler(api),
+        EndpointsController(api),
+        MetalLbController(api),
+    ])  # fmt: skip
+    return api
+
+
+def _bootstrap(api: Api, objects: Sequence[Object]) -> None:
+    for obj in objects:
+        resource = api.registry.of_kind(obj["apiVersion"], obj["kind"])
+        assert resource is not None, f"bootstrap: no kind {obj['kind']}"
+        key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+        if api.find(resource, key) is None:
+            api.create(resource, key[0], obj)

@@ -1,0 +1,241 @@
+"""Load-balancer addresses the way Cilium 1.10 gave them out: MetalLB 0.9's pools and allocator.
+
+Pure: a configuration text and requests in, addresses or refusals out. Facts from MetalLB 0.9.6,
+internal/config and internal/allocator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, summarize_address_range
+from typing import Any
+
+import yaml
+
+POOL_ANNOTATION = "metallb.universe.tf/address-pool"
+SHARING_ANNOTATION = "metallb.universe.tf/allow-shared-ip"
+
+Port = tuple[str, int]
+"""Protocol and number."""
+
+
+class PoolError(Exception):
+    """A configuration or a request that cannot be; the text says why."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A named set of addresses."""
+
+    name: str
+    blocks: tuple[IPv4Network, ...]
+    auto_assign: bool = True
+    avoid_buggy: bool = False
+    """Leave out .0 and .255, which some old equipment takes for broadcasts."""
+
+    def __contains__(self, address: IPv4Address) -> bool:
+        if self.avoid_buggy and address.packed[3] in (0, 255):
+            return False
+        return any(address in block for block in self.blocks)
+
+    def __iter__(self) -> Iterator[IPv4Address]:
+        for block in self.blocks:
+            for address in block:
+                if address in self:
+                    yield address
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a Service asks for. `service` is `namespace/name`."""
+
+    service: str
+    ports: tuple[Port, ...]
+    sharing_key: str = ""
+    backend_key: str = ""
+    """Services that share an address with externalTrafficPolicy Local need equal selectors."""
+    address: str = ""
+    pool: str = ""
+
+    @classmethod
+    def of(cls, service: dict[str, Any]) -> Request:
+        """The request in a Service object."""
+        meta, spec = service["metadata"], service["spec"]
+        annotations = meta.get("annotations") or {}
+        local = spec.get("externalTrafficPolicy") == "Local"
+        selector = sorted((spec.get("selector") or {}).items())
+        return cls(
+            service=f"{meta['namespace']}/{meta['name']}",
+            ports=tuple((p["protocol"], p["port"]) for p in spec.get("ports") or ()),
+            sharing_key=annotations.get(SHARING_ANNOTATION, ""),
+            backend_key=repr(selector) if local else "",
+            address=spec.get("loadBalancerIP", ""),
+            pool=annotations.get(POOL_ANNOTATION, ""),
+        )
+
+
+def parse_config(text: str) -> tuple[Pool, ...]:
+    """The `address-pools` of a `config.yaml`; PoolError tells what is wrong with it."""
+    try:
+        config = yaml.load(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as exc:
+        raise PoolError(f"could not parse config: {exc}") from exc
+    if not isinstance(config, dict):
+        raise PoolError("could not parse config: a mapping is expected")
+    pools: list[Pool] = []
+    for index, raw in enumerate(config.get("address-pools") or ()):
+        pool = _parse_pool(index, raw)
+        for other in pools:
+            if other.name == pool.name:
+                raise PoolError(f'parsing address pool #{index + 1}: duplicate name "{pool.name}"')
+            _check_overlap(pool, other)
+        pools.append(pool)
+    return tuple(pools)
+
+
+def _parse_pool(index: int, raw: Any) -> Pool:
+    where = f"parsing address pool #{index + 1}"
+    if not isinstance(raw, dict) or not raw.get("name"):
+        raise PoolError(f"{where}: missing pool name")
+    if raw.get("protocol") not in ("bgp", "layer2"):
+        raise PoolError(f'{where}: unknown protocol "{raw.get("protocol")}"')
+    if not raw.get("addresses"):
+        raise PoolError(f"{where}: pool has no prefixes defined")
+    blocks = [b for text in raw["addresses"] for b in parse_block(str(text), where)]
+    auto, avoid = raw.get("auto-assign", True), raw.get("avoid-buggy-ips", False)
+    return Pool(str(raw["name"]), tuple(blocks), auto is not False, avoid is True)
+
+
+def parse_block(text: str, where: str = "parsing addresses") -> list[IPv4Network]:
+    """`172.16.10.0/24` or `172.16.10.5-172.16.10.9`."""
+    try:
+        if "-" not in text:
+            return [IPv4Network(text.strip(), strict=False)]
+        first, last = (IPv4Address(part.strip()) for part in text.split("-", 1))
+        return list(summarize_address_range(first, last))
+    except ValueError as exc:
+        raise PoolError(f'{where}: invalid CIDR "{text}": {exc}') from exc
+
+
+def _check_overlap(pool: Pool, other: Pool) -> None:
+    for block in pool.blocks:
+        for taken in other.blocks:
+            if block.overlaps(taken):
+                raise PoolError(
+                    f'CIDR "{block}" in pool "{pool.name}" overlaps with already defined CIDR '
+                    f'"{taken}"'
+                )
+
+
+@dataclass
+class _Address:
+    """Who uses one address: the services that share it, and their ports."""
+
+    sharing_key: str
+    backend_key: str
+    services: dict[str, tuple[Port, ...]] = field(default_factory=dict)
+
+
+class Allocator:
+    """Which service holds which address."""
+
+    def __init__(self) -> None:
+        self.pools: tuple[Pool, ...] = ()
+        self._addresses: dict[IPv4Address, _Address] = {}
+        self._held: dict[str, IPv4Address] = {}
+
+    def set_pools(self, pools: tuple[Pool, ...]) -> None:
+        """Take a new configuration, unless an address in use has no place in it."""
+        for service, address in self._held.items():
+            if not any(address in pool for pool in pools):
+                raise PoolError(
+                    f'new config not compatible with assigned IPs: service "{service}" cannot own '
+                    f'"{address}" under new config'
+                )
+        self.pools = pools
+
+    def holder(self, service: str) -> IPv4Address | None:
+        return self._held.get(service)
+
+    def release(self, service: str) -> bool:
+        """Give back what a service holds; tells whether it held anything."""
+        address = self._held.pop(service, None)
+        if address is None:
+            return False
+        use = self._addresses[address]
+        del use.services[service]
+        if not use.services:
+            del self._addresses[address]
+        return True
+
+    def allocate(self, request: Request) -> IPv4Address:
+        """The address a service keeps or gets; PoolError when there is none for it."""
+        held = self._held.get(request.service)
+        if held is not None and self._may_keep(request, held):
+            return held
+        self.release(request.service)
+        if request.address:
+            return self._assign_wanted(request)
+        pools = [p for p in self.pools if p.auto_assign]
+        if request.pool:
+            pools = [p for p in self.pools if p.name == request.pool]
+            if not pools:
+                raise PoolError(f'unknown pool "{request.pool}"')
+        for address in (address for pool in pools for address in pool):
+            if not self._refusal(request, address):
+                self.assign(request, address)
+                return address
+        suffix = f' in pool "{request.pool}"' if request.pool else ""
+        raise PoolError(f"no available IPs{suffix}")
+
+    def assign(self, request: Request, address: IPv4Address) -> None:
+        """Hand an address to a service; PoolError when it may not have it."""
+        if not any(address in pool for pool in self.pools):
+            raise PoolError(f'"{address}" is not allowed in config')
+        refusal = self._refusal(request, address)
+        if refusal:
+            raise PoolError(refusal)
+        self.release(request.service)
+        use = self._addresses.setdefault(
+            address, _Address(request.sharing_key, request.backend_key)
+        )
+        use.sharing_key, use.backend_key = request.sharing_key, request.backend_key
+        use.services[request.service] = request.ports
+        self._held[request.service] = address
+
+    def _assign_wanted(self, request: Request) -> IPv4Address:
+        try:
+            address = IPv4Address(request.address)
+        except ValueError as exc:
+            raise PoolError(f'invalid spec.loadBalancerIP "{request.address}"') from exc
+        self.assign(request, address)
+        return address
+
+    def _may_keep(self, request: Request, held: IPv4Address) -> bool:
+        if request.address and request.address != str(held):
+            return False
+        if request.pool and not any(held in p for p in self.pools if p.name == request.pool):
+            return False
+        try:
+            self.assign(request, held)
+        except PoolError:
+            return False
+        return True
+
+    def _refusal(self, request: Request, address: IPv4Address) -> str:
+        """Why a service may not use an address; "" when it may."""
+        use = self._addresses.get(address)
+        others = sorted(s for s in use.services if s != request.service) if use else []
+        if use is None or not others:
+            return ""
+        keys = (use.sharing_key, request.sharing_key)
+        if not all(keys) or keys[0] != keys[1] or use.backend_key != request.backend_key:
+            return (
+                f'can\'t change sharing key for "{request.service}", address also in use by '
+                f"{','.join(others)}"
+            )
+        for other in others:
+            for protocol, number in set(use.services[other]) & set(request.ports):
+                return f'port {protocol.lower()}/{number} is already in use on "{address}"'
+        return ""

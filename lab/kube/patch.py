@@ -1,0 +1,125 @@
+"""JSON patch (RFC 6902), merge patch (RFC 7386) and Kubernetes' strategic merge patch. Pure."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import jsonpatch
+import jsonpointer
+
+from lab.kube.schema import Schema, resolve
+from lab.kube.status import ApiError, bad_request
+
+_DIRECTIVE = "$patch"
+_DELETE_PRIMITIVES = "$deleteFromPrimitiveList/"
+_ORDER = "$setElementOrder/"
+_RETAIN = "$retainKeys"
+
+
+def json_patch(obj: dict[str, Any], operations: Any) -> Any:
+    """Apply a list of operations; 422 when one cannot be, 400 when it is no patch."""
+    if not isinstance(operations, list):
+        raise bad_request("error decoding patch: a JSON patch is a list of operations")
+    try:
+        return jsonpatch.JsonPatch(operations).apply(obj)
+    except (jsonpatch.JsonPatchConflict, jsonpatch.JsonPatchTestFailed) as exc:
+        raise ApiError(422, "Invalid", f"the server rejected our request: {exc}") from exc
+    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as exc:
+        raise bad_request(f"error decoding patch: {exc}") from exc
+    except (TypeError, KeyError, ValueError, AttributeError, IndexError) as exc:
+        # jsonpatch trusts the shapes inside an operation.
+        raise bad_request(f"error decoding patch: {type(exc).__name__}: {exc}") from exc
+
+
+def merge(target: Any, change: Any) -> Any:
+    """RFC 7386: null deletes, objects merge, everything else replaces."""
+    if not isinstance(change, dict):
+        return change
+    result = dict(target) if isinstance(target, dict) else {}
+    for name, value in change.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merge(result.get(name), value)
+    return result
+
+
+def strategic(target: Any, change: Any, schema: Schema) -> Any:
+    """Merge lists by the key that the schema names; honours the `$` directives."""
+    if not isinstance(change, dict):
+        raise bad_request("error decoding patch: a strategic merge patch is an object")
+    return _merge_object(target, change, schema)
+
+
+def _merge_object(target: Any, change: dict[str, Any], schema: Schema) -> dict[str, Any]:
+    schema = resolve(schema)
+    directive = change.get(_DIRECTIVE)
+    if directive == "delete":
+        return {}
+    if directive == "replace":
+        return {k: v for k, v in change.items() if k != _DIRECTIVE}
+    result = dict(target) if isinstance(target, dict) else {}
+    properties = schema.get("properties", {})
+    if _RETAIN in change:
+        result = {k: v for k, v in result.items() if k in change[_RETAIN]}
+    for name, value in change.items():
+        if name.startswith("$"):
+            continue
+        inner = properties.get(name) or schema.get("additionalProperties") or {}
+        if value is None:
+            result.pop(name, None)
+        elif isinstance(value, dict):
+            result[name] = _merge_object(result.get(name), value, inner)
+        elif isinstance(value, list) and inner.get("x-kubernetes-patch-strategy") == "merge":
+            result[name] = _merge_list(result.get(name), value, inner)
+        else:
+            result[name] = copy.deepcopy(value)
+    _delete_primitives(result, change)
+    _reorder(result, change, properties)
+    return result
+
+
+def _merge_list(target: Any, change: list[Any], schema: Schema) -> list[Any]:
+    have = list(target) if isinstance(target, list) else []
+    key = schema.get("x-kubernetes-patch-merge-key")
+    if key is None:
+        return have + [value for value in change if value not in have]
+    if any(not isinstance(item, dict) for item in change):
+        raise bad_request(f"error decoding patch: items of a list merged by {key!r} are objects")
+    if any(item.get(_DIRECTIVE) == "replace" for item in change):
+        return [item for item in change if item.get(_DIRECTIVE) != "replace"]
+    for item in change:
+        if key not in item:
+            raise bad_request(f"map: {item} does not contain declared merge key: {key}")
+        places = [
+            i for i, old in enumerate(have) if isinstance(old, dict) and old.get(key) == item[key]
+        ]
+        if item.get(_DIRECTIVE) == "delete":
+            have = [old for i, old in enumerate(have) if i not in places]
+        elif places:
+            have[places[0]] = _merge_object(have[places[0]], item, schema["items"])
+        else:
+            have.append(_merge_object({}, item, schema["items"]))
+    return have
+
+
+def _delete_primitives(result: dict[str, Any], change: dict[str, Any]) -> None:
+    for name, gone in change.items():
+        target = name[len(_DELETE_PRIMITIVES) :]
+        if name.startswith(_DELETE_PRIMITIVES) and isinstance(result.get(target), list):
+            result[target] = [value for value in result[target] if value not in gone]
+
+
+def _reorder(result: dict[str, Any], change: dict[str, Any], properties: dict[str, Schema]) -> None:
+    for name, order in change.items():
+        target = name[len(_ORDER) :]
+        if not name.startswith(_ORDER) or not isinstance(result.get(target), list):
+            continue
+        key = properties.get(target, {}).get("x-kubernetes-patch-merge-key")
+        rank = [item.get(key) if isinstance(item, dict) else item for item in order or ()]
+        items = result[target]
+        have = [item.get(key) if isinstance(item, dict) else item for item in items]
+        listed = iter(sorted((h for h in have if h in rank), key=rank.index))
+        by_id = {repr(h): item for h, item in zip(have, items)}  # noqa: B905 - equal by construction
+        result[target] = [by_id[repr(next(listed))] if h in rank else by_id[repr(h)] for h in have]

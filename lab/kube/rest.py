@@ -1,0 +1,366 @@
+"""Paths and methods -> verbs on resources."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from lab.kube import patch, schema, selectors, status, views
+from lab.kube.api import Api, Deletion, Write, copy_of
+from lab.kube.http import Answer, Request, decode_body, decode_yaml, json_answer
+from lab.kube.kinds import NODE, POD, Registry, Resource, storage_key
+from lab.kube.server_side_apply import apply_object
+from lab.kube.store import Key, Stored
+from lab.kube.watch import LONGEST, Scope, Start, Watch, bookmark
+
+Object = dict[str, Any]
+
+SUBRESOURCES = ("status", "scale", "binding", "eviction", "finalize", "log", "exec")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a path names. `name` is "" for a collection, `namespace` "" for all namespaces."""
+
+    resource: Resource
+    namespace: str
+    name: str
+    subresource: str
+
+    @property
+    def key(self) -> Key:
+        return (self.namespace if self.resource.namespaced else "", self.name)
+
+
+def locate(registry: Registry, path: tuple[str, ...]) -> Target:
+    """Read `/api/v1/...` or `/apis/GROUP/VERSION/...`; 404 for what is not served."""
+    if path[0] == "api":
+        group, version, rest = "", *path[1:2], path[2:]
+    else:
+        group, version, rest = *path[1:3], path[3:]
+    namespace = ""
+    if len(rest) >= 3 and rest[0] == "namespaces" and rest[2] not in ("status", "finalize"):
+        namespace, rest = rest[1], rest[2:]
+    resource = registry.find(group, version, rest[0])
+    if resource is None or bool(namespace) > resource.namespaced or len(rest) > 3:
+        raise status.no_such_path()
+    name, subresource = (*rest[1:], "", "")[:2]
+    if name and resource.namespaced and not namespace:
+        raise status.no_such_path()
+    if subresource and not _offers(resource, subresource):
+        raise status.no_such_path()
+    return Target(resource, namespace, name, subresource)
+
+
+def _offers(resource: Resource, subresource: str) -> bool:
+    if subresource in ("status", "scale"):
+        return bool(getattr(resource, subresource))
+    if subresource == "finalize":
+        return resource.kind == "Namespace"
+    return resource is POD and subresource in SUBRESOURCES
+
+
+class Rest:
+    """The resource paths of the API server."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def serve(self, request: Request, target: Target) -> Answer:
+        """Do what a request asks for and answer it; ApiError for a refusal."""
+        collection = not target.name
+        method = {"HEAD": "GET"}.get(request.method, request.method)
+        if method == "GET":
+            if collection or request.flag("watch"):
+                return self._list_or_watch(request, target)
+            return self._get(request, target)
+        if method == "POST":
+            return self._post(request, target)
+        if method == "PUT" and not collection:
+            return self._put(request, target)
+        if method == "PATCH" and not collection:
+            return self._patch(request, target)
+        if method == "DELETE" and not target.subresource:
+            return self._delete(request, target)
+        raise status.method_not_allowed()
+
+    # reading ---------------------------------------------------------------------------------
+
+    def _get(self, request: Request, target: Target) -> Answer:
+        stored = self._api.get(target.resource, target.key)
+        if target.subresource == "scale":
+            return json_answer(_scale_of(target.resource, stored.object))
+        return Answer(body=_view(request, target).one(stored))
+
+    def _list_or_watch(self, request: Request, target: Target) -> Answer:
+        view = _view(request, target)
+        resource = target.resource
+        labels = selectors.parse(request.param("labelSelector"))
+        fields = selectors.parse_fields(request.param("fieldSelector"), resource.fields)
+
+        def selected(key: Key, stored: Stored) -> bool:
+            return (
+                (not target.name or key[1] == target.name)
+                and (
+                    not labels or selectors.matches(labels, stored.object["metadata"].get("labels"))
+                )
+                and all(term.matches(stored.object) for term in fields)
+            )
+
+        if not request.flag("watch"):
+            return self._list(request, target, view, selected)
+        scope = Scope(
+            storage_key(resource),
+            target.namespace,
+            selected,
+            view.event,
+            lambda revision, initial: bookmark(
+                resource.api_version, resource.kind, revision, initial
+            ),
+        )
+        watch = Watch(self._api.store, scope, _start(request))
+        watch.check()
+        return Answer(body=watch.lines(), content_type="application/json")
+
+    def _list(self, request: Request, target: Target, view: views.View, selected: Any) -> Answer:
+        store, limit = self._api.store, request.number("limit")
+        revision, after = _continuation(request, store.revision)
+        if after and store.since(revision) is None:
+            raise status.expired(
+                "The provided continue parameter is too old to display a consistent list result."
+            )
+        found = [
+            (key, stored)
+            for key, stored in store.all(storage_key(target.resource), target.namespace)
+            if (not after or key > after) and selected(key, stored)
+        ]
+        meta: Object = {"resourceVersion": str(revision)}
+        if limit and len(found) > limit:
+            token = msgspec.json.encode([revision, *found[limit - 1][0]])
+            meta["continue"] = base64.urlsafe_b64encode(token).decode()
+            meta["remainingItemCount"] = len(found) - limit
+            found = found[:limit]
+        return Answer(body=view.many([stored for _, stored in found], meta))
+
+    # writing ---------------------------------------------------------------------------------
+
+    def _post(self, request: Request, target: Target) -> Answer:
+        obj = _object(decode_body(request))
+        write = _write(request)
+        if target.subresource == "binding":
+            return self._bind(target, obj)
+        if target.subresource == "eviction":
+            options = _deletion(obj.get("deleteOptions") or {}, request)
+            self._api.delete(POD, target.key, options)
+            return json_answer(_success(), 201)
+        if target.name:
+            raise status.method_not_allowed()
+        if target.resource.namespaced and not target.namespace:
+            raise status.method_not_allowed()
+        stored = self._api.create(target.resource, target.namespace, obj, write)
+        return self._written(request, target, stored, write, 201)
+
+    def _put(self, request: Request, target: Target) -> Answer:
+        obj = _object(decode_body(request))
+        write = _write(request)
+        if target.subresource == "scale":
+            return self._put_scale(request, target, obj, write)
+        if target.resource.custom and not obj.get("metadata", {}).get("resourceVersion"):
+            cause = status.Cause.invalid(
+                "metadata.resourceVersion", 0, "must be specified for an update"
+            )
+            raise status.invalid(target.resource, target.name, [cause])
+        if self._api.find(target.resource, target.key) is None and not target.subresource:
+            raise status.not_found(target.resource, target.name)
+        stored = self._api.update(
+            target.resource, target.key, obj, write, subresource=target.subresource
+        )
+        return self._written(request, target, stored, write, 200)
+
+    def _patch(self, request: Request, target: Target) -> Answer:
+        media = request.headers.get("content-type", "").partition(";")[0].strip()
+        write = _write(request)
+        if media == "application/apply-patch+yaml":
+            applied = _object(decode_yaml(request.body))
+            stored, created = apply_object(
+                self._api, target.resource, target.key, applied, write,
+                manager=request.param("fieldManager"), force=request.flag("force"),
+                subresource=target.subresource,
+            )  # fmt: skip
+            return self._written(request, target, stored, write, 201 if created else 200)
+        change = decode_body(request)
+        old = self._api.get(target.resource, target.key)
+        if target.subresource == "scale":
+            scale = _scale_of(target.resource, old.object)
+            patched = _patched(scale, change, media, {})
+            return self._put_scale(request, target, _object(patched), write)
+        before = copy_of(old)
+        new = _object(_patched(before, change, media, schema.of(target.resource)))
+        stored = self._api.update(
+            target.resource, target.key, new, write, subresource=target.subresource
+        )
+        return self._written(request, target, stored, write, 200)
+
+    def _delete(self, request: Request, target: Target) -> Answer:
+        body = _object(decode_body(request)) if request.body else {}
+        options = _deletion(body, request)
+        if target.name:
+            deleted = self._api.delete(target.resource, target.key, options)
+            if "deletionTimestamp" in deleted.object["metadata"]:
+                return Answer(body=deleted.raw)
+            return json_answer(_success(target, deleted))
+        listed = self._list_or_watch(request, target)
+        labels = selectors.parse(request.param("labelSelector"))
+        fields = selectors.parse_fields(request.param("fieldSelector"), target.resource.fields)
+        for key, stored in self._api.store.all(storage_key(target.resource), target.namespace):
+            if selectors.matches(labels, stored.object["metadata"].get("labels")) and all(
+                term.matches(stored.object) for term in fields
+            ):
+                self._api.delete(target.resource, key, options)
+        return listed
+
+    def _put_scale(self, request: Request, target: Target, scale: Object, write: Write) -> Answer:
+        replicas = (scale.get("spec") or {}).get("replicas", 0)
+        if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
+            text = "must be greater than or equal to 0"
+            cause = status.Cause.invalid("spec.replicas", replicas, text)
+            raise status.invalid(target.resource, target.name, [cause])
+        obj = self._api.fresh(target.resource, target.key)
+        wanted = (scale.get("metadata") or {}).get("resourceVersion")
+        if wanted:
+            obj["metadata"]["resourceVersion"] = wanted
+        obj["spec"]["replicas"] = replicas
+        stored = self._api.update(target.resource, target.key, obj, write)
+        return json_answer(_scale_of(target.resource, stored.object))
+
+    def _bind(self, target: Target, binding: Object) -> Answer:
+        pod = self._api.fresh(POD, target.key)
+        node = (binding.get("target") or {}).get("name", "")
+        if pod["spec"].get("nodeName"):
+            why = f"pod {target.name} is already assigned to node {pod['spec']['nodeName']}"
+            raise status.conflict(POD, target.name, why)
+        self._api.get(NODE, ("", node))
+        pod["spec"]["nodeName"] = node
+        self._api.update(POD, target.key, pod)
+        return json_answer(_success(), 201)
+
+    def _written(
+        self, request: Request, target: Target, stored: Stored, write: Write, code: int
+    ) -> Answer:
+        warnings = [("warning", f'299 - "{_header(w)}"') for w in write.warnings]
+        return Answer(code, _view(request, target).one(stored), headers=warnings)
+
+
+def _view(request: Request, target: Target) -> views.View:
+    accept = request.headers.get("accept", "")
+    return views.choose(accept, target.resource, request.param("includeObject"))
+
+
+def _object(value: Any) -> Object:
+    if not isinstance(value, dict):
+        raise status.bad_request("the body is not an object")
+    return value
+
+
+def _write(request: Request) -> Write:
+    dry_run = request.param("dryRun")
+    if dry_run not in ("", "All"):
+        raise status.bad_request(f'invalid dryRun value "{dry_run}": supported values: "All"')
+    strictness = request.param("fieldValidation", "Warn")
+    if strictness not in ("Strict", "Warn", "Ignore"):
+        raise status.bad_request(f'invalid fieldValidation value "{strictness}"')
+    return Write(dry_run=bool(dry_run), strictness=strictness)
+
+
+def _deletion(body: Object, request: Request) -> Deletion:
+    grace = body.get("gracePeriodSeconds")
+    if grace is None and request.param("gracePeriodSeconds"):
+        grace = request.number("gracePeriodSeconds")
+    conditions = body.get("preconditions") or {}
+    dry = body.get("dryRun") or request.param("dryRun")
+    orphan = body.get("orphanDependents")
+    policy = body.get("propagationPolicy") or request.param("propagationPolicy")
+    if (grace is not None and not isinstance(grace, int)) or not isinstance(conditions, dict):
+        raise status.bad_request("the DeleteOptions cannot be read")
+    return Deletion(
+        grace,
+        str(conditions.get("uid") or ""),
+        str(conditions.get("resourceVersion") or ""),
+        "Orphan" if orphan else str(policy or ""),
+        bool(dry),
+    )
+
+
+def _patched(obj: Object, change: Any, media: str, kind_schema: Object) -> Any:
+    if media == "application/json-patch+json":
+        return patch.json_patch(obj, change)
+    if media == "application/merge-patch+json":
+        return patch.merge(obj, change)
+    if media == "application/strategic-merge-patch+json":
+        return patch.strategic(obj, change, kind_schema)
+    raise status.unsupported_media(
+        "application/json-patch+json, application/merge-patch+json, "
+        "application/strategic-merge-patch+json, application/apply-patch+yaml"
+    )
+
+
+def _start(request: Request) -> Start:
+    wanted = request.number("resourceVersion")
+    initial = request.flag("sendInitialEvents")
+    return Start(
+        revision=None if initial or not wanted else wanted,
+        initial=initial,
+        bookmarks=request.flag("allowWatchBookmarks"),
+        seconds=request.number("timeoutSeconds") or LONGEST,
+    )
+
+
+def _continuation(request: Request, revision: int) -> tuple[int, Key | None]:
+    token = request.param("continue")
+    if not token:
+        return revision, None
+    try:
+        first, namespace, name = msgspec.json.decode(
+            base64.urlsafe_b64decode(token), type=tuple[int, str, str]
+        )
+    except (msgspec.DecodeError, binascii.Error, ValueError) as exc:
+        raise status.bad_request("continue key is not valid") from exc
+    return first, (namespace, name)
+
+
+def _scale_of(resource: Resource, obj: Object) -> Object:
+    meta = obj["metadata"]
+    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    wanted = selectors.from_object(obj["spec"].get("selector")) or ()
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {name: meta[name] for name in kept if name in meta},
+        "spec": {"replicas": obj["spec"].get("replicas", 0)},
+        "status": {
+            "replicas": obj.get("status", {}).get("replicas", 0),
+            "selector": selectors.text(wanted),
+        },
+    }
+
+
+def _success(target: Target | None = None, deleted: Stored | None = None) -> Object:
+    body: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+    if target and deleted:
+        body["details"] = {
+            "name": target.name,
+            "kind": target.resource.plural,
+            "uid": deleted.object["metadata"]["uid"],
+        }
+        if target.resource.group:
+            body["details"]["group"] = target.resource.group
+    return body
+
+
+def _header(text: str) -> str:
+    plain = text.encode("ascii", "replace").decode().replace("\\", "\\\\").replace('"', '\\"')
+    return "".join(c if c.isprintable() else " " for c in plain)

@@ -1,0 +1,141 @@
+"""Cluster addresses and node ports of Services: taken when a Service is stored, never shared."""
+
+from __future__ import annotations
+
+import random
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from lab.kube.kinds import SERVICE
+from lab.kube.status import Cause
+from lab.kube.store import Change, Key
+
+Object = dict[str, Any]
+
+
+class ServiceNumbers:
+    """Who holds which cluster IP and which node port; follows the store's changes."""
+
+    def __init__(self, cluster_ips: IPv4Network, node_ports: tuple[int, int]) -> None:
+        self._network = cluster_ips
+        self._ports = node_ports
+        self._ip_holder: dict[str, Key] = {}
+        self._port_holder: dict[int, Key] = {}
+
+    def observe(self, change: Change) -> None:
+        """A listener of the store."""
+        if change.kind != SERVICE.qualified:
+            return
+        if change.old:
+            self._ip_holder.pop(change.old.object["spec"].get("clusterIP", ""), None)
+            for port in _node_ports(change.old.object["spec"]):
+                self._port_holder.pop(port, None)
+        if change.new:
+            spec = change.new.object["spec"]
+            if spec.get("clusterIP") not in (None, "", "None"):
+                self._ip_holder[spec["clusterIP"]] = change.key
+            self._port_holder |= dict.fromkeys(_node_ports(spec), change.key)
+
+    def assign(self, key: Key, new: Object, old: Object | None) -> list[Cause]:
+        """Complete a Service's spec with addresses and ports; returns what it may not have."""
+        spec, before = new["spec"], old["spec"] if old else {}
+        if spec["type"] == "ExternalName":
+            for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+                spec.pop(name, None)
+            return []
+        causes = self._assign_ip(key, spec, before)
+        if spec["type"] == "ClusterIP":
+            _forget_node_ports(spec, before)
+            return causes
+        return causes + self._assign_ports(key, spec, before)
+
+    def _assign_ip(self, key: Key, spec: Object, before: Object) -> list[Cause]:
+        wanted = spec.get("clusterIP") or (spec.get("clusterIPs") or [""])[0]
+        held = before.get("clusterIP", "")
+        if held and wanted and wanted != held:
+            return [Cause.invalid("spec.clusterIPs[0]", wanted, "may not change once set")]
+        address = wanted or held or self._free_ip()
+        spec["clusterIP"], spec["clusterIPs"] = address, [address]
+        return [] if address == "None" else self._ip_problem(key, address)
+
+    def _ip_problem(self, key: Key, address: str) -> list[Cause]:
+        try:
+            inside = IPv4Address(address) in self._network
+        except ValueError:
+            return [Cause.invalid("spec.clusterIPs[0]", address, "must be a valid IP address")]
+        prefix = "failed to allocate IP " + address
+        if not inside:
+            text = (
+                f"{prefix}: the provided IP ({address}) is not in the valid range. "
+                f"The range of valid IPs is {self._network}"
+            )
+            return [Cause.invalid("spec.clusterIPs", [address], text)]
+        if self._ip_holder.get(address, key) != key:
+            text = f"{prefix}: provided IP is already allocated"
+            return [Cause.invalid("spec.clusterIPs", [address], text)]
+        return []
+
+    def _free_ip(self) -> str:
+        while True:
+            offset = random.randrange(256, self._network.num_addresses - 1)
+            address = str(self._network[offset])
+            if address not in self._ip_holder:
+                return address
+
+    def _assign_ports(self, key: Key, spec: Object, before: Object) -> list[Cause]:
+        causes, taken = [], set()
+        for index, port in enumerate(spec.get("ports", ())):
+            wanted = port.get("nodePort") or self._previous(port, before, taken)
+            if not wanted:
+                if spec["type"] == "LoadBalancer" and not spec["allocateLoadBalancerNodePorts"]:
+                    continue
+                wanted = self._free_port(taken)
+            if not wanted:
+                text = "failed to allocate a nodePort: range is full"
+                return [Cause.invalid(f"spec.ports[{index}].nodePort", 0, text)]
+            port["nodePort"] = wanted
+            taken.add(wanted)
+            causes += self._port_problem(key, f"spec.ports[{index}].nodePort", wanted)
+        return causes
+
+    @staticmethod
+    def _previous(port: Object, before: Object, taken: set[int]) -> int:
+        """The node port that the same service port had before this change."""
+        for old in before.get("ports", ()):
+            same = (old["port"], old["protocol"]) == (port["port"], port["protocol"])
+            if same and old.get("nodePort", 0) not in taken:
+                return int(old.get("nodePort", 0))
+        return 0
+
+    def _port_problem(self, key: Key, path: str, port: int) -> list[Cause]:
+        low, high = self._ports
+        if not low <= port <= high:
+            text = (
+                f"provided port is not in the valid range. The range of valid ports is {low}-{high}"
+            )
+            return [Cause.invalid(path, port, text)]
+        if self._port_holder.get(port, key) != key:
+            return [Cause.invalid(path, port, "provided port is already allocated")]
+        return []
+
+    def _free_port(self, taken: set[int]) -> int:
+        """A port that nobody holds; 0 when there is none left."""
+        low, high = self._ports
+        for _ in range(16):
+            port = random.randint(low, high)
+            if port not in self._port_holder and port not in taken:
+                return port
+        return next((p for p in range(low, high + 1)
+                     if p not in self._port_holder and p not in taken), 0)  # fmt: skip
+
+
+def _node_ports(spec: Object) -> list[int]:
+    return [port["nodePort"] for port in spec.get("ports", ()) if port.get("nodePort")]
+
+
+def _forget_node_ports(spec: Object, before: Object) -> None:
+    """A Service that turns into a ClusterIP gives back the node ports that it did not ask for."""
+    held = set(_node_ports(before))
+    for port in spec.get("ports", ()):
+        if port.get("nodePort") in held:
+            del port["nodePort"]

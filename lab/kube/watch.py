@@ -1,0 +1,142 @@
+"""A watch: the changes of one kind as a stream of JSON lines."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from lab.kube import status
+from lab.kube.store import Change, Key, Store, Stored
+
+BACKLOG = 20_000
+"""Changes a slow client may lag behind before its watch ends and it has to relist."""
+BOOKMARK_EVERY = 30.0
+LONGEST = 3600.0
+"""Seconds."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a list or watch is about: a kind, perhaps of one namespace, perhaps selected."""
+
+    kind: str
+    namespace: str
+    selected: Callable[[Key, Stored], bool]
+    render: Callable[[Stored, bool], bytes]
+    """Bytes of one object in a watch; the flag marks the first one (tables name columns once)."""
+    bookmark: Callable[[int, bool], bytes]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a watch begins and how long it lasts."""
+
+    revision: int | None
+    """Changes after this one; None begins with all objects there are."""
+    initial: bool = False
+    """Send the objects there are, then a bookmark that says so (a streaming list)."""
+    bookmarks: bool = False
+    seconds: float = LONGEST
+
+
+@dataclass
+class Watch:
+    """One client's stream; `lines` is what the connection sends."""
+
+    store: Store
+    scope: Scope
+    start: Start
+    _pending: deque[Change] = field(default_factory=deque)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _sent_any: bool = False
+
+    def check(self) -> None:
+        """410 when the history does not reach back; call it before the stream starts."""
+        wanted = self.start.revision
+        if wanted is not None and self.store.since(wanted) is None:
+            raise status.expired(f"too old resource version: {wanted} ({self.store.revision})")
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + min(self.start.seconds, LONGEST) * random.uniform(0.95, 1.0)
+        first = list(self._first())
+        self.store.listen(self._heard)
+        try:
+            if first:
+                yield b"".join(first)
+            while loop.time() < end and len(self._pending) < BACKLOG:
+                batch = b"".join(self._drain())
+                if batch:
+                    yield batch
+                    continue
+                yield await self._sleep(end)
+        finally:
+            self.store.ignore(self._heard)
+
+    def _first(self) -> Iterable[bytes]:
+        if self.start.revision is not None:
+            for change in self.store.since(self.start.revision) or ():
+                yield from self._event(change)
+        else:
+            for key, stored in self.store.all(self.scope.kind, self.scope.namespace):
+                if self.scope.selected(key, stored):
+                    yield self._line(b"ADDED", stored)
+        if self.start.initial:
+            yield self.scope.bookmark(self.store.revision, True)
+
+    async def _sleep(self, end: float) -> bytes:
+        """Wait for a change; a bookmark (or nothing) when none comes for a while."""
+        loop = asyncio.get_running_loop()
+        self._wake.clear()
+        timeout = min(BOOKMARK_EVERY, max(end - loop.time(), 0))
+        try:
+            await asyncio.wait_for(self._wake.wait(), timeout)
+        except asyncio.TimeoutError:
+            if self.start.bookmarks:
+                return self.scope.bookmark(self.store.revision, False)
+        return b""
+
+    def _heard(self, change: Change) -> None:
+        scope = self.scope
+        if change.kind == scope.kind and scope.namespace in ("", change.key[0]):
+            self._pending.append(change)
+            self._wake.set()
+
+    def _drain(self) -> Iterable[bytes]:
+        while self._pending:
+            yield from self._event(self._pending.popleft())
+
+    def _event(self, change: Change) -> Iterable[bytes]:
+        scope = self.scope
+        if change.kind != scope.kind or scope.namespace not in ("", change.key[0]):
+            return
+        was = change.old is not None and scope.selected(change.key, change.old)
+        now = change.new is not None and scope.selected(change.key, change.new)
+        if now and change.new:
+            yield self._line(b"MODIFIED" if was else b"ADDED", change.new)
+        elif was:
+            # An object that stops matching is told as it became, like one that is gone.
+            last = change.gone or change.new
+            assert last is not None
+            yield self._line(b"DELETED", last)
+
+    def _line(self, kind: bytes, stored: Stored) -> bytes:
+        body = self.scope.render(stored, not self._sent_any)
+        self._sent_any = True
+        return b'{"type":"' + kind + b'","object":' + body + b"}\n"
+
+
+def bookmark(api_version: str, kind: str, revision: int, initial: bool) -> bytes:
+    """A BOOKMARK line: an empty object that carries a revision to resume from."""
+    meta: dict[str, object] = {"resourceVersion": str(revision), "creationTimestamp": None}
+    if initial:
+        meta["annotations"] = {"k8s.io/initial-events-end": "true"}
+    obj = {"kind": kind, "apiVersion": api_version, "metadata": meta}
+    return _encode({"type": "BOOKMARK", "object": obj}) + b"\n"
