@@ -13,6 +13,22 @@ NOTHING = "nothing"
 FAST_TIMERS = "bgp route-map delay-timer 0"
 """Changed route maps apply at once instead of after five seconds."""
 
+OURS = (
+    FAST_TIMERS,
+    "bfd",
+    "ip prefix-list to-",
+    "ipv6 prefix-list to-",
+    f"route-map {NOTHING} ",
+    "route-map to-",
+    "router bgp ",
+)
+"""Beginnings of all top-level lines that a node's configuration may have."""
+
+
+def is_ours(line: str) -> bool:
+    """Whether a top-level line or section of a node's FRR belongs to the agent."""
+    return line.startswith(OURS)
+
 
 def node_tree(config: BgpConfig) -> Tree:
     """The sections that a node's BGP needs; none without neighbors."""

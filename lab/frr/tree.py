@@ -7,7 +7,7 @@ need.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 Path = tuple[str, ...]
 """The lines that open a section, outermost first; () is the top level."""
@@ -62,31 +62,45 @@ def parse(configuration: str) -> dict[Path, tuple[str, ...]]:
 def difference(wanted: Tree, running: Tree) -> list[str]:
     """Configuration commands that turn the running sections into the wanted ones.
 
-    Lines go before lines come, and a section goes as a whole when it is not wanted. Sections of
-    `running` outside the wanted tree's kinds must have been left out by the caller.
+    What goes, goes first and from the inside out (a neighbor's last line takes the neighbor with
+    it); what comes, comes from the outside in. `running` holds nothing that is not ours.
     """
-    commands = [
-        command
-        for path in _outermost(path for path in running if path and path not in wanted)
-        for command in _within(path[:-1], [_negated(path[-1])])
-    ]
-    for path in wanted:
-        gone = [line for line in running.get(path, ()) if line not in wanted[path]]
-        come = [line for line in wanted[path] if line not in running.get(path, ())]
-        if gone or come or path not in running:
-            commands += _within(path, [*map(_negated, reversed(gone)), *come])
+    commands: list[str] = []
+    for path in sorted(running, key=len, reverse=True):
+        if path in wanted or (path and path[-1].startswith("address-family ")):
+            gone = [line for line in running[path] if line not in wanted.get(path, ())]
+            commands += _within(path, [_negated(line) for line in reversed(gone)])
+        elif not _goes_with_another(path, wanted, running):
+            commands += _within(path[:-1], [_negated(path[-1])])
+    for path, lines in wanted.items():
+        come = [line for line in lines if line not in running.get(path, ())]
+        commands += _within(path, come, always=path not in running)
     return commands
+
+
+def without(tree: Tree, words: tuple[str, ...]) -> Tree:
+    """The tree without the lines in which one of the words occurs."""
+    return {
+        path: tuple(line for line in lines if not any(word in line for word in words))
+        for path, lines in tree.items()
+    }
+
+
+def _goes_with_another(path: Path, wanted: Tree, running: Tree) -> bool:
+    """Whether a section that is not wanted lies in another one that is not."""
+    above = (path[:depth] for depth in range(1, len(path)))
+    return any(outer in running and outer not in wanted for outer in above)
 
 
 def _negated(line: str) -> str:
     return line[3:] if line.startswith("no ") else f"no {line}"
 
 
-def _within(path: Path, commands: Iterable[str]) -> Iterator[str]:
-    """The commands inside a section, which is entered and left again."""
-    yield from path
-    yield from commands
-    yield from (_closer(opener) for opener in reversed(path))
+def _within(path: Path, commands: list[str], *, always: bool = False) -> list[str]:
+    """The commands inside a section, which is entered and left again; none for none."""
+    if not commands and not always:
+        return []
+    return [*path, *commands, *(_closer(opener) for opener in reversed(path))]
 
 
 def _opens(line: str) -> bool:
@@ -112,9 +126,3 @@ def _section(tree: Tree, path: Path, depth: int) -> Iterator[str]:
     yield " " * depth + _closer(path[-1])
     if depth == 0:
         yield "!"
-
-
-def _outermost(paths: Iterable[Path]) -> list[Path]:
-    """The paths that do not lie within another one of them."""
-    found = set(paths)
-    return sorted(path for path in found if not any(path[:n] in found for n in range(1, len(path))))

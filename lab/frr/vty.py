@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,6 +32,7 @@ class Vty:
         self.daemon = daemon
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         self._socket.settimeout(TIMEOUT)
+        self._received = b""
         try:
             self._socket.connect(str(directory / f"{daemon}.vty"))
         except OSError as exc:
@@ -49,10 +50,7 @@ class Vty:
 
     def run(self, command: str) -> str:
         """The output of one command; FrrError when the daemon refuses it."""
-        output, status = self._ask(command)
-        if status not in (_SUCCESS, _WARNING):
-            raise FrrError(f"{self.daemon} refuses `{command}`\n  {output.strip()}")
-        return output
+        return self._ask([command])[0]
 
     def json(self, command: str) -> Any:
         """The output of a `show ... json` command."""
@@ -63,23 +61,38 @@ class Vty:
             raise FrrError(f"{self.daemon}: `{command}` gave no JSON: {output[:200]}") from exc
 
     def configure(self, commands: Iterable[str]) -> None:
-        """Run configuration commands in order; the first one refused ends it with FrrError."""
-        self.run("configure terminal")
-        try:
-            for command in commands:
-                self.run(command)
-        finally:
-            self.run("end")
+        """Send configuration commands in one write; FrrError for the first one refused.
 
-    def _ask(self, command: str) -> tuple[str, int]:
+        bgpd carries out what it reads at once before it attends to anything else; it reads 512
+        bytes at a time.
+        """
+        self._ask(["configure terminal", *commands, "end"])
+
+    def _ask(self, commands: Sequence[str]) -> list[str]:
+        """The outputs of commands; FrrError for the first one refused, when all have answered."""
+        refused = ""
+        outputs = []
         try:
-            self._socket.sendall(command.encode() + b"\0")
-            answer = b""
-            while answer[-4:-1] != _END:
-                received = self._socket.recv(1 << 16)
-                if not received:
-                    raise FrrError(f"{self.daemon} closed the connection at `{command}`")
-                answer += received
+            self._socket.sendall(b"".join(command.encode() + b"\0" for command in commands))
+            for command in commands:
+                output, status = self._answer()
+                outputs.append(output)
+                if status not in (_SUCCESS, _WARNING) and not refused:
+                    refused = f"{self.daemon} refuses `{command}`\n  {output.strip()}"
         except OSError as exc:
-            raise FrrError(f"{self.daemon}: no answer to `{command}`: {exc}") from exc
-        return answer[:-4].decode(errors="replace"), answer[-1]
+            raise FrrError(f"{self.daemon}: no answer to `{commands[0]}`: {exc}") from exc
+        if refused:
+            raise FrrError(refused)
+        return outputs
+
+    def _answer(self) -> tuple[str, int]:
+        """Output and status of the next command; text never contains a NUL."""
+        while True:
+            text, end, rest = self._received.partition(_END)
+            if end and rest:
+                self._received = rest[1:]
+                return text.decode(errors="replace"), rest[0]
+            more = self._socket.recv(1 << 16)
+            if not more:
+                raise FrrError(f"{self.daemon} closed the connection")
+            self._received += more
