@@ -44,7 +44,7 @@ WITHIN = 60.0
 class PlainTopo(IPTopo):  # type: ignore[misc]  # IPMininet has no type hints
     """The plan, said with IPMininet's own words."""
 
-    def build(self, plan: Plan, vip: str) -> None:  # type: ignore[override]
+    def build(self, plan: Plan, vip: str) -> None:
         speakers = {}
         for number, network in enumerate(plan.networks, start=1):
             self.addSwitch(network.name, stp=False, dpid=f"{number:x}")

@@ -1,0 +1,114 @@
+"""Through the VIP, the pod on the node that the router chose, against the same path without it.
+
+TCP throughput and packets a second with iperf3, connections a second with a client of our own
+that opens, asks, reads and closes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from lab import shell
+from lab.bench.bare_path import POD, BarePath, bare_path
+from lab.bench.model import Row, in_turns
+from lab.bench.running import address_of, answers, apply, running
+from lab.bench.workload import deployment, load_balancer
+from lab.shell import Result
+from lab.wait import until
+
+SECONDS = 2
+"""Length of one measurement."""
+IPERF = 5201
+BARE = "bare path"
+
+NGINX = """\
+daemon off; pid {here}/pid; error_log {here}/error; worker_processes 1;
+events {{}}
+http {{ access_log off; server {{ listen 80; root /usr/share/nginx/html; }} }}
+"""
+
+Run = Callable[[Sequence[str]], Result]
+"""Runs a program at the client and returns its result."""
+
+
+def measure(rounds: int) -> Iterator[Row]:
+    with ExitStack() as stack:
+        lab = stack.enter_context(running("balancing"))
+        bare = stack.enter_context(bare_path())
+        stack.enter_context(_bare_servers(bare))
+        apply(
+            lab,
+            deployment("iperf", "iperf3"),
+            load_balancer("iperf", [("TCP", IPERF), ("UDP", IPERF)], local=True),
+            deployment("web", "nginx"),
+            load_balancer("web", [("TCP", 80)], local=True),
+        )
+        iperf, web = address_of(lab, "iperf"), address_of(lab, "web")
+        client = lab.node("client1")
+        answers(lab, "client1", f"http://{web}/")
+        _listens(client.probe, iperf)
+        from_bare_client = partial(bare.run, "client")
+        _listens(from_bare_client, POD)
+        yield from _rows(rounds, Side(client.run, iperf, web), Side(from_bare_client, POD, POD))
+
+
+class Side:
+    """One of the two paths: how to run a program at its client, and the servers' addresses."""
+
+    def __init__(self, run: Run, iperf: str, web: str) -> None:
+        self._run = run
+        self._iperf = iperf
+        self._web = web
+
+    def throughput(self) -> float:
+        """Gbit/s of one TCP connection, as the receiver counts them."""
+        end = self._measured_by_iperf()
+        return float(end["sum_received"]["bits_per_second"]) / 1e9
+
+    def packets(self) -> float:
+        """UDP packets of 64 bytes that arrive in a second."""
+        total = self._measured_by_iperf("-u", "-b", "0", "-l", "64")["sum"]
+        return float(total["packets"] - total["lost_packets"]) / float(total["seconds"])
+
+    def connections(self) -> float:
+        """HTTP requests in a second, each on a connection of its own."""
+        words = ["-m", "lab.bench.connections", self._web, str(SECONDS)]
+        return float(self._run([sys.executable, *words]).out)
+
+    def _measured_by_iperf(self, *options: str) -> dict[str, dict[str, float]]:
+        argv = ["iperf3", "-c", self._iperf, "-t", str(SECONDS), "-O", "0", "-J", *options]
+        end: dict[str, dict[str, float]] = self._run(argv).json()["end"]
+        return end
+
+
+def _rows(rounds: int, vip: Side, bare: Side) -> Iterator[Row]:
+    for name, unit, target, of in (
+        ("TCP, one connection", "Gbit/s", 0.95, Side.throughput),
+        ("UDP packets of 64 bytes", "/s", 1.1, Side.packets),
+        ("HTTP connections", "/s", 0.95, Side.connections),
+    ):
+        ours, other = in_turns(rounds, partial(of, vip), partial(of, bare))
+        yield Row(name, unit, ours, other, BARE, target, less_is_better=False)
+
+
+def _listens(run: Run, address: str) -> None:
+    argv = ["sh", "-c", f"iperf3 -c {address} -n 1K >/dev/null 2>&1 && echo yes || true"]
+    until(partial(run, argv), lambda seen: seen.out, within=30, what=f"iperf3 at {address}")
+
+
+@contextmanager
+def _bare_servers(bare: BarePath) -> Iterator[None]:
+    with TemporaryDirectory(dir="/var/tmp") as directory, ExitStack() as stack:
+        configuration = Path(directory) / "nginx.conf"
+        configuration.write_text(NGINX.format(here=directory))
+        for argv in (
+            ["nginx", "-e", f"{directory}/error", "-c", str(configuration)],
+            ["iperf3", "--server"],
+        ):
+            stack.enter_context(shell.spawn(bare.inside("pod", argv)))
+        yield
