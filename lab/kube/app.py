@@ -6,7 +6,7 @@ import hmac
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from lab.kube import discovery, status
+from lab.kube import discovery, openapi, status
 from lab.kube.api import Api
 from lab.kube.http import (
     Answer,
@@ -76,10 +76,11 @@ class App:
             return json_answer(discovery.version())
         if path and path[0] in HEALTH:
             return Answer(body=b"ok", content_type="text/plain")
-        found = discovery.serve(request, self._api.registry, self._address)
+        registry = self._api.registry
+        found = discovery.serve(request, registry, self._address) or openapi.serve(request, registry)
         if found:
             return found
         minimum = {"api": 3, "apis": 4}.get(path[0], 99) if path else 99
         if len(path) < minimum:
             raise status.no_such_path()
-        return self._rest.serve(request, locate(self._api.registry, path))
+        return self._rest.serve(request, locate(registry, path))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lab.kube.discovery import SERVER_VERSION
 from lab.topology.plan import Cluster, NodeKind, Plan, PlannedNode
-
-SERVER_VERSION = "v1.32.4"
-"""The Kubernetes release whose API this server speaks a part of."""
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
