@@ -1,0 +1,1 @@
+"""Scenarios: short stories about a running lab, told with real tools and checked step by step."""

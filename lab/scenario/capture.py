@@ -1,0 +1,123 @@
+"""Captures by tcpdump that are known to run before anything is sent."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from lab import wait
+from lab.errors import CommandError, WaitTimeout
+from lab.scenario.bounds import PACKETS_CAPTURED
+from lab.scenario.place import Node
+
+_PACKET = re.compile(
+    r"^(?P<time>[\d:.]+) IP (?:\(.*\) )?(?P<source>\S+) > (?P<destination>[^:\s]+): (?P<summary>.*)"
+)
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A line of tcpdump -n: `source` and `destination` with a port behind a last dot, if any."""
+
+    time: str
+    source: str
+    destination: str
+    summary: str
+
+
+def packets(lines: list[str]) -> list[Packet]:
+    """The IPv4 packets among lines that tcpdump printed; continuation lines are left out."""
+    found = (_PACKET.match(line) for line in lines)
+    return [Packet(**match.groupdict()) for match in found if match]
+
+
+class Capture:
+    """A running tcpdump: what it has printed so far."""
+
+    def __init__(self, node: str, line: str, child: subprocess.Popen[str]) -> None:
+        self.node = node
+        self.line = line
+        self._child = child
+        self._out: list[str] = []
+        self._err: list[str] = []
+        self._readers = [
+            _follow(child.stdout, self._out.append),
+            _follow(child.stderr, self._err.append),
+        ]
+
+    def printed(self) -> list[str]:
+        """Lines on standard output so far, one for each packet."""
+        return list(self._out)
+
+    def packets(self) -> list[Packet]:
+        return packets(self.printed())
+
+    def until_listening(self) -> None:
+        """Return when the kernel hands packets to tcpdump; CommandError when it gave up."""
+        try:
+            wait.until(
+                lambda: (self._child.poll(), list(self._err)),
+                lambda seen: seen[0] is not None or any("listening on" in line for line in seen[1]),
+                within=PACKETS_CAPTURED.seconds,
+                what=f"{self.line} on {self.node} listens",
+            )
+        except WaitTimeout as timeout:
+            raise CommandError(
+                shlex.split(self.line), None, "\n".join(self._err), where=self.node
+            ) from timeout
+        if self._child.poll() is not None:
+            raise CommandError(
+                shlex.split(self.line),
+                self._child.returncode,
+                "\n".join(self._err),
+                where=self.node,
+            )
+
+    def until_seen(self, wanted: Callable[[Packet], bool]) -> Packet:
+        """The first packet that is wanted, waiting for it; WaitTimeout when none comes."""
+        seen = wait.until(
+            self.packets,
+            lambda taken: any(map(wanted, taken)),
+            within=PACKETS_CAPTURED.seconds,
+            what=f"a packet in `{self.line}` on {self.node}",
+        )
+        return next(packet for packet in seen if wanted(packet))
+
+    def join(self) -> None:
+        """Wait for the last lines of a tcpdump that has ended."""
+        for reader in self._readers:
+            reader.join()
+
+
+@contextmanager
+def capture(node: Node, name: str, interface: str, expression: str) -> Iterator[Capture]:
+    """Run tcpdump on a node's interface for the length of a `with` block."""
+    line = f"tcpdump -n -l --immediate-mode -i {interface} {shlex.quote(expression)}"
+    with node.spawn(shlex.split(line)) as child:
+        taken = Capture(name, f"tcpdump -n -i {interface} {shlex.quote(expression)}", child)
+        try:
+            taken.until_listening()
+            yield taken
+        finally:
+            child.terminate()
+            child.wait()
+            taken.join()
+
+
+def _follow(pipe: IO[str] | None, take: Callable[[str], None]) -> threading.Thread:
+    assert pipe is not None
+    lines = pipe
+
+    def read() -> None:
+        for line in lines:
+            take(line.rstrip("\n"))
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    return thread

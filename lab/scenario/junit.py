@@ -1,0 +1,83 @@
+"""Results as JUnit XML, one test case a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+from lab.scenario.outcome import CheckResult, ScenarioResult, StepResult, Verdict
+
+
+def render(results: Sequence[ScenarioResult]) -> str:
+    """A <testsuites> document; a scenario is a suite, its bring-up and its steps are the cases."""
+    root = Xml.Element("testsuites")
+    for result in results:
+        root.append(_suite(result))
+    Xml.indent(root)
+    return Xml.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def write(results: Sequence[ScenarioResult], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render(results), encoding="utf-8")
+
+
+def failure_text(check: CheckResult) -> str:
+    """What was wanted, what was seen, for how long, and where to look: a line each."""
+    return "\n".join(
+        [
+            f"wanted: {check.wanted}",
+            f"seen:   {check.seen}",
+            f"for:    {check.bound or 'looked at once'}",
+            f"look:   {check.look}",
+        ]
+    )
+
+
+def _suite(result: ScenarioResult) -> Xml.Element:
+    cases = [_bring_up(result), *(_case(result.name, step) for step in result.steps)]
+    suite = Xml.Element(
+        "testsuite",
+        name=result.name,
+        tests=str(len(cases)),
+        failures=str(sum(case.find("failure") is not None for case in cases)),
+        errors=str(sum(case.find("error") is not None for case in cases)),
+        skipped=str(sum(case.find("skipped") is not None for case in cases)),
+        time=f"{result.seconds:.3f}",
+    )
+    suite.extend(cases)
+    return suite
+
+
+def _bring_up(result: ScenarioResult) -> Xml.Element:
+    seconds = sum(phase.seconds for phase in result.phases)
+    case = Xml.Element("testcase", classname=result.name, name="the lab", time=f"{seconds:.3f}")
+    if result.problem:
+        _child(case, "error", result.problem)
+    return case
+
+
+def _case(name: str, step: StepResult) -> Xml.Element:
+    case = Xml.Element("testcase", classname=name, name=step.title, time=f"{step.seconds:.3f}")
+    for check in step.checks:
+        if check.verdict is Verdict.FAILED:
+            Xml.SubElement(case, "failure", message=check.what).text = failure_text(check)
+    if step.verdict is Verdict.BROKEN:
+        _child(case, "error", step.problem)
+    if step.verdict is Verdict.SKIPPED:
+        Xml.SubElement(case, "skipped", message="an earlier step did not hold")
+    output = "\n".join(f"{c.node}$ {c.line}\n{c.output}" for c in step.commands)
+    if output:
+        Xml.SubElement(case, "system-out").text = _printable(output)
+    return case
+
+
+def _child(case: Xml.Element, tag: str, text: str) -> None:
+    lines = text.splitlines() or [""]
+    Xml.SubElement(case, tag, message=_printable(lines[0])).text = _printable(text)
+
+
+def _printable(text: str) -> str:
+    """XML 1.0 knows no control characters but tab and line ends."""
+    return "".join(char if char >= " " or char in "\t\n" else "?" for char in text)

@@ -1,0 +1,35 @@
+"""What a scenario needs of a running lab; `lab.sandbox.handle` provides it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from lab.shell import Result
+from lab.topology.plan import Plan
+
+
+class Node(Protocol):
+    """One machine of the lab."""
+
+    def run(self, argv: Sequence[str], *, input: str | None = None, timeout: float = 30) -> Result:
+        """Run a program in the node; CommandError unless it ends with code 0."""
+
+    def probe(
+        self, argv: Sequence[str], *, input: str | None = None, timeout: float = 30
+    ) -> Result:
+        """Run a program in the node and return its result, whatever its code."""
+
+    def spawn(self, argv: Sequence[str]) -> AbstractContextManager[subprocess.Popen[str]]:
+        """Keep a program running in the node for the length of a `with` block."""
+
+
+class Place(Protocol):
+    """The lab that a scenario runs in."""
+
+    @property
+    def plan(self) -> Plan: ...
+
+    def node(self, name: str) -> Node: ...

@@ -1,0 +1,51 @@
+"""Where equal-cost routing sends a connection: the kernel's own answer, asked before connecting.
+
+The router hashes addresses and ports (fib_multipath_hash_policy=1). For a connection that starts
+on the router itself the answer holds: the local port decides the next hop, and a chosen port
+makes a chosen path. For a client behind the router it does not: a packet brings its socket's
+own random hash along (skb->l4_hash), and the router uses that. There one looks where it went.
+"""
+
+from __future__ import annotations
+
+from lab.errors import LabError
+from lab.scenario import routes
+from lab.scenario.stage import Stage
+
+TRIES = 200
+"""With six next hops, 200 ports miss one of them once in 7e15 times."""
+
+
+def source(stage: Stage) -> str:
+    """The address that the router's own connections to the nodes have."""
+    if stage.plan.cluster is None:
+        raise LabError(f"{stage.plan.name} has no cluster to balance to")
+    return str(stage.plan.cluster.router)
+
+
+def question(stage: Stage, target: str, *, local_port: int) -> str:
+    """The command that asks the router for the next hop of a connection to port 80."""
+    return f"ip route get {target} from {source(stage)} ipproto tcp sport {local_port} dport 80"
+
+
+def next_hop(stage: Stage, router: str, target: str, *, local_port: int) -> str:
+    """The node address that a TCP connection from this port of the router goes to."""
+    line = question(stage, target, local_port=local_port).replace("ip ", "ip -j ", 1)
+    hops = routes.next_hops(routes.parse(stage.run(router, line).json()))
+    if len(hops) != 1:
+        raise LabError(f"{router} has {len(hops)} next hops for one connection to {target}")
+    return hops.pop()
+
+
+def local_port_towards(
+    stage: Stage, router: str, target: str, wanted: set[str], *, first: int
+) -> tuple[int, str]:
+    """A local port of the router whose connections go to one of the wanted next hops, and which."""
+    for port in range(first, first + TRIES):
+        hop = next_hop(stage, router, target, local_port=port)
+        if hop in wanted:
+            return port, hop
+    raise LabError(
+        f"{router}: none of the local ports {first} to {first + TRIES - 1} leads to "
+        f"{' or '.join(sorted(wanted))} for {target}"
+    )

@@ -1,0 +1,164 @@
+"""Where a step acts: it runs commands on nodes, shows them, and says what must hold."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from lab import wait
+from lab.errors import LabError, WaitTimeout
+from lab.scenario.bounds import Bound
+from lab.scenario.capture import Capture, capture
+from lab.scenario.outcome import CheckResult, Command, StepResult, Verdict
+from lab.scenario.place import Place
+from lab.scenario.report import Report
+from lab.scenario.wanted import Wanted, accepts, tell
+from lab.shell import Result
+from lab.topology.plan import NodeKind
+
+T = TypeVar("T")
+
+
+class CheckFailed(LabError):
+    """A check did not hold; the report has already told which."""
+
+    def __init__(self, check: CheckResult) -> None:
+        self.check = check
+        super().__init__(f"{check.what}: wanted {check.wanted}, seen {check.seen}")
+
+
+class Stage:
+    """One step's view of the lab. What it does is recorded in `step` and told to `report`."""
+
+    def __init__(self, lab: Place, step: StepResult, report: Report, manifests: Path) -> None:
+        self.lab = lab
+        self.plan = lab.plan
+        self._step = step
+        self._report = report
+        self._manifests = manifests
+
+    def show(self, node: str, line: str, *, timeout: float = 30) -> Result:
+        """Run a command line on a node, as a person would, and show it with all it prints.
+
+        The line is split into words as a shell does, but there is no shell. Its code is not
+        judged: that is for a check. CommandError when it does not end within `timeout` seconds.
+        """
+        result = self.lab.node(node).probe(shlex.split(line), timeout=timeout)
+        self._record(node, line, result.out + result.err, result.code)
+        return result
+
+    def run(self, node: str, line: str, *, timeout: float = 30) -> Result:
+        """Run a command line on a node without showing it; CommandError unless it succeeds."""
+        return self.lab.node(node).run(shlex.split(line), timeout=timeout)
+
+    def probe(self, node: str, line: str, *, timeout: float = 30) -> Result:
+        """Run a command line on a node without showing it, and return what came of it."""
+        return self.lab.node(node).probe(shlex.split(line), timeout=timeout)
+
+    def say(self, text: str) -> None:
+        """A remark that depends on what was seen."""
+        self._report.said(text)
+
+    def apply(self, manifest: str) -> None:
+        """Apply a file of the scenarios' folder with kubectl, and show it."""
+        path = self._manifests / manifest
+        result = self.show(self.control, f"kubectl apply -f {shlex.quote(str(path))}")
+        self.holds("the API server takes the manifest", result.code, 0)
+
+    @property
+    def control(self) -> str:
+        """The node where kubectl and hubble run: the management node, or the first master."""
+        for kind in (NodeKind.CONTROL, NodeKind.MASTER):
+            for node in self.plan.nodes:
+                if node.kind is kind:
+                    return node.name
+        raise LabError(f"{self.plan.name} has no node that controls a cluster")
+
+    @contextmanager
+    def capture(self, node: str, interface: str, expression: str) -> Iterator[Capture]:
+        """tcpdump on an interface; the block starts when it is listening."""
+        with capture(self.lab.node(node), node, interface, expression) as running:
+            yield running
+
+    @contextmanager
+    def capture_all(self, expression: str) -> Iterator[list[Capture]]:
+        """tcpdump on the uplink of every node of the cluster at once."""
+        with ExitStack() as running:
+            yield [
+                running.enter_context(self.capture(node.name, node.interfaces[0].name, expression))
+                for node in self.plan.kube_nodes
+            ]
+
+    def show_capture(self, taken: Capture, *, first: int = 4) -> None:
+        """Show a capture and the first of the packets that it has printed so far."""
+        printed = taken.printed()
+        more = [f"(and {len(printed) - first} more)"] if len(printed) > first else []
+        self._record(taken.node, taken.line, "\n".join(printed[:first] + more), 0)
+
+    def holds(
+        self, what: str, seen: T, wanted: T | Wanted[T], *, look: str = "", seconds: float = 0.0
+    ) -> T:
+        """A value that is already there must be the wanted one."""
+        check = self._check(what, accepts(wanted, seen), wanted, seen, seconds, None, look)
+        if check.verdict is not Verdict.HELD:
+            raise CheckFailed(check)
+        return seen
+
+    def becomes(
+        self,
+        what: str,
+        read: Callable[[], T],
+        wanted: T | Wanted[T],
+        *,
+        within: Bound,
+        look: str = "",
+    ) -> T:
+        """A value is read again and again until it is the wanted one, within a named bound."""
+        start = time.monotonic()
+        try:
+            seen = wait.until(
+                read, lambda value: accepts(wanted, value), within=within.seconds, what=what
+            )
+        except WaitTimeout as late:
+            check = self._check(what, False, wanted, late.seen, late.seconds, within, look)
+            raise CheckFailed(check) from late
+        self._check(what, True, wanted, seen, time.monotonic() - start, within, look)
+        return seen
+
+    def _record(self, node: str, line: str, output: str, code: int) -> None:
+        command = Command(node, line, output.rstrip("\n"), code)
+        self._step.commands.append(command)
+        self._report.command_ran(command)
+
+    def _check(
+        self,
+        what: str,
+        held: bool,
+        wanted: object,
+        seen: object,
+        seconds: float,
+        bound: Bound | None,
+        look: str,
+    ) -> CheckResult:
+        check = CheckResult(
+            what=what,
+            verdict=Verdict.HELD if held else Verdict.FAILED,
+            seconds=seconds,
+            wanted=tell(wanted),
+            seen=tell(seen),
+            bound=str(bound) if bound else None,
+            look=look or self._default_look(),
+        )
+        self._step.checks.append(check)
+        self._report.check_ended(check)
+        return check
+
+    def _default_look(self) -> str:
+        if not self._step.commands:
+            return "the logs of the lab's nodes"
+        last = self._step.commands[-1]
+        return f"`{last.line}` on {last.node}, and the logs of that node"

@@ -1,0 +1,66 @@
+"""The address answers on its port and nowhere else: ping, and ports that no service lists."""
+
+from __future__ import annotations
+
+from lab.scenario import observe, ping
+from lab.scenario.bounds import ANNOUNCEMENT, PACKETS_CAPTURED
+from lab.scenario.stage import Stage
+from lab.scenario.story import Scenario
+from lab.scenario.wanted import something
+
+VIP = "172.16.10.0"
+
+scenario = Scenario(
+    "A service address is not a host: no ping, no other port", manifests=("web1.yaml",)
+)
+
+
+@scenario.step("The listed port answers")
+def listed(stage: Stage) -> None:
+    """Port 80 is in the load balancer's map."""
+    stage.becomes(
+        "curl's status on client1",
+        lambda: observe.fetch(stage, "client1", f"http://{VIP}/").status,
+        200,
+        within=ANNOUNCEMENT,
+    )
+    stage.show("client1", f"curl -s -I http://{VIP}/")
+
+
+@scenario.step("ping does not")
+def pinged(stage: Stage) -> None:
+    """ICMP has no port, so no entry of the map can match it, and the address is on no interface
+    that could answer. The requests are not lost on the way: a node receives them."""
+    with stage.capture_all(f"icmp[icmptype] == icmp-echo and dst host {VIP}") as captures:
+        told = ping.parse(stage.show("client1", f"ping -c 3 -i 0.2 -W 1 {VIP}").out)
+        stage.becomes(
+            "a node receives the requests",
+            lambda: [capture.node for capture in captures if capture.packets()],
+            something(),
+            within=PACKETS_CAPTURED,
+        )
+        for capture in captures:
+            if capture.packets():
+                stage.show_capture(capture)
+    stage.holds("echo requests sent", told.sent, 3)
+    stage.holds("replies received", told.received, 0)
+
+
+@scenario.step("Nor does a port that no service lists")
+def unlisted(stage: Stage) -> None:
+    """The same holds for TCP. Port 81 is not in the map: no connection, and not even a refusal,
+    which only the owner of an address could send."""
+    with stage.capture_all(f"tcp dst port 81 and dst host {VIP}") as captures:
+        tried = stage.show("client1", f"curl -s -S -m 2 http://{VIP}:81/")
+        reached = [capture for capture in captures if capture.packets()]
+        for capture in reached[:1]:
+            stage.show_capture(capture)
+    stage.holds("curl gives up (28: timeout, 7: no connection)", tried.code in (7, 28), True)
+    stage.holds("nodes that received the SYN", [c.node for c in reached], something())
+
+
+@scenario.step("And the listed port still answers")
+def unharmed(stage: Stage) -> None:
+    """Nothing was blocked and no state was left behind."""
+    answer = observe.fetch(stage, "client1", f"http://{VIP}/")
+    stage.holds("curl's status on client1", answer.status, 200)
