@@ -7,15 +7,18 @@ import threading
 from collections.abc import Callable, Sequence
 
 from lab.setup.progress import step
-from lab.setup.quiet import services_kept_quiet
 from lab.setup.tool import SetupError, run
 
-OPTIONS = (
-    "-y",
-    "-q",
+PATIENCE = (
     # Another apt (a machine's first boot updates itself) may hold the lock for a while.
     "-o=DPkg::Lock::Timeout=300",
     "-o=Acquire::Retries=3",
+)
+OPTIONS = (
+    "-y",
+    "-q",
+    "--no-install-recommends",
+    *PATIENCE,
     "-o=Dpkg::Options::=--force-confdef",
     "-o=Dpkg::Options::=--force-confold",
 )
@@ -32,26 +35,32 @@ HALF = {"dlstatus": 0.0, "pmstatus": 50.0}
 Report = Callable[[float, str], None]
 
 
-def install(names: Sequence[str]) -> None:
-    """Install packages that are absent; SetupError when apt-get cannot."""
+def refresh(names: Sequence[str]) -> None:
+    """Bring the package lists up to date; SetupError unless they have all of the names."""
     with step("package lists"):
-        # Both finish what an interrupted installation left half done; without one they do nothing.
+        # Finishes what an interrupted installation left half done; else it does nothing.
         run(["dpkg", "--configure", "-a"], advice=ADVICE, environment=QUESTIONS)
-        run(["apt-get", "update", "-q", *OPTIONS[2:4]], advice=ADVICE)
-    _refuse_unknown(names)
-    with step("packages") as current, services_kept_quiet() as guard, _Status(current.at) as fd:
+        run(["apt-get", "update", "-q", *PATIENCE], advice=ADVICE)
+        _refuse_unknown(names)
+
+
+def install(title: str, names: Sequence[str], guard: int) -> None:
+    """Install packages; SetupError when apt-get cannot.
+
+    `guard` is a descriptor that apt-get and what it starts keep open (see `quiet.py`).
+    """
+    with step(title) as current, _Status(current.at) as status:
         run(
             [
                 "apt-get",
                 "install",
                 *OPTIONS,
-                "--no-install-recommends",
-                f"-o=APT::Status-Fd={fd}",
+                f"-o=APT::Status-Fd={status}",
                 *names,
             ],
             advice=ADVICE,
             environment=QUESTIONS,
-            keep_open=(fd, guard),
+            keep_open=(status, guard),
         )
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from lab.setup import apt, fill
 from lab.setup.environment import PYTHON, REPOSITORY
 from lab.setup.machine import KNOWN, Distribution, distribution, is_root
 from lab.setup.progress import say, step
+from lab.setup.quiet import services_kept_quiet
 from lab.setup.report import apt_names, mending, summary
 from lab.setup.survey import Lacking, survey
 from lab.setup.tool import LOG, SetupError, run
 
+VENV = "python3-venv"
+"""Needed before Python packages can be installed; they and the other packages come together."""
 LOCK = os.path.join(REPOSITORY, ".build", "setup.lock")
 
 
@@ -28,7 +32,7 @@ def install(lacking: Lacking) -> None:
             return
         say(f"Setting up the lab on {system.name}:")
         for line in summary(lacking, system.family):
-            say(f"  {line}")
+            say(line)
         _install(lacking, system)
     left = survey(test=lacking.test)
     if left:
@@ -42,8 +46,14 @@ def install(lacking: Lacking) -> None:
 def _install(lacking: Lacking, system: Distribution) -> None:
     names = apt_names(lacking, system.family)
     if names:
-        apt.install(names)
-    if lacking.python:
+        apt.refresh(names)
+        # The guard is forked before there is a second thread.
+        with services_kept_quiet() as guard:
+            if VENV in names:
+                apt.install(VENV, [VENV], guard)
+            with _aside(lacking):
+                apt.install("packages", names, guard)
+    elif lacking.python:
         fill.fill(test=lacking.test)
     if os.path.exists(os.path.join(REPOSITORY, "lab", "bpf", "build.py")):
         with step("eBPF programs"):
@@ -51,6 +61,18 @@ def _install(lacking: Lacking, system: Distribution) -> None:
                 [PYTHON, "-m", "lab.bpf.build"],
                 advice="a compiler's message is a defect of the lab: please report it",
             )
+
+
+@contextmanager
+def _aside(lacking: Lacking) -> Iterator[None]:
+    """Fill the Python environment, if it has to be, beside what the block does."""
+    if not lacking.python:
+        yield
+        return
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        filled = pool.submit(fill.fill, test=lacking.test)
+        yield
+        filled.result()
 
 
 def _refuse_hopeless(lacking: Lacking, system: Distribution) -> None:
