@@ -14,7 +14,7 @@ from lightkube.resources.core_v1 import Node, Service
 from lightkube.resources.discovery_v1 import EndpointSlice
 
 from lab.agent.profile import Profile
-from lab.agent.services.endpoints import any_ready
+from lab.agent.services.endpoints import ready_count
 from lab.agent.services.model import Address
 from lab.agent.services.translate import vips
 
@@ -69,5 +69,5 @@ def excluded(node: Node) -> bool:
 def _wanted(slices: Sequence[EndpointSlice], node: Node, local: bool, profile: Profile) -> bool:
     if local:
         assert node.metadata is not None
-        return any_ready(slices, node.metadata.name)
-    return profile.announces_empty or any_ready(slices)
+        return ready_count(slices, node.metadata.name) > 0
+    return profile.announces_empty or ready_count(slices) > 0

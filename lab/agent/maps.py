@@ -1,4 +1,4 @@
-"""The node's maps as the agent writes them: operations in their order, in as few calls as it can."""
+"""The node's maps as the agent writes them: operations in order, in as few calls as it can."""
 
 from __future__ import annotations
 

@@ -131,7 +131,8 @@ def _pool(item: Mapping[str, Any], names: Mapping[str, str]) -> Pool | None:
     if item["protocol"] != "bgp":
         return None
     networks = [network for text in item["addresses"] for network in _networks(text)]
-    manners = [_manner(each, names) for each in item.get("bgp-advertisements") or ({},)]
+    written: list[Mapping[str, Any]] = item.get("bgp-advertisements") or [{}]
+    manners = [_manner(each, names) for each in written]
     return Pool(item["name"], tuple(networks), tuple(manners))
 
 
@@ -151,7 +152,7 @@ def _manner(item: Mapping[str, Any], names: Mapping[str, str]) -> Manner:
         raise ValueError(f"aggregation-length {length} is not between 0 and 32")
     preference = item.get("localpref")
     written = list(item.get("communities") or ())
-    communities = [names.get(text, text) for text in written]
+    communities: list[str] = [names.get(text, text) for text in written]
     wrong = [text for text in communities if not _COMMUNITY.fullmatch(text)]
     if wrong:
         raise ValueError(f"{wrong[0]!r} is no community (n:n) nor the name of one")

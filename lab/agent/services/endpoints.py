@@ -44,13 +44,16 @@ def endpoints(
     return Endpoints(_backends(found, graceful), _backends(local, graceful))
 
 
-def any_ready(slices: Sequence[EndpointSlice], node: str | None = None) -> bool:
-    """Some endpoint takes new connections; with `node`, one on that node."""
-    return any(
-        _ready(endpoint)
-        for piece in slices
-        for endpoint in piece.endpoints or ()
-        if node is None or endpoint.nodeName == node
+def ready_count(slices: Sequence[EndpointSlice], node: str | None = None) -> int:
+    """How many endpoints take new connections; with `node`, on that node."""
+    return len(
+        {
+            address
+            for piece in slices
+            for endpoint in piece.endpoints or ()
+            if _ready(endpoint) and node in (None, endpoint.nodeName)
+            for address in endpoint.addresses
+        }
     )
 
 

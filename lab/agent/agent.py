@@ -1,0 +1,158 @@
+"""The agent's loop: what changed in the API goes, level-triggered, to the node's own state.
+
+Each part is settled by a loop of its own that a bell wakes: services into the maps, then the
+VIPs to the BGP speaker; nodes and pods into the maps and routes; pods to their workers. What
+fails is tried again; an error that nobody foresaw ends the process, and a new agent starts over
+from what the kernel and FRR hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from lightkube import AsyncClient
+from lightkube.resources.core_v1 import ConfigMap, Node, Pod, Service
+from lightkube.resources.discovery_v1 import EndpointSlice
+
+from lab.agent.announcing import Announcing
+from lab.agent.balancing import Balancing
+from lab.agent.bell import Bell
+from lab.agent.cluster import Cluster
+from lab.agent.config import AgentConfig
+from lab.agent.health_ports import HealthPorts, wanted_ports
+from lab.agent.kubelet import Kubelet
+from lab.agent.lookup import Directory
+from lab.agent.maps import NodeMaps
+from lab.agent.neighbourhood import Neighbourhood
+from lab.agent.node_status import keep_reporting
+from lab.agent.pods.local import LocalPod
+from lab.agent.profile import Profile
+from lab.agent.services.translate import Place
+from lab.errors import LabError
+
+log = logging.getLogger(__name__)
+
+RETRY = 0.2
+"""Seconds until a part that failed is settled again."""
+BGP_LOOK = 0.5
+"""Seconds between two looks whether bgpd was started anew."""
+
+
+class Programs(Protocol):
+    """The loaded datapath, as the agent uses it."""
+
+    mtu: int
+    """Of the node's uplink."""
+
+    def attach(self, pod: LocalPod) -> None:
+        """Attach the programs to a pod's link."""
+        ...
+
+
+class Agent:
+    """One node's agent, over a datapath that is loaded already."""
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        profile: Profile,
+        client: AsyncClient,
+        directory: Directory,
+        programs: Programs,
+    ) -> None:
+        maps = NodeMaps()
+        self._config = config
+        self._client = client
+        self._directory = directory
+        self._programs = programs
+        self._services, self._places, self._bgp, self._pods = Bell(), Bell(), Bell(), Bell()
+        self.cluster = Cluster(client, self._changed)
+        place = Place(config.node, (config.node_ip,), profile)
+        self._balancing = Balancing(self.cluster, maps, place)
+        self._neighbourhood = Neighbourhood(
+            config, self.cluster, maps, directory, tunnel=profile.tunnel
+        )
+        self._announcing = Announcing(config, self.cluster, profile, self._balancing.served)
+        self._health_ports = HealthPorts()
+        self.kubelet = Kubelet(config, client, self, mtu=programs.mtu, tunnel=profile.tunnel)
+        self._neighbourhood.pods = {pod.uid: pod for pod in self.kubelet.found()}
+        self._swept = False
+
+    async def run(self) -> None:
+        """Until cancelled. An error that is not a LabError ends it."""
+        self._neighbourhood.settle_local()
+        await asyncio.gather(
+            *(mirror.run() for mirror in self.cluster.mirrors),
+            _loop("services", self._services, self._settle_services),
+            _loop("places", self._places, self._neighbourhood.settle),
+            _loop("bgp", self._bgp, self._announcing.settle, at_least_every=BGP_LOOK),
+            _loop("pods", self._pods, self._settle_pods),
+            keep_reporting(self._client, self._config.node),
+        )
+
+    async def attach(self, pod: LocalPod) -> None:
+        """Serve a pod of this node: programs on its link, its address in the maps."""
+        self._programs.attach(pod)
+        self._neighbourhood.pods[pod.uid] = pod
+        self._neighbourhood.settle_local()
+        self._places.ring()
+
+    async def detach(self, pod: LocalPod) -> None:
+        """Forget a pod of this node."""
+        self._neighbourhood.pods.pop(pod.uid, None)
+        self._neighbourhood.settle_local()
+        self._places.ring()
+
+    def _changed(self, kind: type, key: str) -> None:
+        if kind in (Service, EndpointSlice):
+            if key:
+                self._balancing.note(key)
+            self._services.ring()
+        elif kind is Pod:
+            self._pods.ring()
+            self._places.ring()
+        elif kind is Node:
+            self._places.ring()
+            self._bgp.ring()
+        elif kind is ConfigMap:
+            self._bgp.ring()
+
+    async def _settle_services(self) -> None:
+        self._balancing.settle()
+        self._bgp.ring()
+        services = self.cluster.services.objects.values()
+        self._directory.set_services(services)
+        await self._health_ports.set(
+            wanted_ports(services, self.cluster.slices_of, self._config.node)
+        )
+
+    async def _settle_pods(self) -> None:
+        if not self.cluster.pods.complete:
+            return
+        pods = self.cluster.pods.objects.values()
+        if not self._swept:
+            await self.kubelet.sweep(pods)
+            self._swept = True
+        self.kubelet.reconcile(pods)
+
+
+async def _loop(
+    what: str,
+    bell: Bell,
+    settle: Callable[[], Awaitable[None]],
+    *,
+    at_least_every: float | None = None,
+) -> None:
+    """Settle a part whenever its bell rings, and again soon after a failure."""
+    wait = at_least_every
+    while True:
+        await bell.heard(wait)
+        try:
+            await settle()
+            wait = at_least_every
+        except LabError as error:
+            log.warning("%s: %s", what, error)
+            wait = RETRY

@@ -1,0 +1,100 @@
+"""The node's BGP speaker kept in line with the cluster's objects and with what the node serves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from lab.agent.announce import announced
+from lab.agent.bgp.desired import from_metallb
+from lab.agent.bgp.metallb import Settings, parse
+from lab.agent.cluster import BGP_CONFIG, Cluster
+from lab.agent.config import AgentConfig
+from lab.agent.profile import Profile
+from lab.agent.services.model import Address
+from lab.errors import InputError
+from lab.frr.model import Bfd, BgpConfig
+from lab.frr.speaker import Speaker
+from lab.frr.vty import DIRECTORY
+
+log = logging.getLogger(__name__)
+
+
+class Announcing:
+    """Applies a configuration when it changed, or when bgpd is another one than before."""
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        cluster: Cluster,
+        profile: Profile,
+        served: Callable[[], Collection[Address]],
+    ) -> None:
+        self._config = config
+        self._cluster = cluster
+        self._profile = profile
+        self._served = served
+        self._speaker = Speaker()
+        self._applied: BgpConfig | None = None
+        self._daemon = 0
+        self._read: tuple[str, Settings] = ("", Settings())
+        self._bfd = bfd_option(config.options.get("bfd", ""))
+
+    async def settle(self) -> None:
+        """Bring FRR up to date. FrrError when it cannot be; nothing before all objects are known:
+        until then FRR goes on announcing what an earlier agent told it.
+        """
+        if not self._cluster.complete:
+            return
+        wanted, daemon = self.wanted(), _generation(DIRECTORY / "bgpd.vty")
+        if wanted == self._applied and daemon == self._daemon:
+            return
+        for command in await asyncio.to_thread(self._speaker.apply, wanted):
+            log.info("frr: %s", command)
+        self._applied, self._daemon = wanted, daemon
+
+    def wanted(self) -> BgpConfig:
+        """The node's BGP as the objects have it now."""
+        node = self._cluster.nodes.objects.get(self._config.node)
+        vips = announced(
+            self._cluster.services.objects.values(),
+            self._cluster.all_slices(),
+            node,
+            self._profile,
+            self._served(),
+        )
+        labels = (node.metadata.labels if node and node.metadata else None) or {}
+        return from_metallb(
+            self._settings(), vips, node_ip=self._config.node_ip, labels=labels, bfd=self._bfd
+        )
+
+    def _settings(self) -> Settings:
+        """Those of the ConfigMap; a broken one is reported, and the last good one stays."""
+        found = self._cluster.config_maps.objects.get(BGP_CONFIG)
+        text = ((found.data or {}) if found else {}).get("config.yaml", "")
+        if text != self._read[0]:
+            try:
+                self._read = text, parse(text)
+            except InputError as error:
+                log.error("%s", error)
+                self._read = text, self._read[1]
+        return self._read[1]
+
+
+def bfd_option(text: str) -> Bfd | None:
+    """The cluster's option `bfd`, such as `3x50`: packets missed x milliseconds."""
+    if not text:
+        return None
+    multiplier, _, interval = text.partition("x")
+    return Bfd(int(multiplier), int(interval))
+
+
+def _generation(socket: Path) -> int:
+    """Which bgpd this is: another one makes its socket anew. 0 while there is none."""
+    try:
+        facts = socket.stat()
+    except FileNotFoundError:
+        return 0
+    return facts.st_ino << 32 ^ facts.st_mtime_ns

@@ -1,0 +1,71 @@
+"""Services of the cluster kept in the node's maps."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from lab.agent.cluster import Cluster
+from lab.agent.maps import NodeMaps
+from lab.agent.services.model import Address, Balanced, Kind
+from lab.agent.services.table import Table
+from lab.agent.services.translate import Place, balance
+from lab.errors import BpfError
+
+log = logging.getLogger(__name__)
+
+
+class Balancing:
+    """Translates changed services and writes what differs."""
+
+    def __init__(self, cluster: Cluster, maps: NodeMaps, place: Place) -> None:
+        self._cluster = cluster
+        self._maps = maps
+        self._place = place
+        self._dirty: set[str] = set()
+        self._table = Table(place.profile, maps.services())
+        self._first = True
+
+    def note(self, service: str) -> None:
+        """A service, or its endpoints, changed."""
+        self._dirty.add(service)
+
+    def settle(self) -> None:
+        """Bring the maps up to date. BpfError leaves everything to be done again."""
+        if not self._cluster.services_complete:
+            return
+        names = self._cluster.services.objects if self._first else sorted(self._dirty)
+        changes = {name: self._balanced(name) for name in self._ordered(names)}
+        self._dirty.clear()
+        try:
+            self._maps.carry_out(self._table.update(changes, complete=self._first))
+        except BpfError:
+            # Start over from what the maps hold now.
+            self._table, self._first = Table(self._place.profile, self._maps.services()), True
+            raise
+        self._first = False
+
+    def served(self) -> set[Address]:
+        """VIPs that the maps balance now."""
+        return {
+            what.frontend.address
+            for what in self._table.services()
+            if what.slot.kind is Kind.LOAD_BALANCER and what.frontend is not None
+        }
+
+    def _ordered(self, names: Iterable[str]) -> list[str]:
+        """In the order in which the API server told of them, so that all nodes number alike."""
+        wanted = set(names)
+        known = [name for name in self._cluster.services.objects if name in wanted]
+        return [*known, *sorted(wanted.difference(known))]
+
+    def _balanced(self, name: str) -> tuple[Balanced, ...]:
+        service = self._cluster.services.objects.get(name)
+        if service is None:
+            return ()
+        try:
+            return balance(service, self._cluster.slices_of(name), self._place)
+        except ValueError as error:
+            # An address or range that is none; the API server's validation lets some through.
+            log.warning("service %s is not balanced: %s", name, error)
+            return ()

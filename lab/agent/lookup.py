@@ -1,0 +1,116 @@
+"""What the flow log asks about addresses, answered from the mirrors: `EndpointLookup` of Hubble.
+
+The dictionaries are replaced as a whole by the agent's loop and read by the thread that reads
+events, so that neither waits for the other.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Mapping
+
+from lightkube.models.meta_v1 import OwnerReference
+from lightkube.resources.core_v1 import Pod
+from lightkube.resources.core_v1 import Service as KubeService
+
+from lab.agent.identity import labels_of, number_of
+from lab.agent.places import NodePlace
+from lab.agent.pods.local import LocalPod
+from lab.agent.services.translate import vips
+from lab.hubble.identity import HOST, REMOTE_NODE, reserved_labels
+from lab.hubble.lookup import Endpoint, Service, Workload
+
+_HASH = "pod-template-hash"
+
+
+class Directory:
+    """Who is who on and around this node."""
+
+    def __init__(self) -> None:
+        self._endpoints: Mapping[bytes, Endpoint] = {}
+        self._labels: Mapping[int, tuple[str, ...]] = {}
+        self._services: Mapping[tuple[bytes, int], Service] = {}
+        self._interfaces: dict[int, str] = {}
+
+    def endpoint(self, address: bytes) -> Endpoint | None:
+        return self._endpoints.get(address)
+
+    def labels(self, identity: int) -> tuple[str, ...]:
+        return self._labels.get(identity) or reserved_labels(identity)
+
+    def service(self, address: bytes, port: int) -> Service | None:
+        return self._services.get((address, port))
+
+    def interface(self, index: int) -> str:
+        name = self._interfaces.get(index)
+        if name is None:
+            try:
+                name = socket.if_indextoname(index)
+            except OSError:
+                return ""
+            self._interfaces[index] = name
+        return name
+
+    def set_places(
+        self, me: str, nodes: Iterable[NodePlace], pods: Iterable[Pod], local: Iterable[LocalPod]
+    ) -> None:
+        """Replace everything known of nodes and pods."""
+        found: dict[bytes, Endpoint] = {}
+        for node in nodes:
+            identity = HOST if node.name == me else REMOTE_NODE
+            for address in (node.address, node.router):
+                found[address.packed] = Endpoint(identity, labels=reserved_labels(identity))
+        numbers = {str(pod.address): pod.endpoint_id for pod in local}
+        labels = {}
+        for pod in pods:
+            address_text = pod.status.podIP if pod.status else None
+            if address_text:
+                endpoint = _endpoint(pod, numbers.get(address_text, 0))
+                found[socket.inet_aton(address_text)] = endpoint
+                labels[endpoint.identity] = endpoint.labels
+        self._endpoints, self._labels = found, labels
+        # An index may have passed to another device.
+        self._interfaces = {}
+
+    def set_services(self, services: Iterable[KubeService]) -> None:
+        """Replace everything known of services."""
+        found = {}
+        for service in services:
+            meta, spec = service.metadata, service.spec
+            if meta is None or spec is None:
+                continue
+            name = Service(meta.namespace or "", meta.name or "")
+            addresses = [str(vip) for vip in vips(service)] + list(spec.externalIPs or ())
+            if spec.clusterIP and spec.clusterIP != "None":
+                addresses.append(spec.clusterIP)
+            for address in addresses:
+                for port in spec.ports or ():
+                    found[_packed(address), port.port] = name
+        self._services = found
+
+
+def _endpoint(pod: Pod, number: int) -> Endpoint:
+    assert pod.metadata is not None
+    labels = labels_of(pod)
+    return Endpoint(
+        identity=number_of(labels),
+        id=number,
+        namespace=pod.metadata.namespace or "",
+        pod=pod.metadata.name or "",
+        labels=labels,
+        workloads=tuple(_workload(pod, owner) for owner in pod.metadata.ownerReferences or ()),
+    )
+
+
+def _workload(pod: Pod, owner: OwnerReference) -> Workload:
+    """The controller that a user wrote: a Deployment rather than its ReplicaSet."""
+    assert pod.metadata is not None
+    suffix = (pod.metadata.labels or {}).get(_HASH)
+    if owner.kind == "ReplicaSet" and suffix and owner.name.endswith(f"-{suffix}"):
+        return Workload(owner.name[: -len(suffix) - 1], "Deployment")
+    return Workload(owner.name, owner.kind)
+
+
+def _packed(address: str) -> bytes:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.inet_pton(family, address)

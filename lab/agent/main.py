@@ -1,0 +1,65 @@
+"""The agent as a process: called in a fork that stands in its node's namespaces already."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+import httpx2
+from lightkube import AsyncClient, KubeConfig
+from lightkube.config.models import Cluster, User
+
+from lab.agent.agent import Agent
+from lab.agent.config import AgentConfig
+from lab.agent.flow_log import FlowLog
+from lab.agent.lookup import Directory
+from lab.agent.pods.server import KubeletServer
+from lab.agent.profile import profile
+from lab.agent.programs import NodePrograms
+
+API_TIMEOUT = 10.0
+"""Seconds for one request; watches have no bound."""
+
+
+def main(config: AgentConfig) -> int:
+    """Run the node's agent until SIGTERM; returns the exit code. Pods and datapath stay."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s", force=True
+    )
+    # One line a request is too many: the client's library would log each.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    programs = NodePrograms(config)
+    programs.load()
+    directory = Directory()
+    flow_log = FlowLog(config, directory)
+    flow_log.start()
+    try:
+        asyncio.run(_serve(config, directory, flow_log, programs))
+    finally:
+        flow_log.stop()
+    return 0
+
+
+async def _serve(
+    config: AgentConfig, directory: Directory, flow_log: FlowLog, programs: NodePrograms
+) -> None:
+    chosen = profile(config.profile, config.options)
+    agent = Agent(config, chosen, _client(config), directory, programs, flow_log)
+    server = KubeletServer(agent.kubelet, config)
+    await server.start()
+    running = asyncio.ensure_future(agent.run())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    try:
+        await running
+    except asyncio.CancelledError:
+        logging.getLogger(__name__).info("asked to end; pods, maps and announcements stay")
+
+
+def _client(config: AgentConfig) -> AsyncClient:
+    cluster = Cluster(server=config.api_url, certificate_auth=str(config.ca_file))
+    return AsyncClient(
+        KubeConfig.from_one(cluster=cluster, user=User(token=config.token)).get(),
+        timeout=httpx2.Timeout(API_TIMEOUT),
+        trust_env=False,
+    )

@@ -1,0 +1,89 @@
+"""Who is where, kept in the node's maps and routes: nodes, pods, and the pods of this node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from ipaddress import IPv4Network
+
+from lab.agent.cluster import Cluster
+from lab.agent.config import AgentConfig
+from lab.agent.lookup import Directory
+from lab.agent.maps import NodeMaps
+from lab.agent.places import (
+    ENDPOINTS,
+    IPCACHE,
+    Entries,
+    NodePlace,
+    Route,
+    endpoints,
+    ipcache,
+    node_places,
+    routes,
+)
+from lab.agent.pods.local import LocalPod
+from lab.agent.services.table import Operation
+from lab.shell import run
+
+
+class Neighbourhood:
+    """Follows the mirrors of nodes and pods; `pods` are those of this node, by uid."""
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        cluster: Cluster,
+        maps: NodeMaps,
+        directory: Directory,
+        *,
+        tunnel: bool,
+    ) -> None:
+        self.pods: dict[str, LocalPod] = {}
+        self._config = config
+        self._cluster = cluster
+        self._maps = maps
+        self._directory = directory
+        self._tunnel = tunnel
+        self._me = NodePlace(config.node, config.node_ip, config.pod_cidr)
+        self._held = {name: maps.read(name) for name in (IPCACHE, ENDPOINTS)}
+        self._routes: dict[IPv4Network, Route] = {}
+
+    def settle_local(self) -> None:
+        """Bring the entries of this node's own addresses up to date."""
+        self._write(ENDPOINTS, endpoints(self._me, self.pods.values()))
+
+    async def settle(self) -> None:
+        """Bring everything up to date; what is not known yet is left as it is."""
+        if not self._cluster.places_complete:
+            return
+        nodes = node_places(self._cluster.nodes.objects.values())
+        pods = self._cluster.pods.objects.values()
+        self.settle_local()
+        self._write(IPCACHE, ipcache(self._me.name, nodes, pods, tunnel=self._tunnel))
+        self._directory.set_places(self._me.name, nodes, pods, self.pods.values())
+        wanted = {route.network: route for route in routes(self._me, nodes, tunnel=self._tunnel)}
+        await self._write_routes(wanted)
+
+    def _write(self, name: str, wanted: Entries) -> None:
+        held = self._held[name]
+        operations = [
+            *(Operation(name, k, value) for k, value in wanted.items() if held.get(k) != value),
+            *(Operation(name, k, None) for k in held.keys() - wanted.keys()),
+        ]
+        self._maps.carry_out(operations)
+        self._held[name] = wanted
+
+    async def _write_routes(self, wanted: Mapping[IPv4Network, Route]) -> None:
+        """Through cilium_host with the tunnel, over the uplink without."""
+        lines = [f"route del {network}" for network in self._routes.keys() - wanted.keys()]
+        lines += [self._line(r) for network, r in wanted.items() if self._routes.get(network) != r]
+        if lines:
+            await asyncio.to_thread(run, ["ip", "-batch", "-"], input="\n".join(lines) + "\n")
+            self._routes = dict(wanted)
+
+    def _line(self, route: Route) -> str:
+        device = "cilium_host" if self._tunnel else self._config.uplink
+        limit = f" mtu {route.mtu}" if route.mtu else ""
+        return (
+            f"route replace {route.network} via {route.via} dev {device} src {route.source}{limit}"
+        )
