@@ -8,12 +8,12 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from lab import shell
-from lab.errors import InputError, SandboxError
+from lab.errors import CommandError, InputError, SandboxError
 from lab.sandbox.cgroup import Cgroup
 from lab.sandbox.control import ask
 from lab.sandbox.entry import Entry
@@ -72,13 +72,10 @@ class LabNode:
         timeout: float = shell.DEFAULT_TIMEOUT,
     ) -> Result:
         """Run a program in the node; CommandError unless it ends with code 0."""
-        return shell.run(
-            self.entry.inside(argv),
-            input=input,
-            timeout=timeout,
-            env=self.environment,
-            where=self.name,
-        )
+        result = self.probe(argv, input=input, timeout=timeout)
+        if not result.ok:
+            raise CommandError(argv, result.code, result.err or result.out, where=self.name)
+        return result
 
     def probe(
         self,
@@ -87,10 +84,17 @@ class LabNode:
         input: str | None = None,
         timeout: float = shell.DEFAULT_TIMEOUT,
     ) -> Result:
-        """Run a program in the node and return its result, whatever its code."""
-        return shell.probe(
-            self.entry.inside(argv), input=input, timeout=timeout, env=self.environment
-        )
+        """Run a program in the node and return its result, whatever its code.
+
+        Results and errors tell the program's own words, not the way into the node.
+        """
+        try:
+            result = shell.probe(
+                self.entry.inside(argv), input=input, timeout=timeout, env=self.environment
+            )
+        except CommandError as error:
+            raise CommandError(argv, error.code, error.output, where=self.name) from error
+        return replace(result, argv=tuple(argv))
 
     @contextmanager
     def spawn(self, argv: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
