@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
-from lab.scenario.outcome import CheckResult, ScenarioResult, StepResult, Verdict
+from lab.scenario.outcome import CheckResult, ScenarioResult, StepResult, Verdict, printable
 
 
 def render(results: Sequence[ScenarioResult]) -> str:
@@ -69,15 +69,10 @@ def _case(name: str, step: StepResult) -> Xml.Element:
         Xml.SubElement(case, "skipped", message="an earlier step did not hold")
     output = "\n".join(f"{c.node}$ {c.line}\n{c.output}" for c in step.commands)
     if output:
-        Xml.SubElement(case, "system-out").text = _printable(output)
+        Xml.SubElement(case, "system-out").text = printable(output)
     return case
 
 
 def _child(case: Xml.Element, tag: str, text: str) -> None:
     lines = text.splitlines() or [""]
-    Xml.SubElement(case, tag, message=_printable(lines[0])).text = _printable(text)
-
-
-def _printable(text: str) -> str:
-    """XML 1.0 knows no control characters but tab and line ends."""
-    return "".join(char if char >= " " or char in "\t\n" else "?" for char in text)
+    Xml.SubElement(case, tag, message=printable(lines[0])).text = printable(text)

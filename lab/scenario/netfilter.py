@@ -6,12 +6,19 @@ from __future__ import annotations
 def rules(nft_ruleset: str) -> list[str]:
     """The rules of `nft list ruleset`: every line inside a chain that is no declaration.
 
-    A table or a base chain without a rule in it moves no packet and does not count.
+    A table or a chain without a rule in it moves no packet and does not count, unless its policy
+    is to drop.
     """
     found = []
     for line in nft_ruleset.splitlines():
         text = line.strip()
-        if not text or text == "}" or text.endswith("{") or text.startswith(("type ", "#")):
-            continue
-        found.append(text)
+        idle = text.startswith("type ") and "policy drop" not in text
+        if (
+            text
+            and text != "}"
+            and not text.endswith("{")
+            and not text.startswith("#")
+            and not idle
+        ):
+            found.append(text)
     return found

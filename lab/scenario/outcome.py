@@ -129,3 +129,8 @@ def _plain(value: object) -> object:
     if isinstance(value, (str, int, float)) or value is None:
         return value
     return {name: _plain(item) for name, item in vars(value).items()}
+
+
+def printable(text: str) -> str:
+    """Text that a terminal takes for text only and that XML 1.0 can hold: no control characters."""
+    return "".join(char if char >= " " or char in "\t\n" else "?" for char in text)

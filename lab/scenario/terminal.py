@@ -15,7 +15,15 @@ from rich.text import Text
 from rich.theme import Theme
 
 from lab.scenario.junit import failure_text
-from lab.scenario.outcome import CheckResult, Command, Phase, ScenarioResult, StepResult, Verdict
+from lab.scenario.outcome import (
+    CheckResult,
+    Command,
+    Phase,
+    ScenarioResult,
+    StepResult,
+    Verdict,
+    printable,
+)
 from lab.scenario.report import Report
 
 WIDTH = 96
@@ -74,7 +82,7 @@ class Terminal(Report):
     def command_ran(self, command: Command) -> None:
         self._line()
         self._line((f"{INDENT}{command.node}$ ", "node"), (command.line, "command"))
-        for line in command.output.splitlines():
+        for line in printable(command.output).splitlines():
             self._line((f"{INDENT}{line}".rstrip(), "output"))
         if not command.output and command.code != 0:
             self._line((f"{INDENT}(no output, exit code {command.code})", "aside"))
@@ -168,10 +176,11 @@ def _table(result: ScenarioResult) -> Table:
 
 def _summary(result: ScenarioResult) -> list[tuple[str, str]]:
     held = sum(check.verdict is Verdict.HELD for check in result.checks)
+    checks = f"{held} check{'s' if held != 1 else ''} held"
     told = {
-        Verdict.HELD: f"all {held} checks held",
-        Verdict.FAILED: f"{held} checks held, then one failed",
-        Verdict.BROKEN: f"{held} checks held, then it broke",
+        Verdict.HELD: checks,
+        Verdict.FAILED: f"{checks}, then one failed",
+        Verdict.BROKEN: f"{checks}, then it broke",
     }[result.verdict]
     return [
         (f"{MARKS[result.verdict]} {result.name}", result.verdict.value),
