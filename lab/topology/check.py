@@ -131,7 +131,8 @@ def _interfaces(topology: Topology) -> Iterator[str]:
 
 
 def _addresses(topology: Topology) -> Iterator[str]:
-    subnets = {network.name: subnet(network.subnet) for network in topology.networks}
+    # Of two networks of one name, which is reported elsewhere, the first counts.
+    subnets = {n.name: subnet(n.subnet) for n in reversed(topology.networks)}
     owners: dict[IPv4Address, Link] = {}
     for link in topology.links:
         found = address(link.address)
