@@ -18,6 +18,18 @@ def text(message: Message) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def values(text: str) -> Iterator[dict[str, object]]:
+    """The JSON objects that stand one after the other in `text`; ValueError for anything else."""
+    decoder = json.JSONDecoder()
+    at = 0
+    while text[at:].strip():
+        at += len(text[at:]) - len(text[at:].lstrip())
+        value, at = decoder.raw_decode(text, at)
+        if not isinstance(value, dict):
+            raise ValueError(f"want an object, not {value!r}")
+        yield value
+
+
 def read_flows(lines: Iterable[str], name: str) -> Iterator[observer_pb2.GetFlowsResponse]:
     """Responses from lines that `hubble observe -o json` wrote, of either generation.
 

@@ -1,0 +1,119 @@
+"""Where the command finds its server, and how it speaks to it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from lab.errors import InputError, LabError
+
+DEFAULT_SERVER = "localhost:4245"
+
+_WORDS = {
+    grpc.StatusCode.UNAVAILABLE: "does not answer",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "did not answer in time",
+}
+
+
+class ServerError(LabError):
+    """The server cannot be reached or refused the request."""
+
+
+def default_server() -> str:
+    """HUBBLE_SERVER, or a relay on this host."""
+    return os.environ.get("HUBBLE_SERVER", DEFAULT_SERVER)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags about the server."""
+    group = parser.add_argument_group("server")
+    group.add_argument(
+        "--server",
+        default=default_server(),
+        metavar="ADDRESS",
+        help="host:port or unix:///path of a relay or a node's agent"
+        " (default: $HUBBLE_SERVER, else %(default)s)",
+    )
+    group.add_argument(
+        "--timeout", default="5s", metavar="DURATION", help="for connecting (default: %(default)s)"
+    )
+    group.add_argument(
+        "--request-timeout",
+        default="12s",
+        metavar="DURATION",
+        help="for requests that are not streams (default: %(default)s)",
+    )
+    group.add_argument("--tls", action="store_true", help="speak TLS; so does tls:// in --server")
+    group.add_argument("--tls-ca-cert-files", metavar="FILES", default="", help="comma-separated")
+    group.add_argument("--tls-client-cert-file", metavar="FILE", default="")
+    group.add_argument("--tls-client-key-file", metavar="FILE", default="")
+    group.add_argument("--tls-server-name", metavar="NAME", default="")
+
+
+@contextmanager
+def connect(options: argparse.Namespace, timeout: float) -> Iterator[grpc.Channel]:
+    """A channel that is connected; ServerError when that takes longer than `timeout` seconds.
+
+    Errors of calls inside the block are turned into ServerError, too.
+    """
+    target = options.server.removeprefix("tls://")
+    credentials = _credentials(options)
+    settings: list[tuple[str, Any]] = [("grpc.enable_http_proxy", 0)]
+    if options.tls_server_name:
+        settings.append(("grpc.ssl_target_name_override", options.tls_server_name))
+    if credentials is None:
+        channel = grpc.insecure_channel(target, settings)
+    else:
+        channel = grpc.secure_channel(target, credentials, settings)
+    with channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=timeout)
+            yield channel
+        except grpc.FutureTimeoutError as exc:
+            raise ServerError(
+                f"no Hubble server answers at {options.server} within {timeout:g} s\n"
+                "  name another with --server or HUBBLE_SERVER"
+            ) from exc
+        except grpc.RpcError as exc:
+            raise _explained(exc, options.server) from exc
+
+
+def _explained(error: grpc.RpcError, server: str) -> ServerError:
+    code, details = error.code(), error.details() or ""
+    if code in _WORDS:
+        return ServerError(f"the Hubble server at {server} {_WORDS[code]}: {details}")
+    if code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNKNOWN):
+        return ServerError(details)
+    return ServerError(f"{details} ({code.name.lower().replace('_', ' ')})")
+
+
+def _credentials(options: argparse.Namespace) -> Any:
+    """Credentials for TLS, None when it was not asked for."""
+    wanted = (
+        options.tls
+        or options.server.startswith("tls://")
+        or options.tls_ca_cert_files
+        or options.tls_client_cert_file
+    )
+    if not wanted:
+        return None
+    roots = b"".join(_read(name) for name in options.tls_ca_cert_files.split(",") if name)
+    key, chain = options.tls_client_key_file, options.tls_client_cert_file
+    if bool(key) != bool(chain):
+        raise InputError("--tls-client-cert-file and --tls-client-key-file belong together")
+    return grpc.ssl_channel_credentials(
+        roots or None, _read(key) if key else None, _read(chain) if chain else None
+    )
+
+
+def _read(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except OSError as exc:
+        raise InputError(f"cannot read {name}: {exc.strerror}") from exc
