@@ -1,0 +1,46 @@
+"""Programs onto interfaces: clsact hooks, one filter each, replaced without a gap.
+
+The kernel swaps the program of an existing filter in one step, so no packet passes unseen while
+an agent is restarted or upgraded.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+from enum import IntEnum
+
+from lab.bpf.libbpf import TcHook, TcOpts, call, raw
+from lab.errors import BpfError
+
+HANDLE = 1
+PRIORITY = 1
+REPLACE = 1
+
+
+class Hook(IntEnum):
+    """Side of an interface, as libbpf numbers them."""
+
+    INGRESS = 1
+    EGRESS = 2
+
+
+def attach(ifindex: int, hook: Hook, program: int) -> None:
+    """Put a program on a hook, in place of the one that may be there."""
+    where = TcHook(sz=ctypes.sizeof(TcHook), ifindex=ifindex, attach_point=hook)
+    code = raw("bpf_tc_hook_create", ctypes.byref(where))
+    if code < 0 and code != -errno.EEXIST:
+        raise BpfError(f"clsact on interface {ifindex}", -code)
+    filter_ = TcOpts(
+        sz=ctypes.sizeof(TcOpts),
+        prog_fd=program,
+        flags=REPLACE,
+        handle=HANDLE,
+        priority=PRIORITY,
+    )
+    call(
+        "bpf_tc_attach",
+        ctypes.byref(where),
+        ctypes.byref(filter_),
+        what=f"attaching to {hook.name.lower()} of interface {ifindex}",
+    )

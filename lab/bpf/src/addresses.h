@@ -1,0 +1,81 @@
+/* Who an address is: a pod or the node itself (cilium_lxc), or anything else (cilium_ipcache). */
+#ifndef LAB_ADDRESSES_H
+#define LAB_ADDRESSES_H
+
+#include "flow.h"
+#include "maps.h"
+
+#define IPCACHE_PREFIX(BITS) (32 + (BITS)) /* the 32 bits in front of the address count too */
+
+static __always_inline struct endpoint_info *endpoint_of(const union v6addr *address, __u8 family)
+{
+	struct endpoint_key key __attribute__((aligned(8))) = {.family = family};
+
+	addr_put(&key.ip, address);
+	return bpf_map_lookup_elem(&cilium_lxc, &key);
+}
+
+static __always_inline struct remote_endpoint_info *ipcache_of(const union v6addr *address,
+							       __u8 family)
+{
+	struct ipcache_key key __attribute__((aligned(8))) = {.family = family};
+
+	key.prefixlen = family == FAMILY_IPV4 ? IPCACHE_PREFIX(32) : IPCACHE_PREFIX(128);
+	addr_put(&key.ip, address);
+	return bpf_map_lookup_elem(&cilium_ipcache, &key);
+}
+
+static __always_inline __u32 identity_of(const union v6addr *address, __u8 family)
+{
+	const struct remote_endpoint_info *info = ipcache_of(address, family);
+
+	return info && info->sec_label ? info->sec_label : IDENTITY_WORLD;
+}
+
+static __always_inline int is_router(const union v6addr *address, __u8 family)
+{
+	if (!config.ipv6 || family == FAMILY_IPV4)
+		return address->p[0] == config.router_ip;
+	return address->d[0] == config.router_ip6.d[0] && address->d[1] == config.router_ip6.d[1];
+}
+
+static __always_inline int is_node(const union v6addr *address, __u8 family)
+{
+	if (!config.ipv6 || family == FAMILY_IPV4)
+		return address->p[0] == config.node_ip;
+	return address->d[0] == config.node_ip6.d[0] && address->d[1] == config.node_ip6.d[1];
+}
+
+static __always_inline void router_address(union v6addr *to, __u8 family)
+{
+	if (!config.ipv6 || family == FAMILY_IPV4)
+		addr_set4(to, config.router_ip);
+	else
+		addr_config(to, &config.router_ip6);
+}
+
+static __always_inline void node_address(union v6addr *to, __u8 family)
+{
+	if (!config.ipv6 || family == FAMILY_IPV4)
+		addr_set4(to, config.node_ip);
+	else
+		addr_config(to, &config.node_ip6);
+}
+
+/* Is the address in this node's pod network? */
+static __always_inline int is_local_pod(const union v6addr *address, __u8 family)
+{
+	if (!config.ipv6 || family == FAMILY_IPV4)
+		return (address->p[0] & config.pod_mask) == config.pod_cidr;
+	return addr_within(address, &config.pod_cidr6, &config.pod_mask6);
+}
+
+/* Is the address in any node's pod network? */
+static __always_inline int is_in_cluster(const union v6addr *address, __u8 family)
+{
+	if (!config.ipv6 || family == FAMILY_IPV4)
+		return (address->p[0] & config.cluster_mask) == config.cluster_cidr;
+	return addr_within(address, &config.cluster_cidr6, &config.cluster_mask6);
+}
+
+#endif

@@ -1,0 +1,248 @@
+/* Connection tracking: who opened a flow, how far it is, what was reported of it.
+ *
+ * An entry is keyed by the flow as its opener sent it, with OUT where it left a pod, the host or
+ * a load balancer, IN where it arrived at a pod, SERVICE for the choice of a backend.
+ */
+#ifndef LAB_CONNTRACK_H
+#define LAB_CONNTRACK_H
+
+#include "flow.h"
+#include "maps.h"
+#include "events.h"
+
+#define NSEC_PER_SEC 1000000000ULL
+
+/* The values of a status are those of enum trace_reason. */
+struct tracked {
+	struct ct_entry *entry; /* NULL while REASON_NEW */
+	__u32 monitor;		/* 0: nothing in this packet is worth an event */
+	__u8 status;
+};
+
+/* Seconds of CLOCK_MONOTONIC; the coarse clock is exact enough and costs a tenth. */
+static __always_inline __u32 now_seconds(void)
+{
+	return bpf_ktime_get_coarse_ns() / NSEC_PER_SEC;
+}
+
+static __always_inline void *ct_map4(__u8 proto)
+{
+	return proto == IPPROTO_TCP ? (void *)&cilium_ct4_global : (void *)&cilium_ct_any4_global;
+}
+
+static __always_inline void *ct_map6(__u8 proto)
+{
+	return proto == IPPROTO_TCP ? (void *)&cilium_ct6_global : (void *)&cilium_ct_any6_global;
+}
+
+/* Key of the flow when its source opened it (`reply` 0) or its destination did (1). */
+static __always_inline void ct_key4(struct ipv4_ct_tuple *key, const struct flow *f, __u8 flags,
+				    int reply)
+{
+	key->daddr = reply ? f->daddr.p[0] : f->saddr.p[0];
+	key->saddr = reply ? f->saddr.p[0] : f->daddr.p[0];
+	key->dport = reply ? f->sport : f->dport;
+	key->sport = reply ? f->dport : f->sport;
+	key->nexthdr = f->proto;
+	key->flags = flags;
+}
+
+static __always_inline void ct_key6(struct ipv6_ct_tuple *key, const struct flow *f, __u8 flags,
+				    int reply)
+{
+	addr_put(&key->daddr, reply ? &f->daddr : &f->saddr);
+	addr_put(&key->saddr, reply ? &f->saddr : &f->daddr);
+	key->dport = reply ? f->sport : f->dport;
+	key->sport = reply ? f->dport : f->sport;
+	key->nexthdr = f->proto;
+	key->flags = flags;
+}
+
+/* The entry, or NULL; one whose time is over is as good as gone. */
+static __always_inline struct ct_entry *ct_find(const struct flow *f, __u8 flags, int reply)
+{
+	struct ct_entry *entry;
+
+	if (is_ipv4(f)) {
+		struct ipv4_ct_tuple key __attribute__((aligned(8)));
+
+		ct_key4(&key, f, flags, reply);
+		entry = bpf_map_lookup_elem(ct_map4(f->proto), &key);
+	} else {
+		struct ipv6_ct_tuple key __attribute__((aligned(8)));
+
+		ct_key6(&key, f, flags, reply);
+		entry = bpf_map_lookup_elem(ct_map6(f->proto), &key);
+	}
+	if (entry && entry->lifetime < now_seconds())
+		return NULL;
+	return entry;
+}
+
+static __always_inline int ct_alive(const struct ct_entry *entry)
+{
+	return (entry->flags & (CT_RX_CLOSING | CT_TX_CLOSING)) != (CT_RX_CLOSING | CT_TX_CLOSING);
+}
+
+static __always_inline __u32 ct_lifetime(const struct ct_entry *entry, const struct flow *f)
+{
+	if (f->proto != IPPROTO_TCP)
+		return config.ct_any_seconds;
+	if (!ct_alive(entry))
+		return config.ct_close_seconds;
+	if (entry->flags & CT_SEEN_NON_SYN)
+		return config.ct_tcp_seconds;
+	return config.ct_syn_seconds;
+}
+
+/* Monitor aggregation: report a TCP flag not seen before in this direction, and something every
+ * few seconds. `rx`: the packet came in, as seen from the owner of the entry.
+ */
+static __always_inline __u32 ct_report(struct ct_entry *entry, __u8 tcp_flags, int rx, __u32 now)
+{
+	__u8 seen = rx ? entry->rx_flags_seen : entry->tx_flags_seen;
+	__u32 last = rx ? entry->last_rx_report : entry->last_tx_report;
+	__u8 all = seen | (tcp_flags & config.report_flags);
+
+	if (all == seen && now < last + config.report_seconds)
+		return 0;
+	if (rx) {
+		entry->rx_flags_seen = all;
+		entry->last_rx_report = now;
+	} else {
+		entry->tx_flags_seen = all;
+		entry->last_tx_report = now;
+	}
+	return ALWAYS;
+}
+
+static __always_inline void ct_close(struct ct_entry *entry, __u8 tcp_flags, int rx)
+{
+	if (tcp_flags & TCP_RST) /* neither side sends any more */
+		entry->flags |= CT_RX_CLOSING | CT_TX_CLOSING;
+	else
+		entry->flags |= rx ? CT_RX_CLOSING : CT_TX_CLOSING;
+}
+
+/* Note a packet of a known flow; tells whether to report it. */
+static __always_inline __u32 ct_touch(struct ct_entry *entry, const struct flow *f, __u32 bytes,
+				      int rx)
+{
+	__u32 now = now_seconds(), monitor = ALWAYS, end;
+
+	if (f->tcp_flags && !(f->tcp_flags & TCP_SYN) && !(entry->flags & CT_SEEN_NON_SYN))
+		entry->flags |= CT_SEEN_NON_SYN;
+	if (f->tcp_flags & (TCP_FIN | TCP_RST))
+		ct_close(entry, f->tcp_flags, rx);
+	else if (ct_alive(entry))
+		monitor = ct_report(entry, f->tcp_flags, rx, now);
+	end = now + ct_lifetime(entry, f);
+	/* Once a second is enough, and spares the cache line; a closed entry is not prolonged. */
+	if (entry->lifetime != end && (ct_alive(entry) || f->tcp_flags & (TCP_FIN | TCP_RST)))
+		entry->lifetime = end;
+	if (rx) {
+		__sync_fetch_and_add(&entry->rx_packets, 1);
+		__sync_fetch_and_add(&entry->rx_bytes, bytes);
+	} else {
+		__sync_fetch_and_add(&entry->tx_packets, 1);
+		__sync_fetch_and_add(&entry->tx_bytes, bytes);
+	}
+	return monitor;
+}
+
+/* A SYN for a flow that both sides closed starts it anew (RFC 9293, 3.6.1: port reuse). */
+static __always_inline int ct_reopens(const struct ct_entry *entry, const struct flow *f)
+{
+	return f->tcp_flags & TCP_SYN && !(f->tcp_flags & TCP_ACK) && !ct_alive(entry);
+}
+
+/* The flow in the direction its source opened it. */
+static __always_inline void ct_lookup_forward(struct tracked *t, const struct flow *f, __u8 flags,
+					      __u32 bytes)
+{
+	t->entry = ct_find(f, flags, 0);
+	t->monitor = ALWAYS;
+	t->status = REASON_NEW;
+	if (!t->entry)
+		return;
+	if (ct_reopens(t->entry, f)) {
+		t->entry = NULL;
+		return;
+	}
+	t->status = REASON_ESTABLISHED;
+	t->monitor = ct_touch(t->entry, f, bytes, flags == TUPLE_IN);
+}
+
+/* Is the packet a reply to what its destination opened? `flags`: how that was entered. */
+static __always_inline int ct_lookup_reply(struct tracked *t, const struct flow *f, __u8 flags,
+					   __u32 bytes)
+{
+	t->entry = ct_find(f, flags, 1);
+	if (!t->entry)
+		return 0;
+	t->status = REASON_REPLY;
+	t->monitor = ct_touch(t->entry, f, bytes, flags == TUPLE_OUT);
+	return 1;
+}
+
+/* What the caller of ct_create() knows of a new flow. */
+struct ct_init {
+	__u32 identity; /* of who opened it */
+	__u32 backend_id; /* SERVICE entries only */
+	__u16 rev_nat_index;
+	__u16 flags; /* enum ct_flag */
+	__u16 ifindex;
+	__u16 pad;
+};
+
+static __always_inline void ct_first_packet(struct ct_entry *entry, const struct flow *f,
+					    __u32 bytes, __u8 flags)
+{
+	__u32 now = now_seconds();
+
+	if (flags == TUPLE_IN) {
+		entry->rx_packets = 1;
+		entry->rx_bytes = bytes;
+		entry->rx_flags_seen = f->tcp_flags & config.report_flags;
+		entry->last_rx_report = now;
+	} else if (flags == TUPLE_OUT) {
+		entry->tx_packets = 1;
+		entry->tx_bytes = bytes;
+		entry->tx_flags_seen = f->tcp_flags & config.report_flags;
+		entry->last_tx_report = now;
+	}
+	if (f->tcp_flags && !(f->tcp_flags & TCP_SYN))
+		entry->flags |= CT_SEEN_NON_SYN; /* picked up in the middle of its life */
+	entry->lifetime = now + ct_lifetime(entry, f);
+}
+
+/* Enter a flow as its source opened it. 0 or a negative reason. */
+VERIFIED_ONCE int ct_create(const struct flow *f, const struct ct_init *init, __u32 bytes,
+			    __u8 flags)
+{
+	struct ct_entry entry = {};
+	long failed;
+
+	if (!f || !init)
+		return -DROP_CT_CREATE_FAILED;
+	entry.rev_nat_index = init->rev_nat_index;
+	entry.flags = init->flags;
+	entry.ifindex = init->ifindex;
+	entry.src_sec_id = init->identity;
+	entry.rx_bytes = init->backend_id;
+	ct_first_packet(&entry, f, bytes, flags);
+	if (is_ipv4(f)) {
+		struct ipv4_ct_tuple key __attribute__((aligned(8)));
+
+		ct_key4(&key, f, flags, 0);
+		failed = bpf_map_update_elem(ct_map4(f->proto), &key, &entry, BPF_ANY);
+	} else {
+		struct ipv6_ct_tuple key __attribute__((aligned(8)));
+
+		ct_key6(&key, f, flags, 0);
+		failed = bpf_map_update_elem(ct_map6(f->proto), &key, &entry, BPF_ANY);
+	}
+	return failed ? -DROP_CT_CREATE_FAILED : 0;
+}
+
+#endif

@@ -1,0 +1,86 @@
+/* East-west load balancing, packet by packet: what a pod or the node itself sends to a service.
+ *
+ * No address but the destination changes, except for a pod that reaches itself (hairpin): its own
+ * stack would refuse a packet from its own address, so the source becomes LOOPBACK_SOURCE.
+ */
+#ifndef LAB_EASTWEST_H
+#define LAB_EASTWEST_H
+
+#include "nodeport.h"
+
+#define NOT_BALANCED 0
+#define BALANCED 1
+
+#define LOOPBACK_SOURCE bpf_htonl(0xa9fe2a01) /* 169.254.42.1, Cilium's choice */
+
+/* What balancing found out, for the connection's entry. */
+struct balanced {
+	__u16 rev_nat_index;
+	__u16 ct_flags;
+};
+
+/* IPv6's counterpart is an address of the discard prefix (RFC 6666). */
+static __always_inline void loopback_source(union v6addr *to, __u8 family)
+{
+	addr_set4(to, LOOPBACK_SOURCE);
+	if (family == FAMILY_IPV6) {
+		to->p[0] = bpf_htonl(0x01000000);
+		to->p[3] = LOOPBACK_SOURCE;
+	}
+}
+
+static __always_inline int hairpin(struct __sk_buff *ctx, struct flow *f, struct balanced *b)
+{
+	union v6addr loopback;
+
+	if (!addr_equal(&f->saddr, &f->daddr))
+		return 0;
+	loopback_source(&loopback, f->family);
+	b->ct_flags |= CT_LB_LOOPBACK;
+	return rewrite(ctx, f, SOURCE, &loopback, f->sport);
+}
+
+/* Turn a flow to a service into one to a backend: BALANCED, NOT_BALANCED or a negative reason. */
+static __always_inline int balance(struct __sk_buff *ctx, struct flow *f, struct balanced *b)
+{
+	struct service_key key = {};
+	const struct lb4_service *svc = service_lookup(&key, f, SCOPE_INTERNAL);
+	struct backend backend = {};
+	int ret;
+
+	if (!svc)
+		return NOT_BALANCED;
+	if (!svc->count) {
+		ret = no_backend(&key);
+		return ret == CONTINUE ? NOT_BALANCED : ret;
+	}
+	b->rev_nat_index = svc->rev_nat_index;
+	ret = select_backend(&backend, &key, svc, f, SCOPE_INTERNAL);
+	if (ret)
+		return ret;
+	ret = rewrite(ctx, f, DESTINATION, &backend.address, backend.port);
+	if (ret)
+		return ret;
+	ret = hairpin(ctx, f, b);
+	return ret ? ret : BALANCED;
+}
+
+/* The same, with the entry that turns the reply around: for flows nothing else tracks. */
+static __always_inline int balance_internal(struct __sk_buff *ctx, struct flow *f, __u32 identity)
+{
+	struct ct_init init = {.identity = identity};
+	struct balanced b = {};
+	struct tracked t = {};
+	int ret = balance(ctx, f, &b);
+
+	if (ret != BALANCED)
+		return ret;
+	ct_lookup_forward(&t, f, TUPLE_OUT, ctx->len);
+	if (t.status != REASON_NEW)
+		return BALANCED;
+	init.rev_nat_index = b.rev_nat_index;
+	ret = ct_create(f, &init, ctx->len, TUPLE_OUT);
+	return ret ? ret : BALANCED;
+}
+
+#endif

@@ -1,0 +1,174 @@
+/* What the programs tell user space: counters for everything, events for what matters.
+ *
+ * An event is a header (struct trace_notify or drop_notify) and the packet's first bytes.
+ */
+#ifndef LAB_EVENTS_H
+#define LAB_EVENTS_H
+
+#include "flow.h"
+#include "packet.h"
+
+#define CAPTURE_LENGTH 128
+#define NOTIFY_VERSION 1
+#define ALWAYS CAPTURE_LENGTH /* as `monitor`: report this packet whatever was reported before */
+
+struct trace_event {
+	struct trace_notify notify;
+	__u8 packet[CAPTURE_LENGTH];
+};
+
+struct drop_event {
+	struct drop_notify notify;
+	__u8 packet[CAPTURE_LENGTH];
+	__u8 pad[4];
+};
+
+static __always_inline void count(__u32 bytes, __u8 reason, __u8 direction)
+{
+	struct metrics_key key = {.reason = reason, .dir = direction};
+	struct metrics_value *value = bpf_map_lookup_elem(&cilium_metrics, &key);
+	struct metrics_value first = {.count = 1, .bytes = bytes};
+
+	if (value) {
+		/* per processor, and a program is not interrupted by another of its kind here */
+		value->count++;
+		value->bytes += bytes;
+		return;
+	}
+	bpf_map_update_elem(&cilium_metrics, &key, &first, BPF_ANY);
+}
+
+/* Keeps made = read + lost true: called once for every event, stored or not. */
+static __always_inline void count_event(int stored)
+{
+	__u32 zero = 0;
+	struct event_counts *counts = bpf_map_lookup_elem(&cilium_event_counts, &zero);
+
+	if (!counts)
+		return;
+	counts->made++;
+	if (!stored)
+		counts->lost++;
+}
+
+static __always_inline __u16 capture(struct __sk_buff *ctx, void *to)
+{
+	__u32 len = ctx->len;
+
+	if (len >= CAPTURE_LENGTH) {
+		bpf_skb_load_bytes(ctx, 0, to, CAPTURE_LENGTH);
+		return CAPTURE_LENGTH;
+	}
+	/* The verifier must see 1 <= len < CAPTURE_LENGTH on the very register it passes. */
+	len &= CAPTURE_LENGTH - 1;
+	if (!len)
+		return 0;
+	bpf_skb_load_bytes(ctx, 0, to, len);
+	return len;
+}
+
+static __always_inline void fill_header(struct __sk_buff *ctx, struct capture_header *head,
+					__u8 type, __u8 subtype, __u16 source)
+{
+	head->type = type;
+	head->subtype = subtype;
+	head->source = source;
+	head->hash = bpf_get_hash_recalc(ctx);
+	head->len_orig = ctx->len;
+	head->version = NOTIFY_VERSION;
+}
+
+/* What a trace event says beside the packet. */
+struct trace_point {
+	__u8 obs;
+	__u8 reason;
+	__u16 source;
+	__u16 dst_id;
+	__u8 family;
+	__u8 pad;
+	__u32 src_label;
+	__u32 dst_label;
+	__u32 ifindex;
+};
+
+VERIFIED_ONCE int emit_trace(struct __sk_buff *ctx, const struct trace_point *point)
+{
+	struct trace_event *event;
+
+	if (!point)
+		return 0;
+	event = bpf_ringbuf_reserve(&cilium_events, sizeof(*event), 0);
+	count_event(!!event);
+	if (!event)
+		return 0;
+	fill_header(ctx, &event->notify.head, EVENT_TRACE, point->obs, point->source);
+	event->notify.src_label = point->src_label;
+	event->notify.dst_label = point->dst_label;
+	event->notify.dst_id = point->dst_id;
+	event->notify.reason = point->reason;
+	event->notify.flags = point->family == FAMILY_IPV6;
+	event->notify.ifindex = point->ifindex;
+	event->notify.orig_ip.d[0] = 0;
+	event->notify.orig_ip.d[1] = 0;
+	event->notify.head.len_cap = capture(ctx, event->packet);
+	/* No wake-up: the reader polls every few milliseconds, which is what keeps events cheap. */
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+static __always_inline int is_from(__u8 obs)
+{
+	return obs >= FROM_ENDPOINT && obs <= FROM_NETWORK;
+}
+
+/* Would an event for this packet be made? Spares the work of finding out its labels. */
+static __always_inline int traced(__u8 obs, __u32 monitor)
+{
+	if (config.aggregation >= AGGREGATE_LOW && is_from(obs))
+		return 0;
+	return config.aggregation < AGGREGATE_MEDIUM || monitor;
+}
+
+static __always_inline void trace(struct __sk_buff *ctx, const struct trace_point *point,
+				  __u32 monitor)
+{
+	if (traced(point->obs, monitor))
+		emit_trace(ctx, point);
+}
+
+/* Where a drop happened. */
+struct drop_point {
+	__u32 src_label;
+	__u32 dst_label;
+	__u32 dst_id;
+	__u16 source;
+	__u8 direction;
+	__u8 pad;
+};
+
+/* Count and report a drop; the verdict that ends it. `reason` is negative, as it was returned. */
+VERIFIED_ONCE int drop(struct __sk_buff *ctx, const struct drop_point *point, int reason)
+{
+	struct drop_event *event;
+
+	if (!point)
+		return TC_ACT_SHOT;
+	count(ctx->len, -reason, point->direction);
+	event = bpf_ringbuf_reserve(&cilium_events, sizeof(*event), 0);
+	count_event(!!event);
+	if (!event)
+		return TC_ACT_SHOT;
+	fill_header(ctx, &event->notify.head, EVENT_DROP, -reason, point->source);
+	event->notify.src_label = point->src_label;
+	event->notify.dst_label = point->dst_label;
+	event->notify.dst_id = point->dst_id;
+	event->notify.line = 0;
+	event->notify.file = 0;
+	event->notify.ext_error = 0;
+	event->notify.ifindex = ctx->ifindex;
+	event->notify.head.len_cap = capture(ctx, event->packet);
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	return TC_ACT_SHOT;
+}
+
+#endif

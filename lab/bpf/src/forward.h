@@ -1,0 +1,157 @@
+/* The ways a packet leaves a program: into the tunnel, by the routing table, into a pod. */
+#ifndef LAB_FORWARD_H
+#define LAB_FORWARD_H
+
+#include "service.h"
+
+#define TUNNEL_TTL 64
+#define AF_INET 2
+#define AF_INET6 10
+
+/* Into VXLAN to `node`, with the sender's identity as the network identifier. */
+static __always_inline int encapsulate(struct __sk_buff *ctx, __be32 node, __u32 identity)
+{
+	struct bpf_tunnel_key key = {
+		.tunnel_id = identity,
+		.remote_ipv4 = bpf_ntohl(node),
+		.tunnel_ttl = TUNNEL_TTL,
+	};
+
+	/* The outer UDP checksum may be zero over IPv4 (RFC 7348): the inner one protects. */
+	if (bpf_skb_set_tunnel_key(ctx, &key, sizeof(key), BPF_F_ZERO_CSUM_TX))
+		return -DROP_WRITE_ERROR;
+	return bpf_redirect(config.overlay_ifindex, 0);
+}
+
+/* The next hop's MAC is not known: let the kernel find it out and send the packet then. */
+static __always_inline int redirect_unresolved(const struct bpf_fib_lookup *fib, __u8 family)
+{
+	struct bpf_redir_neigh hop = {.nh_family = fib->family};
+
+	if (!config.ipv6 || family == FAMILY_IPV4)
+		hop.ipv4_nh = fib->ipv4_dst;
+	else
+		addr_put(hop.ipv6_nh, fib->ipv6_dst);
+	return bpf_redirect_neigh(fib->ifindex, &hop, sizeof(hop), 0);
+}
+
+/* Out of the node as the routing table says, without a visit to the stack. */
+VERIFIED_ONCE int route(struct __sk_buff *ctx, const struct flow *f)
+{
+	struct bpf_fib_lookup fib = {.ifindex = ctx->ifindex};
+	long ret;
+
+	if (!f)
+		return -DROP_NO_FIB;
+	fib.family = is_ipv4(f) ? AF_INET : AF_INET6;
+	fib.l4_protocol = f->proto;
+	fib.sport = f->sport;
+	fib.dport = f->dport;
+	if (is_ipv4(f)) {
+		fib.ipv4_src = f->saddr.p[0];
+		fib.ipv4_dst = f->daddr.p[0];
+	} else {
+		addr_put(fib.ipv6_src, &f->saddr);
+		addr_put(fib.ipv6_dst, &f->daddr);
+	}
+	ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+	if (ret != BPF_FIB_LKUP_RET_SUCCESS && ret != BPF_FIB_LKUP_RET_NO_NEIGH)
+		return -DROP_NO_FIB;
+	if (decrement_ttl(ctx, f))
+		return -DROP_TTL_EXCEEDED;
+	if (ret == BPF_FIB_LKUP_RET_NO_NEIGH)
+		return redirect_unresolved(&fib, f->family);
+	if (set_macs(ctx, fib.smac, fib.dmac))
+		return -DROP_WRITE_ERROR;
+	return bpf_redirect(fib.ifindex, 0);
+}
+
+/* What the caller of deliver() knows of a flow that connection tracking may not. */
+struct delivery {
+	__u16 rev_nat_index;
+	__u16 ct_flags;
+	__u8 request; /* surely not a reply: spares a lookup */
+	__u8 hook;    /* enum hook: decides how a pod is reached */
+};
+
+enum hook { AT_INGRESS, AT_EGRESS, AT_POD };
+
+static __always_inline int track_delivery(struct tracked *t, struct __sk_buff *ctx,
+					  const struct flow *f, const struct delivery *d)
+{
+	struct ct_init init = {.rev_nat_index = d->rev_nat_index, .flags = d->ct_flags};
+
+	if (!d->request && ct_lookup_reply(t, f, TUPLE_OUT, ctx->len))
+		return 0;
+	ct_lookup_forward(t, f, TUPLE_IN, ctx->len);
+	if (t->status != REASON_NEW)
+		return 0;
+	init.identity = identity_of(&f->saddr, f->family);
+	init.ifindex = ctx->ifindex;
+	return ct_create(f, &init, ctx->len, TUPLE_IN);
+}
+
+static __always_inline void trace_delivery(struct __sk_buff *ctx, const struct flow *f,
+					   const struct endpoint_info *ep, const struct tracked *t)
+{
+	struct trace_point point = {
+		.obs = TO_ENDPOINT,
+		.reason = t->status,
+		.source = ep->lxc_id,
+		.dst_id = ep->lxc_id,
+		.dst_label = ep->sec_id,
+		.ifindex = ep->ifindex,
+		.family = f->family,
+	};
+
+	count(ctx->len, 0, DIRECTION_INGRESS);
+	if (!traced(TO_ENDPOINT, t->monitor))
+		return;
+	point.src_label = identity_of(&f->saddr, f->family);
+	emit_trace(ctx, &point);
+}
+
+/* Into a pod of this node: track, translate replies of services, report, hand over.
+ *
+ * From ingress the packet changes namespace in one step (bpf_redirect_peer); on egress of
+ * cilium_host that is not possible, so it goes through the veth, where to_container delivers it.
+ */
+static __always_inline int deliver(struct __sk_buff *ctx, struct flow *f,
+				   const struct endpoint_info *ep, const struct delivery *d)
+{
+	struct tracked t = {};
+	int ret;
+
+	if (d->hook != AT_POD) {
+		ret = decrement_ttl(ctx, f);
+		if (ret)
+			return ret;
+		if (set_macs(ctx, ep->node_mac, ep->mac))
+			return -DROP_WRITE_ERROR;
+	}
+	if (d->hook == AT_EGRESS)
+		return bpf_redirect(ep->ifindex, 0);
+	ret = track_delivery(&t, ctx, f, d);
+	if (ret)
+		return ret;
+	if (t.status == REASON_REPLY && t.entry && t.entry->rev_nat_index) {
+		ret = reverse_nat(ctx, f, t.entry->rev_nat_index);
+		if (ret)
+			return ret;
+	}
+	trace_delivery(ctx, f, ep, &t);
+	return d->hook == AT_POD ? TC_ACT_OK : bpf_redirect_peer(ep->ifindex, 0);
+}
+
+/* To the node itself: replies to what it opened through a service get the service's address. */
+static __always_inline int deliver_host(struct __sk_buff *ctx, struct flow *f)
+{
+	struct tracked t = {};
+
+	if (is_router(&f->daddr, f->family) && ct_lookup_reply(&t, f, TUPLE_OUT, ctx->len) &&
+	    t.entry->rev_nat_index)
+		return reverse_nat(ctx, f, t.entry->rev_nat_index);
+	return TC_ACT_OK;
+}
+
+#endif

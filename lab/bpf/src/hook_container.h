@@ -1,0 +1,211 @@
+/* A pod's veth, the node's end: from_container (tc ingress: what the pod sends) and to_container
+ * (tc egress: what comes to it through the stack). One program serves all pods of a node: who
+ * sends is found by the source address.
+ */
+
+#define ARP_REQUEST 1
+#define ARP_REPLY 2
+
+/* An Ethernet frame with ARP for IPv4 (RFC 826). */
+struct arp_packet {
+	struct ethhdr eth;
+	__be16 hardware;
+	__be16 protocol;
+	__u8 hardware_length;
+	__u8 protocol_length;
+	__be16 op;
+	__u8 sender_mac[ETH_ALEN];
+	__be32 sender_ip;
+	__u8 target_mac[ETH_ALEN];
+	__be32 target_ip;
+} __attribute__((packed));
+
+/* The gateway answers for itself: the pod's only neighbour is the node's end of its veth. */
+static __always_inline int answer_arp(struct __sk_buff *ctx)
+{
+	struct arp_packet *arp = header(ctx, 0, sizeof(*arp));
+	const struct endpoint_info *ep;
+	union v6addr sender;
+
+	if (!arp || arp->op != bpf_htons(ARP_REQUEST) || arp->target_ip != config.router_ip)
+		return TC_ACT_OK;
+	addr_set4(&sender, arp->sender_ip);
+	ep = endpoint_of(&sender, FAMILY_IPV4);
+	if (!ep || ep->ifindex != ctx->ifindex)
+		return TC_ACT_SHOT;
+	arp->op = bpf_htons(ARP_REPLY);
+	arp->target_ip = arp->sender_ip;
+	arp->sender_ip = config.router_ip;
+	__builtin_memcpy(arp->target_mac, arp->sender_mac, ETH_ALEN);
+	__builtin_memcpy(arp->sender_mac, ep->node_mac, ETH_ALEN);
+	__builtin_memcpy(arp->eth.h_dest, arp->target_mac, ETH_ALEN);
+	__builtin_memcpy(arp->eth.h_source, ep->node_mac, ETH_ALEN);
+	return bpf_redirect(ctx->ifindex, 0);
+}
+
+/* Track what a pod sends. A reply to a request that came through a service is finished here. */
+static __always_inline int track_sending(struct __sk_buff *ctx, struct flow *f, struct tracked *t,
+					 const struct endpoint_info *ep, const struct balanced *b)
+{
+	struct ct_init init = {.rev_nat_index = b->rev_nat_index, .flags = b->ct_flags};
+
+	if (!b->rev_nat_index && ct_lookup_reply(t, f, TUPLE_IN, ctx->len))
+		return 0;
+	ct_lookup_forward(t, f, TUPLE_OUT, ctx->len);
+	if (t->status != REASON_NEW)
+		return 0;
+	init.identity = ep->sec_id;
+	return ct_create(f, &init, ctx->len, TUPLE_OUT);
+}
+
+/* The pod answers itself through its service: both addresses are turned back. */
+static __always_inline int hairpin_reply(struct __sk_buff *ctx, struct flow *f, __u16 rev_nat_index)
+{
+	union v6addr pod;
+	int ret;
+
+	addr_copy(&pod, &f->saddr);
+	ret = rewrite(ctx, f, DESTINATION, &pod, f->dport);
+	return ret ? ret : reverse_nat(ctx, f, rev_nat_index);
+}
+
+static __always_inline int to_stack(struct __sk_buff *ctx, const struct flow *f,
+				    const struct endpoint_info *ep, const struct tracked *t,
+				    __u32 dst_label)
+{
+	struct trace_point point = {
+		.obs = TO_STACK,
+		.reason = t->status,
+		.source = ep->lxc_id,
+		.src_label = ep->sec_id,
+		.dst_label = dst_label,
+		.family = f->family,
+	};
+
+	count(ctx->len, 0, DIRECTION_EGRESS);
+	trace(ctx, &point, t->monitor);
+	return TC_ACT_OK;
+}
+
+static __always_inline int to_tunnel(struct __sk_buff *ctx, const struct flow *f,
+				     const struct endpoint_info *ep, const struct tracked *t,
+				     const struct remote_endpoint_info *info)
+{
+	struct trace_point point = {
+		.obs = TO_OVERLAY,
+		.reason = config.snat_before_trace ? t->status : REASON_NEW,
+		.source = ep->lxc_id,
+		.src_label = ep->sec_id,
+		.dst_label = info->sec_label,
+		.ifindex = config.overlay_ifindex,
+		.family = f->family,
+	};
+
+	count(ctx->len, 0, DIRECTION_EGRESS);
+	trace(ctx, &point, t->monitor);
+	return encapsulate(ctx, info->tunnel_endpoint, ep->sec_id);
+}
+
+/* By its destination, after translation. */
+static __always_inline int dispatch(struct __sk_buff *ctx, struct flow *f,
+				    const struct endpoint_info *ep, const struct tracked *t,
+				    const struct balanced *b)
+{
+	const struct endpoint_info *to = endpoint_of(&f->daddr, f->family);
+	const struct remote_endpoint_info *info;
+	struct delivery d = {.hook = AT_INGRESS};
+	int ret;
+
+	if (to && to->flags & ENDPOINT_HOST) {
+		ret = deliver_host(ctx, f);
+		return ret ? ret : to_stack(ctx, f, ep, t, IDENTITY_HOST);
+	}
+	if (to) {
+		d.ct_flags = b->ct_flags;
+		d.rev_nat_index = b->ct_flags & CT_LB_LOOPBACK ? b->rev_nat_index : 0;
+		d.request = b->rev_nat_index != 0;
+		return deliver(ctx, f, to, &d);
+	}
+	info = ipcache_of(&f->daddr, f->family);
+	if (info && info->tunnel_endpoint)
+		return to_tunnel(ctx, f, ep, t, info);
+	return to_stack(ctx, f, ep, t, info ? info->sec_label : IDENTITY_WORLD);
+}
+
+static __always_inline int pod_packet(struct __sk_buff *ctx, struct flow *f,
+				      const struct endpoint_info *ep)
+{
+	struct balanced b = {};
+	struct tracked t = {};
+	int ret;
+
+	ret = balance(ctx, f, &b);
+	if (ret < 0)
+		return ret;
+	ret = track_sending(ctx, f, &t, ep, &b);
+	if (ret)
+		return ret;
+	if (t.status == REASON_REPLY && t.entry) {
+		if (t.entry->flags & CT_NODE_PORT) {
+			count(ctx->len, 0, DIRECTION_EGRESS);
+			ret = reverse_nat(ctx, f, t.entry->rev_nat_index);
+			return ret ? ret : route(ctx, f);
+		}
+		if (t.entry->flags & CT_LB_LOOPBACK) {
+			ret = hairpin_reply(ctx, f, t.entry->rev_nat_index);
+			if (ret)
+				return ret;
+		}
+	}
+	return dispatch(ctx, f, ep, &t, &b);
+}
+
+SEC("tc")
+int from_container(struct __sk_buff *ctx)
+{
+	struct trace_point point = {.obs = FROM_ENDPOINT, .ifindex = ctx->ifindex};
+	struct drop_point place = {.direction = DIRECTION_EGRESS};
+	const struct endpoint_info *ep;
+	struct flow flow;
+	int ret = parse(ctx, &flow);
+
+	if (ret == NOT_IP)
+		return ctx->protocol == bpf_htons(ETH_P_ARP) ? answer_arp(ctx) : TC_ACT_OK;
+	if (flow.kind == FLOW_NEIGHBOUR)
+		return TC_ACT_OK;
+	if (ret)
+		return drop(ctx, &place, ret);
+	ep = endpoint_of(&flow.saddr, flow.family);
+	if (!ep || ep->ifindex != ctx->ifindex)
+		return drop(ctx, &place, -DROP_INVALID_SIP);
+	place.source = ep->lxc_id;
+	place.src_label = ep->sec_id;
+	point.source = ep->lxc_id;
+	point.src_label = ep->sec_id;
+	trace(ctx, &point, 0);
+	ret = pod_packet(ctx, &flow, ep);
+	return ret < 0 ? drop(ctx, &place, ret) : ret;
+}
+
+SEC("tc")
+int to_container(struct __sk_buff *ctx)
+{
+	struct drop_point place = {.direction = DIRECTION_INGRESS};
+	struct delivery d = {.hook = AT_POD};
+	const struct endpoint_info *ep;
+	struct flow flow;
+	int ret = parse(ctx, &flow);
+
+	if (ret == NOT_IP || flow.kind == FLOW_NEIGHBOUR)
+		return TC_ACT_OK;
+	if (ret)
+		return drop(ctx, &place, ret);
+	ep = endpoint_of(&flow.daddr, flow.family);
+	if (!ep || ep->ifindex != ctx->ifindex)
+		return drop(ctx, &place, -DROP_UNROUTABLE);
+	place.source = ep->lxc_id;
+	place.dst_id = ep->lxc_id;
+	place.dst_label = ep->sec_id;
+	ret = deliver(ctx, &flow, ep, &d);
+	return ret < 0 ? drop(ctx, &place, ret) : ret;
+}

@@ -1,0 +1,65 @@
+/* The node's leg in its pod network, cilium_host: from_host (tc egress: what the node sends to
+ * pods and services) and to_host (tc ingress of its peer cilium_net: what is left over).
+ */
+
+static __always_inline int host_packet(struct __sk_buff *ctx, struct flow *f)
+{
+	struct delivery d = {.hook = AT_EGRESS};
+	struct trace_point point = {
+		.obs = TO_OVERLAY,
+		.src_label = IDENTITY_HOST,
+		.ifindex = config.overlay_ifindex,
+		.family = f->family,
+	};
+	const struct remote_endpoint_info *info;
+	const struct endpoint_info *ep;
+	int ret;
+
+	ret = balance_internal(ctx, f, IDENTITY_HOST);
+	if (ret < 0)
+		return ret;
+	ep = endpoint_of(&f->daddr, f->family);
+	if (ep && !(ep->flags & ENDPOINT_HOST))
+		return deliver(ctx, f, ep, &d);
+	info = ipcache_of(&f->daddr, f->family);
+	if (!info || !info->tunnel_endpoint)
+		return ret == BALANCED ? route(ctx, f) : -DROP_UNROUTABLE;
+	point.dst_label = info->sec_label;
+	count(ctx->len, 0, DIRECTION_EGRESS);
+	trace(ctx, &point, ALWAYS);
+	return encapsulate(ctx, info->tunnel_endpoint, IDENTITY_REMOTE_NODE);
+}
+
+SEC("tc")
+int from_host(struct __sk_buff *ctx)
+{
+	struct trace_point point = {
+		.obs = FROM_HOST,
+		.ifindex = ctx->ifindex,
+		.src_label = IDENTITY_HOST,
+	};
+	struct drop_point place = {.direction = DIRECTION_EGRESS, .src_label = IDENTITY_HOST};
+	struct flow flow;
+	int ret = parse(ctx, &flow);
+
+	if (ret == NOT_IP || flow.kind == FLOW_NEIGHBOUR)
+		return TC_ACT_OK;
+	trace(ctx, &point, 0);
+	if (!ret)
+		ret = host_packet(ctx, &flow);
+	return ret < 0 ? drop(ctx, &place, ret) : ret;
+}
+
+SEC("tc")
+int to_host(struct __sk_buff *ctx)
+{
+	struct trace_point point = {
+		.obs = TO_HOST,
+		.ifindex = ctx->ifindex,
+		.dst_label = IDENTITY_HOST,
+	};
+
+	count(ctx->len, 0, DIRECTION_INGRESS);
+	trace(ctx, &point, ALWAYS);
+	return TC_ACT_OK;
+}

@@ -1,0 +1,55 @@
+/* The tunnel device cilium_vxlan: from_overlay (tc ingress) and to_overlay (tc egress). */
+
+static __always_inline int overlay_packet(struct __sk_buff *ctx, struct flow *f)
+{
+	struct delivery d = {.hook = AT_INGRESS};
+	const struct endpoint_info *ep;
+	int ret;
+
+	ret = nodeport_return(ctx, f);
+	if (ret != CONTINUE)
+		return ret;
+	ep = endpoint_of(&f->daddr, f->family);
+	if (!ep)
+		return -DROP_UNROUTABLE; /* the pod is gone; the stack would send it back */
+	if (ep->flags & ENDPOINT_HOST)
+		return deliver_host(ctx, f);
+	return deliver(ctx, f, ep, &d);
+}
+
+SEC("tc")
+int from_overlay(struct __sk_buff *ctx)
+{
+	struct trace_point point = {.obs = FROM_OVERLAY, .ifindex = ctx->ifindex};
+	struct drop_point place = {.direction = DIRECTION_INGRESS};
+	struct bpf_tunnel_key key = {};
+	struct flow flow;
+	int ret = parse(ctx, &flow);
+
+	if (ret == NOT_IP)
+		return TC_ACT_SHOT; /* nodes exchange IP only */
+	if (bpf_skb_get_tunnel_key(ctx, &key, sizeof(key), 0))
+		return drop(ctx, &place, -DROP_NO_TUNNEL_KEY);
+	place.src_label = key.tunnel_id;
+	point.src_label = key.tunnel_id;
+	/* The inner Ethernet header was never meant for this device; without this the stack of
+	 * the pod would take the packet for someone else's.
+	 */
+	bpf_skb_change_type(ctx, 0 /* PACKET_HOST */);
+	trace(ctx, &point, 0);
+	if (!ret)
+		ret = overlay_packet(ctx, &flow);
+	return ret < 0 ? drop(ctx, &place, ret) : ret;
+}
+
+/* Only packets that a program gave a destination node may enter the tunnel. */
+SEC("tc")
+int to_overlay(struct __sk_buff *ctx)
+{
+	struct drop_point place = {.direction = DIRECTION_EGRESS};
+	struct bpf_tunnel_key key = {};
+
+	if (bpf_skb_get_tunnel_key(ctx, &key, sizeof(key), 0) || !key.remote_ipv4)
+		return drop(ctx, &place, -DROP_NO_TUNNEL_ENDPOINT);
+	return TC_ACT_OK;
+}

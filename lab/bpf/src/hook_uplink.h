@@ -1,0 +1,90 @@
+/* The node's uplink: from_netdev (tc ingress) and to_netdev (tc egress). */
+
+static __always_inline int netdev_packet(struct __sk_buff *ctx, struct flow *f)
+{
+	struct delivery d = {.hook = AT_INGRESS};
+	const struct endpoint_info *ep;
+	int ret;
+
+	ret = nodeport_request(ctx, f);
+	if (ret != CONTINUE)
+		return ret;
+	ret = nodeport_return(ctx, f);
+	if (ret != CONTINUE)
+		return ret;
+	ep = endpoint_of(&f->daddr, f->family);
+	if (!ep)
+		return TC_ACT_OK; /* for another node, or nobody: the routing table decides */
+	if (ep->flags & ENDPOINT_HOST)
+		return deliver_host(ctx, f);
+	return deliver(ctx, f, ep, &d);
+}
+
+SEC("tc")
+int from_netdev(struct __sk_buff *ctx)
+{
+	struct trace_point point = {.obs = FROM_NETWORK, .ifindex = ctx->ifindex};
+	struct drop_point place = {.direction = DIRECTION_INGRESS, .src_label = IDENTITY_WORLD};
+	struct flow flow;
+	int ret = parse(ctx, &flow);
+
+	if (ret == NOT_IP || flow.kind == FLOW_NEIGHBOUR)
+		return TC_ACT_OK;
+	trace(ctx, &point, 0);
+	if (!ret)
+		ret = netdev_packet(ctx, &flow);
+	return ret < 0 ? drop(ctx, &place, ret) : ret;
+}
+
+/* A pod's packet to the world borrows the node's address. */
+static __always_inline int masquerade(struct __sk_buff *ctx, struct flow *f)
+{
+	union v6addr node;
+
+	if (!config.masquerade || !is_local_pod(&f->saddr, f->family) ||
+	    is_in_cluster(&f->daddr, f->family))
+		return CONTINUE;
+	node_address(&node, f->family);
+	return snat(ctx, f, &node);
+}
+
+/* The reply of a backend in the node's own namespace to a client outside. */
+static __always_inline int host_reply(struct __sk_buff *ctx, struct flow *f)
+{
+	struct tracked t = {};
+
+	if (!is_node(&f->saddr, f->family) || f->dport == bpf_htons(OVERLAY_PORT))
+		return CONTINUE;
+	if (!ct_lookup_reply(&t, f, TUPLE_OUT, ctx->len) || !(t.entry->flags & CT_NODE_PORT))
+		return CONTINUE;
+	return reverse_nat(ctx, f, t.entry->rev_nat_index);
+}
+
+static __always_inline int leaving_packet(struct __sk_buff *ctx, struct flow *f)
+{
+	int ret = host_reply(ctx, f);
+
+	if (ret == CONTINUE)
+		ret = masquerade(ctx, f);
+	return ret == CONTINUE ? TC_ACT_OK : ret;
+}
+
+SEC("tc")
+int to_netdev(struct __sk_buff *ctx)
+{
+	struct trace_point point = {.obs = TO_NETWORK, .ifindex = ctx->ifindex};
+	struct drop_point place = {.direction = DIRECTION_EGRESS};
+	struct flow flow;
+	int ret = parse(ctx, &flow);
+
+	/* What the node itself sends is not judged here; only what has a flow is translated. */
+	if (ret || flow.kind == FLOW_NEIGHBOUR)
+		return TC_ACT_OK;
+	ret = leaving_packet(ctx, &flow);
+	if (ret < 0)
+		return drop(ctx, &place, ret);
+	count(ctx->len, 0, DIRECTION_EGRESS);
+	point.family = flow.family;
+	trace(ctx, &point, 0);
+	return ret;
+}

@@ -1,0 +1,214 @@
+/* Source NAT: a flow leaves with an address of this node so that replies come back here.
+ *
+ * Two entries per flow, keyed by the header: OUT gives the new source to requests, IN gives the
+ * old one to replies. The reply's entry is inserted first: it is what reserves the port.
+ */
+#ifndef LAB_NAT_H
+#define LAB_NAT_H
+
+#include "conntrack.h"
+#include "rewrite.h"
+
+#define SNAT_TRIES 64
+
+struct nat_target {
+	union v6addr address;
+	__be16 port;
+};
+
+/* Where a flow goes to or comes from after translation. */
+struct nat_key {
+	union {
+		struct ipv4_ct_tuple v4;
+		struct ipv6_ct_tuple v6;
+	};
+} __attribute__((aligned(8)));
+
+static __always_inline void nat_key(struct nat_key *key, const struct flow *f, __u8 flags)
+{
+	if (is_ipv4(f)) {
+		key->v4.daddr = f->daddr.p[0];
+		key->v4.saddr = f->saddr.p[0];
+		key->v4.dport = f->dport;
+		key->v4.sport = f->sport;
+		key->v4.nexthdr = f->proto;
+		key->v4.flags = flags;
+	} else {
+		addr_put(&key->v6.daddr, &f->daddr);
+		addr_put(&key->v6.saddr, &f->saddr);
+		key->v6.dport = f->dport;
+		key->v6.sport = f->sport;
+		key->v6.nexthdr = f->proto;
+		key->v6.flags = flags;
+	}
+}
+
+static __always_inline int nat_find(struct nat_target *to, const struct flow *f, __u8 flags)
+{
+	struct nat_key key;
+
+	nat_key(&key, f, flags);
+	if (is_ipv4(f)) {
+		const struct ipv4_nat_entry *entry =
+			bpf_map_lookup_elem(&cilium_snat_v4_external, &key.v4);
+
+		if (!entry)
+			return 0;
+		addr_set4(&to->address, entry->to_addr);
+		to->port = entry->to_port;
+	} else {
+		const struct ipv6_nat_entry *entry =
+			bpf_map_lookup_elem(&cilium_snat_v6_external, &key.v6);
+
+		if (!entry)
+			return 0;
+		addr_copy(&to->address, &entry->to_addr);
+		to->port = entry->to_port;
+	}
+	return 1;
+}
+
+static __always_inline int nat_insert(const struct flow *f, __u8 flags,
+				      const struct nat_target *to, __u64 mode)
+{
+	struct nat_key key;
+
+	nat_key(&key, f, flags);
+	if (is_ipv4(f)) {
+		struct ipv4_nat_entry entry = {
+			.created = now_seconds(),
+			.to_addr = to->address.p[0],
+			.to_port = to->port,
+		};
+
+		return bpf_map_update_elem(&cilium_snat_v4_external, &key.v4, &entry, mode);
+	} else {
+		struct ipv6_nat_entry entry = {.created = now_seconds(), .to_port = to->port};
+
+		addr_copy(&entry.to_addr, &to->address);
+		return bpf_map_update_elem(&cilium_snat_v6_external, &key.v6, &entry, mode);
+	}
+}
+
+/* The port to try first: the client's own when it is in the range (32768-65535, above the
+ * NodePorts), else a random one.
+ */
+static __always_inline __u16 first_port(const struct flow *f)
+{
+	__u16 port = bpf_ntohs(f->sport);
+
+	if (port >= config.snat_port_min && port <= config.snat_port_max)
+		return port;
+	return config.snat_port_min +
+	       bpf_get_prandom_u32() % (config.snat_port_max - config.snat_port_min + 1);
+}
+
+/* Does the node itself talk to the same peer from that port? Its socket would get our replies. */
+static __always_inline int port_used_by_node(struct __sk_buff *ctx, const struct flow *reply)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *sk;
+	__u32 size = sizeof(tuple.ipv4);
+
+	if (!is_node(&reply->daddr, reply->family))
+		return 0;
+	if (is_ipv4(reply)) {
+		tuple.ipv4.saddr = reply->saddr.p[0];
+		tuple.ipv4.daddr = reply->daddr.p[0];
+		tuple.ipv4.sport = reply->sport;
+		tuple.ipv4.dport = reply->dport;
+	} else {
+		__builtin_memcpy(tuple.ipv6.saddr, &reply->saddr, sizeof(reply->saddr));
+		__builtin_memcpy(tuple.ipv6.daddr, &reply->daddr, sizeof(reply->daddr));
+		tuple.ipv6.sport = reply->sport;
+		tuple.ipv6.dport = reply->dport;
+		size = sizeof(tuple.ipv6);
+	}
+	if (reply->proto == IPPROTO_TCP)
+		sk = bpf_skc_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	else if (reply->proto == IPPROTO_UDP)
+		sk = bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	else
+		return 0;
+	if (!sk)
+		return 0;
+	bpf_sk_release(sk);
+	return 1;
+}
+
+/* Try one port for a new flow: 0 when it is the flow's now, negative when not. */
+VERIFIED_ONCE int nat_reserve(struct __sk_buff *ctx, const struct flow *f, struct nat_target *to,
+			      __u32 port)
+{
+	struct nat_target original = {};
+	struct flow reply = {};
+
+	if (!f || !to)
+		return -1;
+	original.port = f->sport;
+	addr_copy(&original.address, &f->saddr);
+	reply.family = f->family;
+	reply.proto = f->proto;
+	addr_copy(&reply.saddr, &f->daddr);
+	addr_copy(&reply.daddr, &to->address);
+	reply.sport = f->dport;
+	reply.dport = bpf_htons(port);
+	to->port = reply.dport;
+	if (port_used_by_node(ctx, &reply) ||
+	    nat_insert(&reply, TUPLE_IN, &original, BPF_NOEXIST))
+		return -1;
+	return nat_insert(f, TUPLE_OUT, to, BPF_ANY);
+}
+
+/* Find a port of `to` for a new flow. 0, or -DROP_NAT_NO_MAPPING when none was free. */
+VERIFIED_ONCE int nat_allocate(struct __sk_buff *ctx, const struct flow *f, struct nat_target *to)
+{
+	__u16 port;
+
+	if (!f || !to)
+		return -DROP_NAT_NO_MAPPING;
+	port = first_port(f);
+	for (int i = 0; i < SNAT_TRIES; i++) {
+		if (!nat_reserve(ctx, f, to, port))
+			return 0;
+		port = port == config.snat_port_max ? config.snat_port_min : port + 1;
+	}
+	return -DROP_NAT_NO_MAPPING;
+}
+
+static __always_inline int nat_supports(const struct flow *f)
+{
+	return f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP || f->proto == IPPROTO_ICMP ||
+	       f->proto == IPPROTO_ICMPV6;
+}
+
+/* Send the flow on with `address` as its source. 0 or a negative reason. */
+static __always_inline int snat(struct __sk_buff *ctx, struct flow *f, const union v6addr *address)
+{
+	struct nat_target to = {};
+	int ret;
+
+	if (!nat_supports(f))
+		return -DROP_NAT_UNSUPPORTED_PROTO;
+	if (!nat_find(&to, f, TUPLE_OUT)) {
+		addr_copy(&to.address, address);
+		ret = nat_allocate(ctx, f, &to);
+		if (ret)
+			return ret;
+	}
+	return rewrite(ctx, f, SOURCE, &to.address, to.port);
+}
+
+/* Give a reply its original destination: 1 when the flow was translated, 0 when not. */
+static __always_inline int reverse_snat(struct __sk_buff *ctx, struct flow *f)
+{
+	struct nat_target to = {};
+	int ret;
+
+	if (!nat_find(&to, f, TUPLE_IN))
+		return 0;
+	ret = rewrite(ctx, f, DESTINATION, &to.address, to.port);
+	return ret ? ret : 1;
+}
+
+#endif

@@ -1,0 +1,165 @@
+/* North-south load balancing: a request for a service from outside of the cluster becomes one for
+ * a backend, and the reply becomes the service's.
+ */
+#ifndef LAB_NODEPORT_H
+#define LAB_NODEPORT_H
+
+#include "forward.h"
+#include "nat.h"
+#include "select.h"
+
+#define CONTINUE 0x100 /* not a verdict: the packet is someone else's business */
+
+/* A request's way to another node, from the backend address on. */
+static __always_inline int trace_overlay(struct __sk_buff *ctx, const struct flow *f,
+					 const struct tracked *t, __u32 dst_label)
+{
+	struct trace_point point = {
+		.obs = TO_OVERLAY,
+		.reason = t->status,
+		.src_label = IDENTITY_WORLD,
+		.dst_label = dst_label,
+		.ifindex = config.overlay_ifindex,
+		.family = f->family,
+	};
+
+	count(ctx->len, 0, DIRECTION_EGRESS);
+	trace(ctx, &point, t->monitor);
+	return 0;
+}
+
+/* Through the tunnel: 1.10 reports the packet before SNAT, without knowing its state, so always
+ * and with the client's address; later versions after it.
+ */
+static __always_inline int send_tunnel(struct __sk_buff *ctx, struct flow *f, struct tracked *t,
+				       const struct remote_endpoint_info *info)
+{
+	__be32 node = info->tunnel_endpoint;
+	__u32 label = info->sec_label;
+	union v6addr router;
+	int ret;
+
+	router_address(&router, f->family);
+	if (!config.snat_before_trace) {
+		t->status = REASON_NEW;
+		t->monitor = ALWAYS;
+		trace_overlay(ctx, f, t, 0);
+	}
+	ret = snat(ctx, f, &router);
+	if (ret)
+		return ret;
+	if (config.snat_before_trace)
+		trace_overlay(ctx, f, t, label);
+	return encapsulate(ctx, node, config.overlay_identity);
+}
+
+/* To a backend that is not on this node. */
+static __always_inline int forward_remote(struct __sk_buff *ctx, struct flow *f,
+					  __u16 rev_nat_index)
+{
+	struct ct_init init = {.rev_nat_index = rev_nat_index, .flags = CT_NODE_PORT};
+	const struct remote_endpoint_info *info;
+	struct tracked t = {};
+	union v6addr node;
+	int ret;
+
+	ct_lookup_forward(&t, f, TUPLE_OUT, ctx->len);
+	if (t.status == REASON_NEW) {
+		init.identity = IDENTITY_WORLD;
+		init.ifindex = ctx->ifindex;
+		ret = ct_create(f, &init, ctx->len, TUPLE_OUT);
+		if (ret)
+			return ret;
+	}
+	info = ipcache_of(&f->daddr, f->family);
+	if (info && info->tunnel_endpoint)
+		return send_tunnel(ctx, f, &t, info);
+	node_address(&node, f->family);
+	ret = snat(ctx, f, &node);
+	return ret ? ret : route(ctx, f);
+}
+
+/* To a backend in the node's own namespace: the reply is translated in to_netdev. */
+static __always_inline int forward_host(struct __sk_buff *ctx, struct flow *f, __u16 rev_nat_index)
+{
+	struct ct_init init = {.rev_nat_index = rev_nat_index, .flags = CT_NODE_PORT};
+	struct tracked t = {};
+
+	ct_lookup_forward(&t, f, TUPLE_OUT, ctx->len);
+	if (t.status != REASON_NEW)
+		return TC_ACT_OK;
+	init.identity = IDENTITY_WORLD;
+	init.ifindex = ctx->ifindex;
+	return ct_create(f, &init, ctx->len, TUPLE_OUT);
+}
+
+/* What to do with a packet for a service without backends, or for an unlisted port of one. */
+static __always_inline int no_backend(const struct service_key *key)
+{
+	if (is_wildcard(key) || config.no_backend != NO_BACKEND_STACK)
+		return -DROP_NO_SERVICE;
+	return CONTINUE;
+}
+
+/* A packet from outside: a verdict, or CONTINUE when it is not for a service. */
+static __always_inline int nodeport_request(struct __sk_buff *ctx, struct flow *f)
+{
+	struct service_key key = {};
+	const struct lb4_service *svc = service_lookup(&key, f, SCOPE_EXTERNAL);
+	const struct endpoint_info *ep;
+	struct delivery d = {.ct_flags = CT_NODE_PORT, .request = 1, .hook = AT_INGRESS};
+	struct backend backend = {};
+	int ret;
+
+	if (!svc)
+		return CONTINUE;
+	if (!svc->count)
+		return no_backend(&key);
+	ret = service_admits(svc, f);
+	if (ret)
+		return ret;
+	d.rev_nat_index = svc->rev_nat_index;
+	ret = select_backend(&backend, &key, svc, f, SCOPE_EXTERNAL);
+	if (ret)
+		return ret;
+	ret = rewrite(ctx, f, DESTINATION, &backend.address, backend.port);
+	if (ret)
+		return ret;
+	ep = endpoint_of(&f->daddr, f->family);
+	if (!ep)
+		return forward_remote(ctx, f, d.rev_nat_index);
+	if (ep->flags & ENDPOINT_HOST)
+		return forward_host(ctx, f, d.rev_nat_index);
+	return deliver(ctx, f, ep, &d);
+}
+
+/* Is the packet a reply to a request that this node forwarded? Then the service's address becomes
+ * its source and the routing table takes it to the client.
+ */
+static __always_inline int nodeport_reply(struct __sk_buff *ctx, struct flow *f, __u8 ct_flags)
+{
+	struct tracked t = {};
+	int ret;
+
+	if (!ct_lookup_reply(&t, f, ct_flags, ctx->len) || !(t.entry->flags & CT_NODE_PORT))
+		return CONTINUE;
+	ret = reverse_nat(ctx, f, t.entry->rev_nat_index);
+	return ret ? ret : route(ctx, f);
+}
+
+/* A packet to one of the node's SNAT addresses: give it back to the flow it belongs to. */
+static __always_inline int nodeport_return(struct __sk_buff *ctx, struct flow *f)
+{
+	int ret;
+
+	if (!is_router(&f->daddr, f->family) && !is_node(&f->daddr, f->family))
+		return CONTINUE;
+	ret = reverse_snat(ctx, f);
+	if (ret < 0)
+		return ret;
+	if (!ret)
+		return CONTINUE;
+	return nodeport_reply(ctx, f, TUPLE_OUT);
+}
+
+#endif

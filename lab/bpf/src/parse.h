@@ -1,0 +1,199 @@
+/* From bytes to a flow. Every length and offset that the packet claims is checked here, so that
+ * nothing behind has to.
+ */
+#ifndef LAB_PARSE_H
+#define LAB_PARSE_H
+
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include "flow.h"
+#include "fragments.h"
+#include "packet.h"
+
+#define NOT_IP 1 /* parse(): ARP and everything else that is not the datapath's business */
+
+#define IP_MORE_FRAGMENTS 0x2000
+#define IP_FRAGMENT_OFFSET 0x1fff
+#define IP6_MORE_FRAGMENTS 0x0001
+#define IP6_FRAGMENT_OFFSET 0xfff8
+
+#define ICMP4_ECHO_REPLY 0
+#define ICMP4_UNREACHABLE 3
+#define ICMP4_ECHO 8
+#define ICMP4_TIME_EXCEEDED 11
+#define ICMP4_PARAMETER 12
+#define ICMP6_LAST_ERROR 4
+#define ICMP6_ECHO 128
+#define ICMP6_ECHO_REPLY 129
+
+/* type, code, checksum, then identifier and sequence of an echo */
+struct icmp_head {
+	__u8 type;
+	__u8 code;
+	__be16 check;
+	__be16 id;
+	__be16 seq;
+};
+
+static __always_inline int parse_icmp(struct flow *f, const struct icmp_head *icmp)
+{
+	__u8 echo = is_ipv4(f) ? ICMP4_ECHO : ICMP6_ECHO;
+	__u8 reply = is_ipv4(f) ? ICMP4_ECHO_REPLY : ICMP6_ECHO_REPLY;
+
+	if (icmp->type == echo)
+		f->sport = icmp->id;
+	else if (icmp->type == reply)
+		f->dport = icmp->id;
+	else if (f->family == FAMILY_IPV6 && icmp->type <= ICMP6_LAST_ERROR)
+		f->kind = FLOW_ICMP_ERROR;
+	else if (f->family == FAMILY_IPV6)
+		f->kind = FLOW_NEIGHBOUR;
+	else if (icmp->type == ICMP4_UNREACHABLE || icmp->type == ICMP4_TIME_EXCEEDED ||
+		 icmp->type == ICMP4_PARAMETER)
+		f->kind = FLOW_ICMP_ERROR;
+	return 0;
+}
+
+/* `room`: bytes of L4 that the IP header promises and the packet has. */
+static __always_inline int parse_l4(struct __sk_buff *ctx, struct flow *f, __u32 off, __u32 room)
+{
+	if (f->proto == IPPROTO_TCP) {
+		struct tcphdr *tcp = header(ctx, off, sizeof(*tcp));
+
+		if (room < sizeof(*tcp) || !tcp || tcp->doff < 5)
+			return -DROP_CT_INVALID_HEADER;
+		f->sport = tcp->source;
+		f->dport = tcp->dest;
+		f->tcp_flags = ((__u8 *)tcp)[13];
+		return 0;
+	}
+	if (f->proto == IPPROTO_UDP) {
+		struct udphdr *udp = header(ctx, off, sizeof(*udp));
+
+		if (room < sizeof(*udp) || !udp)
+			return -DROP_CT_INVALID_HEADER;
+		f->sport = udp->source;
+		f->dport = udp->dest;
+		return 0;
+	}
+	if (f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6) {
+		struct icmp_head *icmp = header(ctx, off, sizeof(*icmp));
+
+		if (room < sizeof(*icmp) || !icmp)
+			return -DROP_CT_INVALID_HEADER;
+		return parse_icmp(f, icmp);
+	}
+	return 0; /* other protocols have no ports; addresses are enough to route them */
+}
+
+static __always_inline int parse_ipv4(struct __sk_buff *ctx, struct flow *f, __u32 l3)
+{
+	struct iphdr *ip = header(ctx, l3, sizeof(*ip));
+	struct ipv4_frag_id id __attribute__((aligned(8))) = {};
+	__u32 words, length, frag;
+
+	if (!ip || ip->version != 4 || ip->ihl < 5)
+		return -DROP_INVALID;
+	words = (__u32)ip->ihl * 4;
+	length = bpf_ntohs(ip->tot_len);
+	frag = bpf_ntohs(ip->frag_off);
+	if (length < words || l3 + length > ctx->len)
+		return -DROP_INVALID;
+	f->family = FAMILY_IPV4;
+	f->proto = ip->protocol;
+	f->saddr.p[0] = ip->saddr;
+	f->daddr.p[0] = ip->daddr;
+	f->l4_off = l3 + words;
+	if (!(frag & (IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET)))
+		return parse_l4(ctx, f, l3 + words, length - words);
+
+	id.daddr = ip->daddr;
+	id.saddr = ip->saddr;
+	id.id = ip->id;
+	id.proto = ip->protocol;
+	if (frag & IP_FRAGMENT_OFFSET)
+		return later_fragment(f, &cilium_ipv4_frag_datagrams, &id);
+	return first_fragment(f, parse_l4(ctx, f, l3 + words, length - words),
+			      &cilium_ipv4_frag_datagrams, &id);
+}
+
+struct ipv6_option {
+	__u8 next;
+	__u8 words; /* 8 bytes each, without the first */
+};
+
+struct ipv6_fragment {
+	__u8 next;
+	__u8 reserved;
+	__be16 offset;
+	__be32 id;
+};
+
+/* More extension headers than this are a probe or an attack (RFC 7045 lets nodes refuse them). */
+#define IPV6_MAX_EXTENSIONS 4
+
+static __always_inline int parse_ipv6(struct __sk_buff *ctx, struct flow *f, __u32 l3)
+{
+	struct ipv6hdr *ip = header(ctx, l3, sizeof(*ip));
+	struct ipv6_frag_id id __attribute__((aligned(8))) = {};
+	__u32 off = l3 + sizeof(*ip), end, frag = 0;
+	struct ipv6_fragment ext;
+	int fragmented = 0;
+
+	if (!ip || ip->version != 6)
+		return -DROP_INVALID;
+	end = off + bpf_ntohs(ip->payload_len);
+	if (end > ctx->len)
+		return -DROP_INVALID;
+	if (end == off)
+		end = ctx->len; /* a jumbogram's length is in an option (RFC 2675) */
+	f->family = FAMILY_IPV6;
+	f->proto = ip->nexthdr;
+	addr_put(&f->saddr, &ip->saddr);
+	addr_put(&f->daddr, &ip->daddr);
+
+	for (int i = 0; i < IPV6_MAX_EXTENSIONS; i++) {
+		if (f->proto != IPPROTO_HOPOPTS && f->proto != IPPROTO_ROUTING &&
+		    f->proto != IPPROTO_DSTOPTS && f->proto != IPPROTO_FRAGMENT)
+			break;
+		if (bpf_skb_load_bytes(ctx, off, &ext, sizeof(ext)))
+			return -DROP_INVALID;
+		if (f->proto == IPPROTO_FRAGMENT) {
+			fragmented = 1;
+			frag = bpf_ntohs(ext.offset);
+			id.id = ext.id;
+			off += sizeof(ext);
+		} else {
+			off += 8 + (__u32)((struct ipv6_option *)&ext)->words * 8;
+		}
+		f->proto = ext.next;
+	}
+	if (off > end)
+		return -DROP_INVALID;
+	f->l4_off = off;
+	if (!fragmented || !(frag & (IP6_MORE_FRAGMENTS | IP6_FRAGMENT_OFFSET)))
+		return parse_l4(ctx, f, off & 0x7ff, end - off);
+
+	id.proto = f->proto;
+	addr_put(&id.saddr, &f->saddr);
+	addr_put(&id.daddr, &f->daddr);
+	if (frag & IP6_FRAGMENT_OFFSET)
+		return later_fragment(f, &cilium_ipv6_frag_datagrams, &id);
+	return first_fragment(f, parse_l4(ctx, f, off & 0x7ff, end - off),
+			      &cilium_ipv6_frag_datagrams, &id);
+}
+
+/* 0, NOT_IP, or a negative drop reason. */
+static __always_inline int parse(struct __sk_buff *ctx, struct flow *f)
+{
+	__builtin_memset(f, 0, sizeof(*f));
+	if (ctx->protocol == bpf_htons(ETH_P_IP))
+		return parse_ipv4(ctx, f, ETH_HLEN);
+	if (config.ipv6 && ctx->protocol == bpf_htons(ETH_P_IPV6))
+		return parse_ipv6(ctx, f, ETH_HLEN);
+	return NOT_IP;
+}
+
+#endif

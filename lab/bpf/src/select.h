@@ -1,0 +1,192 @@
+/* Choosing a backend: the one the flow has, the one the client has, or a new one. */
+#ifndef LAB_SELECT_H
+#define LAB_SELECT_H
+
+#include "hash.h"
+#include "service.h"
+
+struct backend {
+	union v6addr address;
+	__be16 port;
+	__u8 state;
+	__u8 pad;
+	__u32 id;
+};
+
+static __always_inline int backend_get(struct backend *b, __u32 id, __u8 family)
+{
+	b->id = id;
+	if (!config.ipv6 || family == FAMILY_IPV4) {
+		const struct lb4_backend *found = bpf_map_lookup_elem(&cilium_lb4_backends_v3, &id);
+
+		if (!found)
+			return 0;
+		addr_set4(&b->address, found->address);
+		b->port = found->port;
+		b->state = found->flags;
+		return 1;
+	} else {
+		const struct lb6_backend *found = bpf_map_lookup_elem(&cilium_lb6_backends_v3, &id);
+
+		if (!found)
+			return 0;
+		addr_put(&b->address, &found->address);
+		b->port = found->port;
+		b->state = found->flags;
+		return 1;
+	}
+}
+
+static __always_inline __u32 select_random(struct service_key *key, __u16 count)
+{
+	const struct lb4_service *slot;
+
+	service_key_slot(key, bpf_get_prandom_u32() % count + 1);
+	slot = service_at(key);
+	return slot ? slot->backend_id : 0;
+}
+
+/* The same backend on every node for the same client address, port and protocol; with session
+ * affinity the port is left out, so that all of a client's flows agree.
+ */
+static __always_inline __u32 select_maglev(const struct lb4_service *svc, const struct flow *f)
+{
+	__u16 id = svc->rev_nat_index;
+	__be16 sport = svc->flags & SVC_AFFINITY ? 0 : f->sport;
+	__u32 index = flow_hash(f, sport) % config.maglev_size, zero = 0;
+	void *table = is_ipv4(f) ? bpf_map_lookup_elem(&cilium_lb4_maglev, &id)
+					       : bpf_map_lookup_elem(&cilium_lb6_maglev, &id);
+	__u32 *backends;
+
+	if (!table)
+		return 0;
+	backends = bpf_map_lookup_elem(table, &zero);
+	/* The remainder is in range; the verifier learns it from this comparison only. */
+	if (!backends || index >= config.maglev_size)
+		return 0;
+	return backends[index];
+}
+
+static __always_inline __u32 select_new(struct service_key *key, const struct lb4_service *svc,
+					const struct flow *f, __u8 scope)
+{
+	__u8 algorithm = svc->backend_id >> ALGORITHM_SHIFT;
+	int maglev = algorithm ? algorithm == ALGORITHM_MAGLEV : config.default_maglev;
+	__u32 id = 0;
+
+	/* Inside the cluster nobody needs nodes to agree: random, as Cilium does. */
+	if (maglev && scope == SCOPE_EXTERNAL)
+		id = select_maglev(svc, f);
+	return id ? id : select_random(key, svc->count);
+}
+
+static __always_inline void affinity_key4(struct lb4_affinity_key *key, const struct flow *f,
+					  __u16 rev_nat_index)
+{
+	key->client = f->saddr.p[0];
+	key->rev_nat_id = rev_nat_index;
+	key->bits = 0;
+	key->pad1 = 0;
+	key->pad2 = 0;
+}
+
+static __always_inline void affinity_key6(struct lb6_affinity_key *key, const struct flow *f,
+					  __u16 rev_nat_index)
+{
+	addr_put(&key->client, &f->saddr);
+	key->rev_nat_id = rev_nat_index;
+	key->bits = 0;
+	key->pad1 = 0;
+	key->pad2 = 0;
+}
+
+/* The backend this client used last, or 0 when the time is over or it left the service. */
+static __always_inline __u32 affinity_get(const struct lb4_service *svc, const struct flow *f)
+{
+	struct lb_affinity_match match = {.rev_nat_id = svc->rev_nat_index};
+	const struct lb_affinity_val *seen;
+
+	if (is_ipv4(f)) {
+		struct lb4_affinity_key key __attribute__((aligned(8)));
+
+		affinity_key4(&key, f, svc->rev_nat_index);
+		seen = bpf_map_lookup_elem(&cilium_lb4_affinity, &key);
+	} else {
+		struct lb6_affinity_key key __attribute__((aligned(8)));
+
+		affinity_key6(&key, f, svc->rev_nat_index);
+		seen = bpf_map_lookup_elem(&cilium_lb6_affinity, &key);
+	}
+	if (!seen || seen->last_used + (svc->backend_id & AFFINITY_SECONDS) <= now_seconds())
+		return 0;
+	match.backend_id = seen->backend_id;
+	return bpf_map_lookup_elem(&cilium_lb_affinity_match, &match) ? seen->backend_id : 0;
+}
+
+static __always_inline void affinity_set(const struct lb4_service *svc, const struct flow *f,
+					 __u32 backend_id)
+{
+	struct lb_affinity_val val = {.last_used = now_seconds(), .backend_id = backend_id};
+
+	if (is_ipv4(f)) {
+		struct lb4_affinity_key key __attribute__((aligned(8)));
+
+		affinity_key4(&key, f, svc->rev_nat_index);
+		bpf_map_update_elem(&cilium_lb4_affinity, &key, &val, BPF_ANY);
+	} else {
+		struct lb6_affinity_key key __attribute__((aligned(8)));
+
+		affinity_key6(&key, f, svc->rev_nat_index);
+		bpf_map_update_elem(&cilium_lb6_affinity, &key, &val, BPF_ANY);
+	}
+}
+
+/* The backend that earlier packets of the flow went to, as long as it exists: a terminating one
+ * keeps its flows, but a SYN that reuses their port begins a new one elsewhere.
+ */
+static __always_inline int select_known(struct backend *b, const struct flow *f)
+{
+	struct ct_entry *entry = ct_find(f, TUPLE_SERVICE, 0);
+	int syn = f->tcp_flags & TCP_SYN && !(f->tcp_flags & TCP_ACK);
+
+	if (!entry || !backend_get(b, entry->rx_bytes, f->family))
+		return 0;
+	if (syn && (b->state != BACKEND_ACTIVE || !ct_alive(entry)))
+		return 0;
+	if (f->tcp_flags & (TCP_FIN | TCP_RST))
+		ct_close(entry, f->tcp_flags, 0);
+	if (f->tcp_flags && !syn)
+		entry->flags |= CT_SEEN_NON_SYN;
+	entry->lifetime = now_seconds() + ct_lifetime(entry, f);
+	return 1;
+}
+
+/* A backend for the flow; 0 or a negative reason. */
+VERIFIED_ONCE int select_backend(struct backend *b, struct service_key *key,
+				 const struct lb4_service *svc, const struct flow *f, __u8 scope)
+{
+	struct ct_init init = {};
+	__u32 id = 0;
+	int ret;
+
+	if (!b || !key || !svc || !f || !svc->count)
+		return -DROP_NO_SERVICE;
+	if (!select_known(b, f)) {
+		if (svc->flags & SVC_AFFINITY)
+			id = affinity_get(svc, f);
+		if (!id)
+			id = select_new(key, svc, f, scope);
+		if (!backend_get(b, id, f->family))
+			return -DROP_NO_SERVICE;
+		init.backend_id = id;
+		init.rev_nat_index = svc->rev_nat_index;
+		ret = ct_create(f, &init, 0, TUPLE_SERVICE);
+		if (ret)
+			return ret;
+	}
+	if (svc->flags & SVC_AFFINITY)
+		affinity_set(svc, f, b->id);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,171 @@
+/* Services: is there one at this address and port, who may use it, what replies look like. */
+#ifndef LAB_SERVICE_H
+#define LAB_SERVICE_H
+
+#include "addresses.h"
+#include "conntrack.h"
+#include "rewrite.h"
+
+#define AFFINITY_SECONDS 0x00ffffff
+#define ALGORITHM_SHIFT 24
+
+/* A frontend or one of its slots, in either family. */
+struct service_key {
+	union {
+		struct lb4_key v4;
+		struct lb6_key v6;
+	};
+	__u8 family;
+};
+
+static __always_inline struct lb4_service *service_at(const struct service_key *key)
+{
+	if (!config.ipv6 || key->family == FAMILY_IPV4)
+		return bpf_map_lookup_elem(&cilium_lb4_services_v2, &key->v4);
+	return bpf_map_lookup_elem(&cilium_lb6_services_v2, &key->v6);
+}
+
+static __always_inline void service_key(struct service_key *key, const struct flow *f, __u8 scope,
+					__u16 slot)
+{
+	key->family = f->family;
+	if (is_ipv4(f)) {
+		key->v4.address = f->daddr.p[0];
+		key->v4.dport = f->dport;
+		key->v4.backend_slot = slot;
+		key->v4.proto = f->proto;
+		key->v4.scope = scope;
+		key->v4.pad[0] = 0;
+		key->v4.pad[1] = 0;
+	} else {
+		addr_copy(&key->v6.address, &f->daddr);
+		key->v6.dport = f->dport;
+		key->v6.backend_slot = slot;
+		key->v6.proto = f->proto;
+		key->v6.scope = scope;
+		key->v6.pad[0] = 0;
+		key->v6.pad[1] = 0;
+	}
+}
+
+static __always_inline void service_key_port(struct service_key *key, __be16 port, __u8 proto)
+{
+	if (!config.ipv6 || key->family == FAMILY_IPV4) {
+		key->v4.dport = port;
+		key->v4.proto = proto;
+	} else {
+		key->v6.dport = port;
+		key->v6.proto = proto;
+	}
+}
+
+static __always_inline void service_key_slot(struct service_key *key, __u16 slot)
+{
+	if (!config.ipv6 || key->family == FAMILY_IPV4)
+		key->v4.backend_slot = slot;
+	else
+		key->v6.backend_slot = slot;
+}
+
+static __always_inline void service_key_scope(struct service_key *key, __u8 scope)
+{
+	if (!config.ipv6 || key->family == FAMILY_IPV4)
+		key->v4.scope = scope;
+	else
+		key->v6.scope = scope;
+}
+
+/* The frontend a flow is for, or NULL. First the exact protocol, then the entry for any
+ * protocol, then (where the profile has them) the wildcard for unlisted ports, whose `count` is 0
+ * and whose key has dport 0. `key` becomes that of the entry found.
+ */
+static __always_inline struct lb4_service *service_lookup(struct service_key *key,
+							  const struct flow *f, __u8 scope)
+{
+	struct lb4_service *svc;
+
+	service_key(key, f, SCOPE_EXTERNAL, 0);
+	svc = service_at(key);
+	if (!svc) {
+		service_key_port(key, f->dport, 0);
+		svc = service_at(key);
+	}
+	if (!svc && config.wildcard_services) {
+		service_key_port(key, 0, 0);
+		svc = service_at(key);
+	}
+	if (svc && scope == SCOPE_INTERNAL && svc->flags2 & SVC2_TWO_SCOPES) {
+		service_key_scope(key, SCOPE_INTERNAL);
+		svc = service_at(key);
+	}
+	return svc;
+}
+
+static __always_inline int is_wildcard(const struct service_key *key)
+{
+	return key->family == FAMILY_IPV4 ? !key->v4.dport && !key->v4.proto
+					  : !key->v6.dport && !key->v6.proto;
+}
+
+static __always_inline int in_source_range(const struct flow *f, __u16 rev_nat_index)
+{
+	if (is_ipv4(f)) {
+		struct lb4_src_range_key key = {
+			.prefixlen = 64,
+			.rev_nat_id = rev_nat_index,
+			.addr = f->saddr.p[0],
+		};
+
+		return !!bpf_map_lookup_elem(&cilium_lb4_source_range, &key);
+	} else {
+		struct lb6_src_range_key key __attribute__((aligned(8))) = {
+			.prefixlen = 160,
+			.rev_nat_id = rev_nat_index,
+		};
+
+		addr_put(&key.addr, &f->saddr);
+		return !!bpf_map_lookup_elem(&cilium_lb6_source_range, &key);
+	}
+}
+
+/* May a client outside of the cluster use the service? 0 or a negative reason. */
+static __always_inline int service_admits(const struct lb4_service *svc, const struct flow *f)
+{
+	int listed, deny;
+
+	if (!(svc->flags & SVC_ROUTABLE))
+		return -DROP_IS_CLUSTER_IP;
+	if (!(svc->flags & SVC_SOURCE_RANGE))
+		return 0;
+	listed = in_source_range(f, svc->rev_nat_index);
+	deny = !!(svc->flags2 & SVC2_SOURCE_RANGE_DENY);
+	return listed == deny ? -DROP_NOT_IN_SRC_RANGE : 0;
+}
+
+/* Give a reply the frontend's address as its source. 0 too when the service is gone. */
+VERIFIED_ONCE int reverse_nat(struct __sk_buff *ctx, struct flow *f, __u16 rev_nat_index)
+{
+	union v6addr address = {};
+
+	if (!f)
+		return -DROP_WRITE_ERROR;
+	if (is_ipv4(f)) {
+		const struct lb4_reverse_nat *nat =
+			bpf_map_lookup_elem(&cilium_lb4_reverse_nat, &rev_nat_index);
+
+		if (!nat)
+			return 0;
+		address.p[0] = nat->address;
+		return rewrite(ctx, f, SOURCE, &address, nat->port);
+	} else {
+		const struct lb6_reverse_nat *nat =
+			bpf_map_lookup_elem(&cilium_lb6_reverse_nat, &rev_nat_index);
+
+		if (!nat)
+			return 0;
+		addr_put(&address, &nat->address);
+		return rewrite(ctx, f, SOURCE, &address, nat->port);
+	}
+}
+
+#endif
