@@ -12,6 +12,11 @@ CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
 Object = dict[str, Any]
 
+_NODE_INFO = (
+    "architecture", "bootID", "containerRuntimeVersion", "kernelVersion", "kubeProxyVersion",
+    "kubeletVersion", "machineID", "operatingSystem", "osImage", "systemUUID",
+)  # fmt: skip
+
 
 def objects(plan: Plan) -> list[Object]:
     """Namespaces, nodes, the `kubernetes` service with its endpoints, the BGP configuration."""
@@ -53,7 +58,8 @@ def node(planned: PlannedNode) -> Object:
             ],
             "capacity": {"cpu": "2", "memory": "2Gi", "pods": "110"},
             "allocatable": {"cpu": "2", "memory": "2Gi", "pods": "110"},
-            "nodeInfo": {"kubeletVersion": SERVER_VERSION, "operatingSystem": "linux"},
+            # The API's clients insist on every field; the node's agent fills them in.
+            "nodeInfo": {**dict.fromkeys(_NODE_INFO, ""), "kubeletVersion": SERVER_VERSION},
         },
     }
 
