@@ -58,7 +58,6 @@ class _Live:
             SpinnerColumn(finished_text="[green]✓"),
             TextColumn(f"{{task.description:<{WIDTH}}}"),
             TextColumn("{task.fields[took]:>8}"),
-            TextColumn("[dim]{task.fields[words]}"),
             console=err,
         )
         self._rows: dict[str, Any] = {}
@@ -66,14 +65,12 @@ class _Live:
 
     def tell(self, event: PhaseEvent) -> None:
         if event.state == "started":
-            row = self._bars.add_task(event.phase, total=1, took="", words="")
-            self._rows[event.phase] = row
-        elif event.state == "note":
-            self._bars.update(self._rows[event.phase], words=event.note)
-        else:
-            done, words = (1, "") if event.state == "done" else (0, "[red]failed")
+            self._rows[event.phase] = self._bars.add_task(event.phase, total=1, took="")
+        elif event.state == "done":
             took = f"{event.seconds:.2f} s"
-            self._bars.update(self._rows[event.phase], completed=done, took=took, words=words)
+            self._bars.update(self._rows[event.phase], completed=1, took=took)
+        else:
+            self._bars.update(self._rows[event.phase], took="[red]failed")
 
     def stop(self) -> None:
         self._bars.stop()

@@ -2,59 +2,64 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from lab.emulation.build import build
-from lab.errors import InputError
 from lab.frr import daemons
-from lab.sandbox.control import Handler
 from lab.sandbox.environment import write_commands
+from lab.sandbox.logs import note
+from lab.sandbox.member import Member, master
 from lab.sandbox.phases import Phase
-from lab.sandbox.supervisor import Site
+from lab.sandbox.readiness import ApiReader, wait_ready
+from lab.sandbox.site import Site
 
 
 def phases(site: Site) -> Sequence[Phase]:
     """The table for a lab: a network with routing, and a cluster on it if its plan has one.
 
-    `aside` phases overlap with those in the main thread: code is imported and secrets are made
-    while the network is built, the API server starts while FRR does.
+    Those `aside` overlap with what the main thread does: code is imported and secrets are made
+    while the network is built, the API server comes up while FRR does.
     """
+    network = Phase("network", lambda: _build(site))
+    routing = Phase("routing", lambda: _route(site), after=("network",))
+    if site.plan.cluster is None:
+        return network, routing
     return (
-        Phase("network", lambda: _build(site)),
-        Phase("routing", lambda: _route(site), after=("network",)),
+        Phase("code", site.services.wait_loaded, aside=True),
+        Phase("credentials", lambda: _make_credentials(site), aside=True),
+        network,
+        Phase("api server", lambda: _start_api(site), after=("code", "credentials", "network")),
+        routing,
+        Phase("agents", lambda: _start_agents(site), after=("api server", "routing")),
+        Phase("nodes ready", lambda: _wait_nodes(site), after=("agents",)),
     )
-
-
-def handlers(site: Site) -> Mapping[str, Handler]:
-    """What a running lab can be asked to do to itself."""
-
-    def stop_service(request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """End a service for good, by SIGKILL when `hard`."""
-        hard = bool(request.get("hard"))
-        site.services.stop(_text(request, "name"), signal.SIGKILL if hard else signal.SIGTERM)
-        return {}
-
-    def start_service(request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Start a stopped service again."""
-        site.services.resume(_text(request, "name"))
-        return {}
-
-    return {"stop-service": stop_service, "start-service": start_service}
-
-
-def _text(request: Mapping[str, Any], field: str) -> str:
-    value = request.get(field)
-    if not isinstance(value, str):
-        raise InputError(f"the request needs {field!r}, a string")
-    return value
 
 
 def _build(site: Site) -> None:
     write_commands(site.run)
-    site.holders = build(site.plan, site.run.path, lambda words: site.note("network", words))
+    site.network = build(site.plan, site.run.path, note)
 
 
 def _route(site: Site) -> None:
-    daemons.start(site.plan, site.holders, site.run.path)
+    daemons.start(site.plan, site.network, site.run.path)
+
+
+def _make_credentials(site: Site) -> None:
+    master(site.run, site.plan).credentials()
+
+
+def _start_api(site: Site) -> None:
+    member = master(site.run, site.plan)
+    site.services.start(member.api_server(site.network[member.node.name]))
+
+
+def _start_agents(site: Site) -> None:
+    for node in site.plan.kube_nodes:
+        member = Member(site.run, site.plan, node)
+        site.services.start(member.agent(site.network[node.name]))
+
+
+def _wait_nodes(site: Site) -> None:
+    member = master(site.run, site.plan)
+    reader = ApiReader(member.cluster, member.credentials(), site.network[member.node.name])
+    wait_ready(reader, [node.name for node in site.plan.kube_nodes])

@@ -11,14 +11,13 @@ from lab.errors import LabError
 
 @dataclass(frozen=True)
 class PhaseEvent:
-    """A phase of the bring-up began, went on, ended or failed."""
+    """A phase of the bring-up began, ended or failed."""
 
     phase: str
     state: str
-    """`started`, `note`, `done` or `failed`."""
+    """`started`, `done` or `failed`."""
     seconds: float = 0.0
     """Since the phase began."""
-    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import json
 import ssl
 import threading
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, TypeVar
 
 from lab.errors import LabError
+from lab.kube.credentials import Credentials
 from lab.sandbox.syscalls import Namespace, enter
 from lab.topology.plan import Cluster
 from lab.wait import until
@@ -27,10 +27,10 @@ ATTEMPT = 5.0
 class ApiReader:
     """Reads the API server from the network namespace of one process."""
 
-    def __init__(self, cluster: Cluster, ca_file: Path, token: str, holder: int) -> None:
+    def __init__(self, cluster: Cluster, secrets: Credentials, holder: int) -> None:
         self._host, self._port = str(cluster.api_address), cluster.api_port
-        self._tls = ssl.create_default_context(cafile=str(ca_file))
-        self._token = token
+        self._tls = ssl.create_default_context(cafile=str(secrets.ca_file))
+        self._token = secrets.token
         self._holder = holder
 
     def nodes(self) -> dict[str, bool]:

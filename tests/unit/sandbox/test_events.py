@@ -20,7 +20,7 @@ from lab.sandbox.events import (
 @pytest.mark.parametrize(
     "event",
     [
-        PhaseEvent("network", "done", 0.25, "12 nodes"),
+        PhaseEvent("network", "done", 0.25),
         Ready(2.5),
         Failed("first line\n  second line", 3),
     ],

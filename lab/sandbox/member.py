@@ -1,0 +1,63 @@
+"""Which services run on which node, as data: what the supervisor asks the fork server for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lab.kube.credentials import Credentials, credentials
+from lab.sandbox.environment import environment
+from lab.sandbox.fork_server import Service
+from lab.sandbox.rundir import RunDir
+from lab.topology.plan import Cluster, NodeKind, Plan, PlannedNode
+
+CODE = "lab.sandbox.cluster"
+"""The module with the services' functions, and with it all code they need."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """What every service is told: the lab, and the node it is on."""
+
+    run: RunDir
+    plan: Plan
+    node: PlannedNode
+
+    @property
+    def cluster(self) -> Cluster:
+        assert self.plan.cluster is not None, "a lab without a cluster runs no service"
+        return self.plan.cluster
+
+    def credentials(self) -> Credentials:
+        """The cluster's secrets; made by the first call, found by all others."""
+        return credentials(self.run.path, str(self.cluster.api_address), self.cluster.api_port)
+
+    def api_server(self, holder: int) -> Service:
+        return self._service("api-server", "api_server", "apiserver.log", holder)
+
+    def agent(self, holder: int) -> Service:
+        return self._service(f"agent@{self.node.name}", "agent", "agent.log", holder)
+
+    def services(self, holder: int) -> Iterator[Service]:
+        """All that run on the node, in the order of their start."""
+        if self.node.kind is NodeKind.MASTER:
+            yield self.api_server(holder)
+        if self.node.is_kube:
+            yield self.agent(holder)
+
+    def _service(self, name: str, function: str, log: str, holder: int) -> Service:
+        return Service(
+            name=name,
+            entry=f"{CODE}:{function}",
+            argument=self,
+            node=self.node.name,
+            holder=holder,
+            log=self.run.node(self.node.name) / "log" / log,
+            environment=environment(self.run, self.plan, self.node, os.environ),
+        )
+
+
+def master(run: RunDir, plan: Plan) -> Member:
+    """The node with the API server."""
+    return Member(run, plan, next(n for n in plan.nodes if n.kind is NodeKind.MASTER))
