@@ -18,6 +18,8 @@ OPTIONS = (
     "-y",
     "-q",
     "--no-install-recommends",
+    # For a package that is installed as far as dpkg knows, and whose program is missing.
+    "--reinstall",
     *PATIENCE,
     "-o=Dpkg::Options::=--force-confdef",
     "-o=Dpkg::Options::=--force-confold",

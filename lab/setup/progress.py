@@ -1,4 +1,4 @@
-"""How far the set-up is: a line for each step that ended, and on a terminal one for those under way.
+"""How far the set-up is: a line for each step that ended, on a terminal one for those under way.
 
 On anything else a step that takes long says every ten seconds where it is. Steps may run at the
 same time, in threads of their own.
@@ -38,13 +38,13 @@ class Screen:
             if self._live:
                 self._draw()
             elif step.silent_for() > SILENT_SECONDS:
-                self._keep(str(step))
+                self._keep(f"  {step}")
                 step.has_spoken()
 
     def remove(self, step: Step, outcome: str) -> None:
         with self._lock:
             self._steps.remove(step)
-            self._keep(f"{step.title:<20} {outcome:<6} {step.seconds():5.1f} s")
+            self._keep(f"  {step.title:<20} {outcome:<6} {step.seconds():5.1f} s")
             self._draw()
 
     def say(self, text: str) -> None:
@@ -53,7 +53,7 @@ class Screen:
             self._draw()
 
     def _keep(self, line: str) -> None:
-        print(f"{CLEAR_LINE if self._live else ''}  {line}", file=sys.stderr, flush=True)
+        print(f"{CLEAR_LINE if self._live else ''}{line}", file=sys.stderr, flush=True)
 
     def _draw(self) -> None:
         if self._live:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from lab.setup import environment
 from lab.setup.machine import Distribution, distribution
 from lab.setup.packages import Package, names_on
@@ -21,14 +23,15 @@ def apt_names(lacking: Lacking, family: str) -> list[str]:
 
 
 def summary(lacking: Lacking, family: str) -> list[str]:
-    """One line for each kind of thing to be installed."""
+    """What is to be installed, in lines of at most 96 columns."""
     lines = []
     names = apt_names(lacking, family)
     if names:
-        lines.append(f"{len(names)} packages of the distribution: {' '.join(names)}")
+        text = f"{_plural(len(names), 'package')} of the distribution: {' '.join(names)}"
+        lines += textwrap.wrap(text, 96, initial_indent="  ", subsequent_indent="    ")
     if lacking.python:
         pinned = environment.count(test=lacking.test)
-        lines.append(f"{pinned} Python packages, pinned, into {environment.VENV}")
+        lines.append(f"  {pinned} Python packages, pinned, into {environment.VENV}")
     return lines
 
 
@@ -46,3 +49,7 @@ def report(lacking: Lacking) -> str:
 def _row(package: Package, system: Distribution) -> str:
     names = " ".join(names_on(system.family, package)) or f"{package.names[0]} ({NO_APT})"
     return f"  {names:30} {package.use}"
+
+
+def _plural(count: int, thing: str) -> str:
+    return f"{count} {thing}{'s' * (count != 1)}"

@@ -10,7 +10,8 @@ from lab.setup.environment import REPOSITORY
 
 LOG = os.path.join(REPOSITORY, ".build", "setup.log")
 TAIL = 12
-"""Lines of a failed program's output that its error repeats."""
+WIDTH = 160
+"""Lines of a failed program's output that its error repeats, and how much of each."""
 
 
 class SetupError(Exception):
@@ -49,11 +50,16 @@ def run(
                     watch(line.rstrip())
     if child.returncode != 0:
         raise SetupError(
-            f"{os.path.basename(argv[0])} ended with code {child.returncode}; its last words"
+            f"{_name(argv)} ended with code {child.returncode}; its last words"
             f" (all of them in {LOG}):",
-            seen=[line for line in lines if line][-TAIL:],
+            seen=[line[:WIDTH] for line in lines if line][-TAIL:],
             advice=advice,
         )
+
+
+def _name(argv: Sequence[str]) -> str:
+    """What a person calls the program: `python -m pip` is pip."""
+    return argv[2] if list(argv[1:2]) == ["-m"] else os.path.basename(argv[0])
 
 
 def _start(
