@@ -29,8 +29,7 @@ _POLICY = Struct("=16xIiHBB")
 
 TRACE_LENGTH = {0: 32, 1: 48, 2: 56}
 DROP_LENGTH = {0: 36, 1: 36, 2: 40, 3: 48}
-POLICY_LENGTH = 32
-POLICY_LENGTH_WITH_COOKIE = 40
+POLICY_LENGTH = {0: 32, 1: 32, 2: 40}
 CAPTURE_LENGTH = 24
 
 _NOWHERE = bytes(16)
@@ -54,7 +53,6 @@ class Decoder:
         """Decode a trace, drop, policy verdict or capture event; MalformedEvent otherwise."""
         record = Record()
         record.at = at
-        record.event = event
         record.is_reply = None
         record.interface = 0
         record.reason = 0
@@ -73,6 +71,9 @@ class Decoder:
                 raise MalformedEvent(f"event of type {kind} is no flow")
         except (struct.error, IndexError) as exc:
             raise MalformedEvent(f"event of {len(event)} bytes ends too early") from exc
+        # The datapath reserves room for the longest packet: what follows a shorter one is noise.
+        (captured,) = _CAPTURED.unpack_from(event, 12)
+        record.event = event = event[: record.frame_at + captured]
         self._packet(record, event)
         self._who(record, identities)
         return record
@@ -117,12 +118,9 @@ class Decoder:
         return source, destination
 
     def _policy(self, record: Record, event: bytes) -> tuple[int, int]:
-        self._common(record, event)
+        version = self._common(record, event)
         remote, verdict, _, _, flags = _POLICY.unpack_from(event)
-        (captured,) = _CAPTURED.unpack_from(event, 12)
-        # Newer datapaths append a cookie without a new version number.
-        with_cookie = len(event) - captured >= POLICY_LENGTH_WITH_COOKIE
-        record.frame_at = POLICY_LENGTH_WITH_COOKIE if with_cookie else POLICY_LENGTH
+        record.frame_at = _length(POLICY_LENGTH, version, event)
         if verdict < 0:
             record.verdict, record.reason = codes.DROPPED, -verdict
         else:

@@ -31,6 +31,9 @@ OPTIONS = (
     ("grpc.max_receive_message_length", 1 << 20),
     # Two servers on one port would each get some of the connections.
     ("grpc.so_reuseport", 0),
+    # Relays look every two seconds whether the node is still there.
+    ("grpc.http2.min_ping_interval_without_data_ms", 1000),
+    ("grpc.keepalive_permit_without_calls", 1),
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import grpc
@@ -33,5 +33,25 @@ class Health:
         self, request: health_pb2.HealthCheckRequest, _context: grpc.ServicerContext
     ) -> Iterator[health_pb2.HealthCheckResponse]:
         """The state as of now; it does not change while the server lives, so the stream ends."""
+        known = request.service in NAMES
+        yield _Response(status=_Response.SERVING if known else _Response.SERVICE_UNKNOWN)
+
+
+class AsyncHealth:
+    """The same for a server on an event loop."""
+
+    def methods(self) -> dict[str, Callable[..., Any]]:
+        return {"Check": self.check, "Watch": self.watch}
+
+    async def check(
+        self, request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext
+    ) -> health_pb2.HealthCheckResponse:
+        if request.service not in NAMES:
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"unknown service {request.service!r}")
+        return _Response(status=_Response.SERVING)
+
+    async def watch(
+        self, request: health_pb2.HealthCheckRequest, _context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
         known = request.service in NAMES
         yield _Response(status=_Response.SERVING if known else _Response.SERVICE_UNKNOWN)

@@ -164,13 +164,13 @@ def policy_verdict(
     match: int = 0,
     audited: bool = False,
     source: int = POD_ENDPOINT,
-    cookie: bool = False,
+    version: int = 1,
 ) -> bytes:
     """struct policy_verdict_notify and the packet."""
-    header = struct.pack("=BBHIIHH", 5, 0, source, 0x5F1A, len(packet), len(packet), 1)
+    header = struct.pack("=BBHIIHH", 5, 0, source, 0x5F1A, len(packet), len(packet), version)
     flags = (1 if ingress else 2) | match << 3 | (0x40 if audited else 0)
     fixed = struct.pack("=IiHBBI", remote, verdict, 0x5000, 6, flags, 0)
-    return header + fixed + bytes(8 if cookie else 0) + packet
+    return header + fixed + bytes(8 if version == 2 else 0) + packet
 
 
 def client_to_pod(flags: int, source: str = CLIENT, port: int = 36946) -> bytes:
