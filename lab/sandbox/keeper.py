@@ -47,9 +47,9 @@ class Inherited:
 def keep(run: RunDir, inherited: Inherited, crew: Crew) -> NoReturn:
     """Be the keeper of one lab, in a fresh fork of the command line; ends the process."""
 
-    def main() -> int:
+    def main() -> None:
         _leave_the_terminal(run)
-        return _Keeper(run, inherited, crew).run()
+        _Keeper(run, inherited, crew).run()
 
     run_to_the_end(main)
 
@@ -72,7 +72,7 @@ class _Keeper:
         self._cgroup = Cgroup.of(run.name)
         self._wanted_end = False
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Start PID 1, wait for the end of the lab, remove what it leaves on the host."""
         wakeup = wake_on(signal.SIGTERM)
         life, tether = os.pipe()
@@ -85,11 +85,10 @@ class _Keeper:
         os.close(life)
         self._release(pid1, tether)
         self._watch(pid1, wakeup)
-        _, status = os.waitpid(pid1, 0)
+        os.waitpid(pid1, 0)
         self._cgroup.remove()
-        if self._wanted_end or status == 0:
-            remove(self._run)
-        return 0
+        if self._wanted_end:
+            remove(self._run)  # A lab that ended by itself has logs to read.
 
     def _release(self, pid1: int, tether: int) -> None:
         """Create the cgroup only now: from here on there are two who can remove it."""

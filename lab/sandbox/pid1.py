@@ -36,10 +36,10 @@ OWN_NAMESPACES = Namespace.MOUNT | Namespace.CGROUP | Namespace.UTS | Namespace.
 def become_pid1(run: RunDir, cgroup: Cgroup, life: int, events: int, crew: Crew) -> NoReturn:
     """Be PID 1, the first process of a new PID namespace; `life` reaches EOF with the keeper."""
 
-    def main() -> int:
+    def main() -> None:
         redirect_output(run.log("supervisor"))
         set_process_name("lab-init")
-        return _Pid1(run, cgroup, life).run(events, crew)
+        _Pid1(run, cgroup, life).run(events, crew)
 
     run_to_the_end(main)
 
@@ -53,21 +53,22 @@ class _Pid1:
         self._hierarchy = os.open(cgroup.path.parent, os.O_PATH | os.O_DIRECTORY)
         self._way_out = os.open(cgroup.path.parent / "cgroup.procs", os.O_WRONLY)
 
-    def run(self, events: int, crew: Crew) -> int:
+    def run(self, events: int, crew: Crew) -> None:
+        """Live until the keeper or one of the crew is gone."""
         wakeup = wake_on(signal.SIGCHLD, signal.SIGTERM)
         # Behind the pipe, a second sign of the keeper's end. Not SIGKILL: the cgroup is then
         # this process's to remove. A keeper that died before this call shows on the pipe.
         die_with_parent(signal.SIGTERM)
         if not os.read(self._life, 1):
             self._remove_cgroup()
-            return 1
+            return
         (self._cgroup.path / "cgroup.procs").write_text("0")
         unshare(OWN_NAMESPACES)
         make_private(self._run)
         socket.sethostname(self._run.name)
         children = self._start(crew(EventWriter(events)))
         os.close(events)
-        return self._reap(children, wakeup)
+        self._reap(children, wakeup)
 
     def _start(self, crew: Mapping[str, Callable[[], int]]) -> dict[int, str]:
         children = {}
@@ -78,19 +79,19 @@ class _Pid1:
             children[pid] = name
         return children
 
-    def _reap(self, children: Mapping[int, str], wakeup: int) -> int:
+    def _reap(self, children: Mapping[int, str], wakeup: int) -> None:
         """Adopt and bury orphans until a member of the crew or the keeper is gone."""
         while True:
             ready, _, _ = select.select([self._life, wakeup], [], [])
             signals = os.read(wakeup, 512) if wakeup in ready else b""
             if self._life in ready or signal.SIGTERM in signals:
                 self._end_everything()
-                return 1
+                return
             for pid, status in _dead_children():
                 if pid in children:
                     code = os.waitstatus_to_exitcode(status)
                     note(f"{children[pid]} ended with code {code}, and the lab with it")
-                    return 0 if code == 0 else 1
+                    return
 
     def _end_everything(self) -> None:
         """The keeper is dead: end the lab, then do the keeper's last duty."""

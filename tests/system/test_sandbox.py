@@ -222,8 +222,7 @@ def test_a_lab_that_fails_leaves_its_logs_and_a_free_name(
     assert failed.code != 0
     assert failed.err.strip()
     traces.until_gone()
-    if RunDir.of(name).path.exists():
-        assert RunDir.of(name).log("supervisor").read_text()
+    assert RunDir.of(name).log("supervisor").read_text()
     up(name)
 
 
