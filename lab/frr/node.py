@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from zlib import crc32
 
+from lab.errors import InputError
 from lab.frr.model import Address, Advertisement, Bfd, BgpConfig, Neighbor, Prefix
 from lab.frr.tree import Path, Tree
 
@@ -12,6 +16,11 @@ NOTHING = "nothing"
 
 FAST_TIMERS = "bgp route-map delay-timer 0"
 """Changed route maps apply at once instead of after five seconds."""
+
+_PASSWORD = re.compile("[!-~]+")
+
+_SLOTS = 6000
+"""Sequence numbers of a route map end at 65535; a slot has ten, the last is the rest's."""
 
 OURS = (
     FAST_TIMERS,
@@ -76,6 +85,11 @@ def _router(config: BgpConfig) -> Iterator[str]:
 
 def _session(neighbor: Neighbor) -> Iterator[str]:
     """The lines of one neighbor that do not depend on the address family."""
+    if neighbor.password and not _PASSWORD.fullmatch(neighbor.password):
+        raise InputError(
+            f"neighbor {neighbor.address}: the password has a character that FRR cannot read: "
+            "printable ones without spaces only"
+        )
     lines = [
         f"remote-as {neighbor.asn}",
         neighbor.local_asn and f"local-as {neighbor.local_asn} no-prepend replace-as",
@@ -111,45 +125,65 @@ def _family(config: BgpConfig, version: int) -> Iterator[str]:
 def _outgoing(config: BgpConfig, neighbor: Neighbor) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """The route map towards a neighbor: exceptions by prefix list, everything else as it is."""
     name = _map(neighbor.address)
-    for number, (treatment, versions) in enumerate(_treatments(config, neighbor), start=1):
-        verdict = "permit" if treatment else "deny"
-        for version in versions:
+    for slot, treatment in sorted(_treatments(config, neighbor).items()):
+        verdict = "permit" if treatment.lines else "deny"
+        for version in treatment.versions:
             family = "ip" if version == 4 else "ipv6"
-            match = f"match {family} address prefix-list {name}-{number}"
-            sequence = 10 * number + (version == 6)
-            yield (f"route-map {name} {verdict} {sequence}",), (match, *treatment)
+            match = f"match {family} address prefix-list {name}-{slot}"
+            sequence = 10 * slot + (version == 6)
+            yield (f"route-map {name} {verdict} {sequence}",), (match, *treatment.lines)
     yield (f"route-map {name} permit 65535",), ()
 
 
 def _prefix_lists(config: BgpConfig) -> Iterator[str]:
     for neighbor in config.neighbors:
-        treatments = _treatments(config, neighbor)
-        for number, (_, versions) in enumerate(treatments, start=1):
-            for version, prefixes in sorted(versions.items()):
+        for slot, treatment in sorted(_treatments(config, neighbor).items()):
+            for version in treatment.versions:
                 family = "ip" if version == 4 else "ipv6"
-                for line, prefix in enumerate(prefixes, start=1):
-                    name = f"{_map(neighbor.address)}-{number}"
-                    yield f"{family} prefix-list {name} seq {5 * line} permit {prefix}"
+                name = f"{_map(neighbor.address)}-{slot}"
+                for prefix in treatment.of(version):
+                    yield f"{family} prefix-list {name} seq {_sequence(prefix)} permit {prefix}"
 
 
-Treatment = tuple[tuple[str, ...], dict[int, list[Prefix]]]
+def _sequence(prefix: Prefix) -> int:
+    """A place in a prefix list that does not depend on what else is in it."""
+    return 1 + crc32(str(prefix).encode()) % (2**32 - 2)
 
 
-def _treatments(config: BgpConfig, neighbor: Neighbor) -> list[Treatment]:
-    """What is set on which prefixes for this neighbor: one entry for each way of treating them.
+@dataclass
+class _Treatment:
+    """What is set on some prefixes on their way to a neighbor; no lines: it hears none of them."""
 
-    An empty tuple of `set` lines means the neighbor does not hear of the prefixes. Prefixes sent
-    as they are have no entry.
+    lines: tuple[str, ...]
+    prefixes: list[Prefix] = field(default_factory=list)
+
+    @property
+    def versions(self) -> list[int]:
+        return sorted({prefix.version for prefix in self.prefixes})
+
+    def of(self, version: int) -> list[Prefix]:
+        return [prefix for prefix in self.prefixes if prefix.version == version]
+
+
+def _treatments(config: BgpConfig, neighbor: Neighbor) -> dict[int, _Treatment]:
+    """The neighbor's exceptions by their slot; prefixes that are sent as they are have none.
+
+    A slot depends on what is set alone, so that a treatment that comes or goes does not move the
+    others: their routes would for a moment be announced without their attributes.
     """
-    ways: dict[tuple[str, ...], dict[int, list[Prefix]]] = {}
+    ways: dict[tuple[str, ...], _Treatment] = {}
     for advertisement in config.advertisements:
-        lines = tuple(_set_lines(advertisement))
         heard = advertisement.neighbors is None or neighbor.address in advertisement.neighbors
-        if heard and not lines:
-            continue
-        prefixes = ways.setdefault(lines if heard else (), {})
-        prefixes.setdefault(advertisement.prefix.version, []).append(advertisement.prefix)
-    return sorted(ways.items(), key=lambda way: way[0])
+        lines = tuple(_set_lines(advertisement)) if heard else ()
+        if lines or not heard:
+            ways.setdefault(lines, _Treatment(lines)).prefixes.append(advertisement.prefix)
+    slots: dict[int, _Treatment] = {}
+    for lines in sorted(ways):
+        slot = 1 + crc32("\n".join(lines).encode()) % _SLOTS
+        while slot in slots:
+            slot = 1 + slot % _SLOTS
+        slots[slot] = ways[lines]
+    return slots
 
 
 def _set_lines(advertisement: Advertisement) -> Iterator[str]:

@@ -67,10 +67,12 @@ def difference(wanted: Tree, running: Tree) -> list[str]:
     """
     commands: list[str] = []
     for path in sorted(running, key=len, reverse=True):
+        if _goes_with_another(path, wanted, running):
+            continue
         if path in wanted or (path and path[-1].startswith("address-family ")):
             gone = [line for line in running[path] if line not in wanted.get(path, ())]
             commands += _within(path, [_negated(line) for line in reversed(gone)])
-        elif not _goes_with_another(path, wanted, running):
+        else:
             commands += _within(path[:-1], [_negated(path[-1])])
     for path, lines in wanted.items():
         come = [line for line in lines if line not in running.get(path, ())]

@@ -25,7 +25,7 @@ def find(name: str, directory: Path = DIRECTORY) -> Path:
     return path
 
 
-def load(name: str, directory: Path = DIRECTORY, **parameters: object) -> Topology:
+def load(name: str, directory: Path = DIRECTORY, /, **parameters: object) -> Topology:
     """Run a topology file and call its `topology()` with the parameters.
 
     Any failure of the file is an InputError that names the file and the line.

@@ -22,8 +22,14 @@ from lab.topology.check import problems
 from lab.topology.model import Part
 
 LAN = network("lan", "10.1.0.0/24")
-PAIR = [LAN, host("a"), host("b"), link("a", "lan", "10.1.0.1"), link("b", "lan", "10.1.0.2")]
-KUBE = [
+PAIR: list[Part] = [
+    LAN,
+    host("a"),
+    host("b"),
+    link("a", "lan", "10.1.0.1"),
+    link("b", "lan", "10.1.0.2"),
+]
+KUBE: list[Part] = [
     network("nodes", "10.2.0.0/24"),
     router("r"),
     link("r", "nodes", "10.2.0.1"),
@@ -174,7 +180,7 @@ def test_all_mistakes_come_in_one_error() -> None:
 
 
 def test_interfaces_without_a_name_take_the_free_ones() -> None:
-    parts = [
+    parts: list[Part] = [
         LAN,
         host("a"),
         link("a", "lan", "10.1.0.1"),
@@ -186,7 +192,7 @@ def test_interfaces_without_a_name_take_the_free_ones() -> None:
 
 
 def test_a_nodes_own_gateway_goes_over_its_networks() -> None:
-    parts = [
+    parts: list[Part] = [
         network("lan", "10.1.0.0/24", gateway="10.1.0.1"),
         router("r"),
         link("r", "lan", "10.1.0.1"),
