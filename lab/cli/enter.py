@@ -33,11 +33,11 @@ def execute(name: str | None, node: str, command: tuple[str, ...]) -> None:
     \b
     lab exec client1 -- curl -s http://172.16.10.0
     """
-    inside = Lab.find(name).node(node)
     # click leaves a "--" that follows NODE among the words.
     words = command[1:] if command[0] == "--" else command
     if not words:
-        raise click.UsageError("which command?")
+        raise click.UsageError("Missing argument 'COMMAND...'.")
+    inside = Lab.find(name).node(node)
     become(inside.entry.inside(words), inside.environment)
 
 

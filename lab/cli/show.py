@@ -8,10 +8,14 @@ from pathlib import Path
 
 import click
 
-from lab.cli.options import as_json, output_option
-from lab.sandbox.handle import Summary, summaries
+from lab import shell
+from lab.cli.options import as_json, name_option, output_option, settings
+from lab.sandbox.handle import Lab, Summary, summaries
 from lab.sandbox.rundir import require_root
+from lab.topology import drawing
 from lab.topology.load import DIRECTORY as TOPOLOGIES
+from lab.topology.load import load
+from lab.topology.resolve import resolve
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 
@@ -48,6 +52,35 @@ def catalogue(output: str) -> None:
         click.echo(f"{kind}:")
         for name, words in entries.items():
             click.echo(f"  {name:<20} {words}".rstrip())
+
+
+@click.command()
+@click.argument("topology", required=False)
+@click.option(
+    "--option", "-O", "pairs", metavar="KEY=VALUE", multiple=True, help="For the topology."
+)
+@name_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "svg", "dot", "json"]),
+    default="text",
+    show_default=True,
+)
+def graph(topology: str | None, pairs: tuple[str, ...], name: str | None, output: str) -> None:
+    """Draw a TOPOLOGY (a name of `lab list`, or a file); without one, that of a running lab.
+
+    \b
+    lab graph basic
+    lab graph basic -O workers=2 -o svg > basic.svg
+    """
+    plan = resolve(load(topology, **settings(pairs))) if topology else Lab.find(name).plan
+    if output == "json":
+        as_json(plan.to_json())
+    elif output == "svg":
+        click.echo(shell.run(["dot", "-Tsvg"], input=drawing.dot(plan)).out, nl=False)
+    else:
+        click.echo(drawing.text(plan) if output == "text" else drawing.dot(plan), nl=False)
 
 
 def _row(lab: Summary) -> tuple[str, ...]:
