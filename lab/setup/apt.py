@@ -37,11 +37,16 @@ HALF = {"dlstatus": 0.0, "pmstatus": 50.0}
 Report = Callable[[float, str], None]
 
 
-def refresh(names: Sequence[str]) -> None:
+def refresh(names: Sequence[str], guard: int) -> None:
     """Bring the package lists up to date; SetupError unless they have all of the names."""
     with step("package lists"):
         # Finishes what an interrupted installation left half done; else it does nothing.
-        run(["dpkg", "--configure", "-a"], advice=ADVICE, environment=QUESTIONS)
+        run(
+            ["dpkg", "--configure", "-a"],
+            advice=ADVICE,
+            environment=QUESTIONS,
+            keep_open=(guard,),
+        )
         run(["apt-get", "update", "-q", *PATIENCE], advice=ADVICE)
         _refuse_unknown(names)
 

@@ -16,6 +16,9 @@ VENV = os.path.join(REPOSITORY, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 STAMP = os.path.join(VENV, "lab-setup.stamp")
 
+UNFINISHED = os.path.join(REPOSITORY, ".build", "services-before-setup")
+"""There while packages are being installed, and after an installation that was cut short."""
+
 _HERE = os.path.dirname(os.path.abspath(__file__))
 LOCK = os.path.join(_HERE, "requirements.txt")
 TEST_LOCK = os.path.join(_HERE, "requirements-test.txt")

@@ -45,10 +45,10 @@ def install(lacking: Lacking) -> None:
 
 def _install(lacking: Lacking, system: Distribution) -> None:
     names = apt_names(lacking, system.family)
-    if names:
-        apt.refresh(names)
+    if names or lacking.unfinished:
         # The guard is forked before there is a second thread.
         with services_kept_quiet() as guard:
+            apt.refresh(names, guard)
             if VENV in names:
                 apt.install(VENV, [VENV], guard)
             with _aside(lacking):

@@ -7,12 +7,14 @@ starts a service (Debian policy, invoke-rc.d(8)); for the length of an installat
 
 A small process of its own, the guard, does both, because the set-up can be killed. It waits for
 the end of a pipe whose other end only the set-up and apt-get hold: when the last of them is gone,
-however it went, the guard restores everything. Should the guard be killed too, the answer of the
-program it left is "yes" again, as it looks for the guard.
+however it went, the guard restores everything. Should the guard be killed too (the power goes),
+the program it left answers "yes", as it looks for the guard; and a file in the repository that
+remembers the services there were before makes the next start finish the work.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -20,11 +22,19 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lab.setup.environment import UNFINISHED
 from lab.setup.tool import SetupError
 
 POLICY = "/usr/sbin/policy-rc.d"
 SAVED = POLICY + ".before-lab"
 MARK = "# written by the lab's set-up, for the length of one installation"
+PROGRAM = """\
+#!/bin/sh
+{mark}
+read -r guard 2>/dev/null </proc/{guard}/stat
+case "$guard" in *" {start} "*) exit 101 ;; esac
+exit 0
+"""
 INIT = "/etc/init.d"
 DIRECTORIES = {INIT: "", "/lib/systemd/system": ".service"}
 """Where packages put their services, and how the file names end there."""
@@ -67,24 +77,48 @@ def _be_the_guard(reading: int, ready: int) -> None:
         os.setsid()  # Ctrl-C at the terminal is for the set-up, not for its guard
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        before = _services()
+        before = _remembered()
         _forbid(os.getpid())
         os.write(ready, b"1")
         os.read(reading, 1)
         _permit()
         _disable(_services() - before)
+        os.unlink(UNFINISHED)
         code = 0
     finally:
         os._exit(code)
 
 
+def _remembered() -> set[str]:
+    """The services before the installation: before the first one, if one was cut short."""
+    if not os.path.exists(UNFINISHED):
+        os.makedirs(os.path.dirname(UNFINISHED), exist_ok=True)
+        with open(UNFINISHED + ".new", "w", encoding="utf-8") as file:
+            json.dump(sorted(_services()), file)
+        os.replace(UNFINISHED + ".new", UNFINISHED)
+    with open(UNFINISHED, encoding="utf-8") as file:
+        return set(json.load(file))
+
+
 def _forbid(guard: int) -> None:
-    """Put our program in place; one that was there is kept aside."""
+    """Put our program in place; one that was there is kept aside.
+
+    It knows the guard by its id and by the time of its start, as ids are used again.
+    """
     if os.path.exists(POLICY) and not _is_ours():
         os.replace(POLICY, SAVED)
     with open(POLICY, "w", encoding="utf-8") as file:
-        file.write(f"#!/bin/sh\n{MARK}\n[ -d /proc/{guard} ] && exit 101\nexit 0\n")
+        file.write(PROGRAM.format(mark=MARK, guard=guard, start=_start_of(guard)))
     os.chmod(POLICY, 0o755)
+
+
+def _start_of(process: int) -> str:
+    """When a process started, in clock ticks: field 22 of /proc/PID/stat (proc(5))."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[19]
+    except FileNotFoundError:
+        return "gone"
 
 
 def _permit() -> None:
@@ -103,10 +137,10 @@ def _is_ours() -> bool:
         return False
 
 
-def _services() -> set[tuple[str, str]]:
-    """Every service that could start with the machine: (directory, name)."""
+def _services() -> set[str]:
+    """The files of every service that could start with the machine."""
     return {
-        (directory, name)
+        os.path.join(directory, name)
         for directory, suffix in DIRECTORIES.items()
         if os.path.isdir(directory)
         for name in os.listdir(directory)
@@ -114,9 +148,9 @@ def _services() -> set[tuple[str, str]]:
     }
 
 
-def _disable(services: set[tuple[str, str]]) -> None:
+def _disable(services: set[str]) -> None:
     """Keep new services from starting with the machine; the user can enable them at any time."""
-    for directory, name in sorted(services):
+    for directory, name in map(os.path.split, sorted(services)):
         tool = ["update-rc.d", name, "disable"] if directory == INIT else [*SYSTEMCTL, name]
         if shutil.which(tool[0]):
             subprocess.run(

@@ -29,6 +29,8 @@ def summary(lacking: Lacking, family: str) -> list[str]:
     if names:
         text = f"{_plural(len(names), 'package')} of the distribution: {' '.join(names)}"
         lines += textwrap.wrap(text, 96, initial_indent="  ", subsequent_indent="    ")
+    if lacking.unfinished:
+        lines.append("  and finishing a set-up that was cut short")
     if lacking.python:
         pinned = environment.count(test=lacking.test)
         lines.append(f"  {pinned} Python packages, pinned, into {environment.VENV}")
@@ -42,6 +44,8 @@ def report(lacking: Lacking) -> str:
     lines += [_row(package, system) for package in lacking.packages]
     if lacking.python:
         lines.append(f"  {'Python packages':30} as pinned in {environment.LOCK}")
+    if lacking.unfinished:
+        lines.append("  the end of a set-up that was cut short")
     lines.append(f"to mend it: {mending(lacking)}")
     return "\n".join(lines)
 

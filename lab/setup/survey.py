@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import os
+
 from lab.setup import environment
 from lab.setup.packages import Package, needed
 
 
 class Lacking:
-    """The packages that are absent, and whether the Python environment has to be filled."""
+    """The packages that are absent, whether the Python environment has to be filled, and whether
+    an earlier set-up was cut short."""
 
-    __slots__ = ("packages", "python", "test")
+    __slots__ = ("packages", "python", "test", "unfinished")
 
-    def __init__(self, packages: tuple[Package, ...], *, python: bool, test: bool) -> None:
+    def __init__(
+        self,
+        packages: tuple[Package, ...] = (),
+        *,
+        python: bool = False,
+        unfinished: bool = False,
+        test: bool = False,
+    ) -> None:
         self.packages = packages
         self.python = python
+        self.unfinished = unfinished
         self.test = test
 
     def __bool__(self) -> bool:
-        return bool(self.packages) or self.python
+        return bool(self.packages) or self.python or self.unfinished
 
 
 def survey(*, test: bool) -> Lacking:
     """Look at this machine."""
     absent = tuple(package for package in needed(test=test) if not package.present())
-    return Lacking(absent, python=not environment.filled_for(test=test), test=test)
+    return Lacking(
+        absent,
+        python=not environment.filled_for(test=test),
+        unfinished=os.path.exists(environment.UNFINISHED),
+        test=test,
+    )

@@ -19,6 +19,7 @@ def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "services").mkdir()
     monkeypatch.setattr(quiet, "POLICY", str(path))
     monkeypatch.setattr(quiet, "SAVED", str(path) + ".saved")
+    monkeypatch.setattr(quiet, "UNFINISHED", str(tmp_path / "unfinished"))
     monkeypatch.setattr(quiet, "DIRECTORIES", {str(tmp_path / "services"): ".service"})
     return path
 
@@ -64,6 +65,32 @@ def test_new_services_are_disabled_and_old_ones_are_not(
     with quiet.services_kept_quiet():
         (tmp_path / "services" / "new.service").touch()
     assert log.read_text() == "disable new.service\n"
+
+
+def test_what_a_killed_guard_left_is_finished_by_the_next(
+    policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    tool = tmp_path / "systemctl-of-this-test"
+    tool.write_text(f'#!/bin/sh\necho "$@" >> {log}\n')
+    tool.chmod(0o755)
+    monkeypatch.setattr(quiet, "SYSTEMCTL", (str(tool), "disable"))
+    quiet._remembered()
+    quiet._forbid(1)
+    (tmp_path / "services" / "new.service").touch()
+    with quiet.services_kept_quiet():
+        pass
+    assert log.read_text() == "disable new.service\n"
+    assert not policy.exists()
+    assert not (tmp_path / "unfinished").exists()
+
+
+def test_a_policy_does_not_take_another_process_for_its_guard(
+    policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quiet, "_start_of", lambda process: "12345678901234")
+    quiet._forbid(os.getpid())
+    assert shell.probe([str(policy)]).code == 0
 
 
 def test_a_policy_whose_guard_is_gone_forbids_nothing(policy: Path) -> None:
