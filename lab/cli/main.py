@@ -31,6 +31,7 @@ FAMILIES = {
         "exec": ("lab.cli.enter:execute", "Run a command in a node."),
         "shell": ("lab.cli.enter:shell", "Open a shell in a node."),
         "capture": ("lab.cli.enter:capture", "Capture packets on a node, with tcpdump."),
+        "fault": ("lab.cli.fault:fault", "Break something on purpose, mend it, count the cost."),
         "kubectl": ("lab.cli.tools:kubectl", "kubectl against the lab's API server."),
         "vtysh": ("lab.cli.tools:vtysh", "FRR's shell on a node."),
         "cilium": ("lab.cli.tools:cilium", "The cilium command on a node."),

@@ -11,13 +11,13 @@ import click
 from lab.cli.options import as_json, output_option
 from lab.console import err, out
 from lab.errors import InputError
+from lab.sandbox.place import Place
 from lab.sandbox.rundir import RunDir, require_root
 from lab.scenario import artifacts, find, junit
 from lab.scenario.apart import run_apart
 from lab.scenario.batch import Turn, play, turns
 from lab.scenario.labs import bring_up
 from lab.scenario.outcome import ScenarioResult, Verdict
-from lab.scenario.place import Place
 from lab.scenario.report import Report
 from lab.scenario.runner import Request
 from lab.scenario.runner import run as run_scenario

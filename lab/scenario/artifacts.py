@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.scenario.place import Place
+from lab.sandbox.place import Place
 from lab.topology.plan import PlannedNode
 
 EVERYWHERE = ("ip -s addr", "ip route", "ip neigh", "ss -tan")

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO
 
 from lab import wait
 from lab.errors import CommandError, WaitTimeout
+from lab.sandbox.place import Node
 from lab.scenario.bounds import PACKETS_CAPTURED
-from lab.scenario.place import Node
+from lab.scenario.lines import Lines
 
 _PACKET = re.compile(
     r"^(?P<time>[\d:.]+) IP (?:\(.*\) )?(?P<source>\S+) > (?P<destination>[^:\s]+): (?P<summary>.*)"
@@ -44,16 +43,12 @@ class Capture:
         self.node = node
         self.line = line
         self._child = child
-        self._out: list[str] = []
-        self._err: list[str] = []
-        self._readers = [
-            _follow(child.stdout, self._out.append),
-            _follow(child.stderr, self._err.append),
-        ]
+        self._out = Lines(child.stdout)
+        self._err = Lines(child.stderr)
 
     def printed(self) -> list[str]:
         """Lines on standard output so far, one for each packet."""
-        return list(self._out)
+        return self._out.so_far()
 
     def packets(self) -> list[Packet]:
         return packets(self.printed())
@@ -62,20 +57,20 @@ class Capture:
         """Return when the kernel hands packets to tcpdump; CommandError when it gave up."""
         try:
             wait.until(
-                lambda: (self._child.poll(), list(self._err)),
+                lambda: (self._child.poll(), self._err.so_far()),
                 lambda seen: seen[0] is not None or any("listening on" in line for line in seen[1]),
                 within=PACKETS_CAPTURED.seconds,
                 what=f"{self.line} on {self.node} listens",
             )
         except WaitTimeout as timeout:
             raise CommandError(
-                shlex.split(self.line), None, "\n".join(self._err), where=self.node
+                shlex.split(self.line), None, "\n".join(self._err.so_far()), where=self.node
             ) from timeout
         if self._child.poll() is not None:
             raise CommandError(
                 shlex.split(self.line),
                 self._child.returncode,
-                "\n".join(self._err),
+                "\n".join(self._err.so_far()),
                 where=self.node,
             )
 
@@ -89,10 +84,12 @@ class Capture:
         )
         return next(packet for packet in seen if wanted(packet))
 
-    def join(self) -> None:
-        """Wait for the last lines of a tcpdump that has ended."""
-        for reader in self._readers:
-            reader.join()
+    def end(self) -> None:
+        """End tcpdump and take the last lines it prints."""
+        self._child.terminate()
+        self._child.wait()
+        self._out.to_the_end()
+        self._err.to_the_end()
 
 
 @contextmanager
@@ -105,19 +102,4 @@ def capture(node: Node, name: str, interface: str, expression: str) -> Iterator[
             taken.until_listening()
             yield taken
         finally:
-            child.terminate()
-            child.wait()
-            taken.join()
-
-
-def _follow(pipe: IO[str] | None, take: Callable[[str], None]) -> threading.Thread:
-    assert pipe is not None
-    lines = pipe
-
-    def read() -> None:
-        for line in lines:
-            take(line.rstrip("\n"))
-
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    return thread
+            taken.end()

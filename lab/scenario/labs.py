@@ -10,8 +10,8 @@ from typing import Any
 from lab.sandbox.events import PhaseEvent
 from lab.sandbox.handle import Lab
 from lab.sandbox.launch import launch
+from lab.sandbox.place import Place
 from lab.sandbox.rundir import RunDir
-from lab.scenario.place import Place
 from lab.scenario.runner import OnPhase, Request
 from lab.topology.load import load
 from lab.topology.resolve import resolve

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import InputError, LabError, MachineError
+from lab.sandbox.place import Place
 from lab.scenario.outcome import Phase, ScenarioResult, StepResult, Verdict
-from lab.scenario.place import Place
 from lab.scenario.report import Report
 from lab.scenario.stage import CheckFailed, Stage
 from lab.scenario.story import Scenario, Step

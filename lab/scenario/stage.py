@@ -11,10 +11,11 @@ from typing import TypeVar
 
 from lab import wait
 from lab.errors import LabError, WaitTimeout
+from lab.sandbox.place import Place
 from lab.scenario.bounds import Bound
 from lab.scenario.capture import Capture, capture
+from lab.scenario.faults import Fault
 from lab.scenario.outcome import CheckResult, Command, StepResult, Verdict
-from lab.scenario.place import Place
 from lab.scenario.report import Report
 from lab.scenario.wanted import Wanted, accepts, tell
 from lab.shell import Result
@@ -98,6 +99,20 @@ class Stage:
         printed = taken.printed()
         more = [f"(and {len(printed) - first} more)"] if len(printed) > first else []
         self._record(taken.node, taken.line, "\n".join(printed[:first] + more), 0)
+
+    @contextmanager
+    def fault(self, fault: Fault) -> Iterator[float]:
+        """Something is broken for the length of the block, and mended after it, come what may.
+
+        Gives the moment of the fault, in seconds of CLOCK_MONOTONIC.
+        """
+        self._report.said(f"Now {fault.words}.")
+        start = time.monotonic()
+        try:
+            fault.strike(self.lab)
+            yield start
+        finally:
+            fault.mend(self.lab)
 
     def holds(
         self, what: str, seen: T, wanted: T | Wanted[T], *, look: str = "", seconds: float = 0.0

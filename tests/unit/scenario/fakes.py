@@ -6,6 +6,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from lab.errors import CommandError
 from lab.scenario.outcome import CheckResult, Command, Phase, ScenarioResult, StepResult
@@ -56,11 +57,16 @@ class FakeLab:
 
     def __init__(self, **answers: Sequence[str]) -> None:
         self.plan = PLAN
+        self.asked: list[tuple[str, dict[str, object]]] = []
         table = {line.replace("_", " "): outputs for line, outputs in answers.items()}
         self._nodes = {node.name: Node(node.name, table) for node in PLAN.nodes}
 
     def node(self, name: str) -> Node:
         return self._nodes[name]
+
+    def ask(self, do: str, *, timeout: float = 10.0, **fields: object) -> dict[str, Any]:
+        self.asked.append((do, fields))
+        return {}
 
 
 class Remembering(Report):

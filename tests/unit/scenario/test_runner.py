@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lab.errors import InputError, SandboxError
+from lab.sandbox.place import Place
 from lab.scenario.bounds import Bound
 from lab.scenario.outcome import ScenarioResult, Verdict
-from lab.scenario.place import Place
 from lab.scenario.runner import OnPhase, Request, run
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario

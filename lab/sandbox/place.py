@@ -1,11 +1,11 @@
-"""What a scenario needs of a running lab; `lab.sandbox.handle` provides it."""
+"""What scenarios and faults need of a running lab; `lab.sandbox.handle` provides it."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from lab.shell import Result
 from lab.topology.plan import Plan
@@ -27,9 +27,12 @@ class Node(Protocol):
 
 
 class Place(Protocol):
-    """The lab that a scenario runs in."""
+    """A running lab, entered node by node."""
 
     @property
     def plan(self) -> Plan: ...
 
     def node(self, name: str) -> Node: ...
+
+    def ask(self, do: str, *, timeout: float = 10.0, **fields: object) -> dict[str, Any]:
+        """Ask the lab's supervisor for something; SandboxError when it refuses."""

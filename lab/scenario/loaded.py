@@ -1,0 +1,83 @@
+"""A steady load from the clients while something happens to the lab, and what it met."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from lab import wait
+from lab.sandbox.place import Place
+from lab.scenario.bounds import Bound
+from lab.scenario.lines import Lines
+from lab.scenario.measure import Attempt, Cost, attempts, cost
+from lab.topology.plan import NodeKind, Plan
+
+PROGRAM = Path(__file__).with_name("load.py")
+STEADY = Bound("a load gets its first answers", 10)
+
+
+class Load:
+    """Load generators on some clients, and what they have told so far."""
+
+    def __init__(self, children: Sequence[subprocess.Popen[str]]) -> None:
+        self._told = [(Lines(child.stdout), Lines(child.stderr)) for child in children]
+
+    def attempts(self) -> list[Attempt]:
+        """By client one after the other, so that connections of two clients stay apart."""
+        found: list[Attempt] = []
+        for number, (out, _) in enumerate(self._told):
+            found += (
+                attempt if attempt.connection == "fresh" else attempt.of_client(number)
+                for attempt in attempts(out.so_far())
+            )
+        return sorted(found, key=lambda attempt: attempt.start)
+
+    def answered(self, since: float) -> int:
+        """New connections that were begun at or after a time and answered."""
+        return sum(a.ok and a.connection == "fresh" and a.start >= since for a in self.attempts())
+
+    def cost(self, fault: float) -> Cost:
+        """What the load met from a moment (CLOCK_MONOTONIC) on."""
+        return cost(self.attempts(), fault)
+
+    def until_steady(self, answers: int = 20) -> None:
+        """Return when some more new connections have been answered; WaitTimeout otherwise."""
+        now = time.monotonic()
+        wait.until(
+            lambda: self.answered(now),
+            lambda seen: seen >= answers,
+            within=STEADY.seconds,
+            what="new connections of the load that are answered",
+            wanted=answers,
+        )
+
+
+@contextmanager
+def loaded(
+    lab: Place, target: str, port: int = 80, *, every: float = 0.02, kept: int = 0
+) -> Iterator[Load]:
+    """All clients of the LAN ask `target` for the length of a `with` block.
+
+    Together they open a connection `every` so many seconds, and hold `kept` ones open each. The
+    block begins when answers come steadily.
+    """
+    names = clients(lab.plan)
+    pace = f"{every * len(names):g}"
+    argv = [sys.executable, "-S", str(PROGRAM), target, str(port), "--every", pace]
+    with ExitStack() as running:
+        children = [
+            running.enter_context(lab.node(name).spawn([*argv, "--kept", str(kept)]))
+            for name in names
+        ]
+        load = Load(children)
+        load.until_steady()
+        yield load
+
+
+def clients(plan: Plan) -> list[str]:
+    """The hosts that are named as clients."""
+    return [n.name for n in plan.nodes if n.kind is NodeKind.HOST and n.name.startswith("client")]
