@@ -116,12 +116,14 @@ static __always_inline void trace_delivery(struct __sk_buff *ctx, const struct f
  * From ingress the packet changes namespace in one step (bpf_redirect_peer); on egress of
  * cilium_host that is not possible, so it goes through the veth, where to_container delivers it.
  */
-static __always_inline int deliver(struct __sk_buff *ctx, struct flow *f,
-				   const struct endpoint_info *ep, const struct delivery *d)
+VERIFIED_ONCE int deliver(struct __sk_buff *ctx, struct flow *f, const struct endpoint_info *ep,
+			  const struct delivery *d)
 {
 	struct tracked t = {};
 	int ret;
 
+	if (!f || !ep || !d)
+		return -DROP_INVALID;
 	if (d->hook != AT_POD) {
 		ret = decrement_ttl(ctx, f);
 		if (ret)

@@ -49,7 +49,7 @@ int to_overlay(struct __sk_buff *ctx)
 	struct drop_point place = {.direction = DIRECTION_EGRESS};
 	struct bpf_tunnel_key key = {};
 
-	if (bpf_skb_get_tunnel_key(ctx, &key, sizeof(key), 0) || !key.remote_ipv4)
+	if (bpf_skb_get_tunnel_key(ctx, &key, sizeof(key), 0))
 		return drop(ctx, &place, -DROP_NO_TUNNEL_ENDPOINT);
 	return TC_ACT_OK;
 }

@@ -90,17 +90,16 @@ static __always_inline int nat_insert(const struct flow *f, __u8 flags,
 	}
 }
 
-/* The port to try first: the client's own when it is in the range (32768-65535, above the
- * NodePorts), else a random one.
+/* Where in the range the search for a port begins: at the client's own when it is one of them
+ * (32768-65535, above the NodePorts), else anywhere.
  */
-static __always_inline __u16 first_port(const struct flow *f)
+static __always_inline __u32 first_port(const struct flow *f)
 {
 	__u16 port = bpf_ntohs(f->sport);
 
 	if (port >= config.snat_port_min && port <= config.snat_port_max)
-		return port;
-	return config.snat_port_min +
-	       bpf_get_prandom_u32() % (config.snat_port_max - config.snat_port_min + 1);
+		return port - config.snat_port_min;
+	return bpf_get_prandom_u32();
 }
 
 /* Does the node itself talk to the same peer from that port? Its socket would get our replies. */
@@ -163,15 +162,14 @@ VERIFIED_ONCE int nat_reserve(struct __sk_buff *ctx, const struct flow *f, struc
 /* Find a port of `to` for a new flow. 0, or -DROP_NAT_NO_MAPPING when none was free. */
 VERIFIED_ONCE int nat_allocate(struct __sk_buff *ctx, const struct flow *f, struct nat_target *to)
 {
-	__u16 port;
+	__u32 ports = config.snat_port_max - config.snat_port_min + 1, first;
 
-	if (!f || !to)
+	if (!f || !to || !ports)
 		return -DROP_NAT_NO_MAPPING;
-	port = first_port(f);
+	first = first_port(f);
 	for (int i = 0; i < SNAT_TRIES; i++) {
-		if (!nat_reserve(ctx, f, to, port))
+		if (!nat_reserve(ctx, f, to, config.snat_port_min + (first + i) % ports))
 			return 0;
-		port = port == config.snat_port_max ? config.snat_port_min : port + 1;
 	}
 	return -DROP_NAT_NO_MAPPING;
 }

@@ -186,8 +186,10 @@ static __always_inline int parse_ipv6(struct __sk_buff *ctx, struct flow *f, __u
 }
 
 /* 0, NOT_IP, or a negative drop reason. */
-static __always_inline int parse(struct __sk_buff *ctx, struct flow *f)
+VERIFIED_ONCE int parse(struct __sk_buff *ctx, struct flow *f)
 {
+	if (!f)
+		return -DROP_INVALID;
 	__builtin_memset(f, 0, sizeof(*f));
 	if (ctx->protocol == bpf_htons(ETH_P_IP))
 		return parse_ipv4(ctx, f, ETH_HLEN);

@@ -1,0 +1,164 @@
+"""One node's datapath: installed, replaced, extended by pods, read by the agent.
+
+    datapath = install(NodeConfig(...))     # devices, maps, programs, hooks; also the upgrade
+    attach_pod(ifindex)                     # a pod's veth, the node's end
+    Map.pinned(tables.SERVICES)             # from any process of the node
+
+What the agent has to write, and in which order, so that no packet sees half of something:
+
+Endpoints (`cilium_lxc`): one entry per pod address, and with EndpointFlag.HOST, ifindex 0 one for
+the node's address and one for its router address. A pod's entry is written before
+`attach_pod`; its `node_mac` answers the pod's ARP for the router address.
+
+Identities (`cilium_ipcache`): every pod address of the cluster (own identity; tunnel_endpoint is
+its node's address, 0.0.0.0 for the node's own pods), every router address (REMOTE_NODE with that
+node's address as tunnel_endpoint; its own: HOST without), every node address (REMOTE_NODE, its
+own HOST, no tunnel_endpoint), and 0.0.0.0/0 WORLD. Pod networks of other nodes may be entered as
+prefixes, which then hold for pods not yet known.
+
+Services: to add or change, write backends, then slots 1..n, then reverse NAT, affinity match,
+source ranges, Maglev table, and at last slot 0. To remove: slot 0 first, then slots,
+the rest, and backends when no service uses them. When a service shrinks, slot 0 goes first
+(count), then the slots behind it.
+
+    slot 0   address = VIP, ClusterIP, node address or externalIP; dport; proto = 6 or 17
+             scope EXTERNAL, and INTERNAL as well only with flags2 TWO_SCOPES (the two traffic
+             policies differ: EXTERNAL holds the backends for clients outside, INTERNAL for pods)
+             count = backends that take new flows: the active ones; all terminating ones when none
+             is active; only this node's for a Local policy. 0: nobody answers
+             flags LOADBALANCER, NODEPORT or EXTERNAL_IP, each with ROUTABLE; a ClusterIP has
+             none (and is refused to clients outside, reason 174); plus AFFINITY, SOURCE_RANGE,
+             EXT_LOCAL, INT_LOCAL as the service says
+             rev_nat_index = one id per frontend (address, port, proto), never 0
+    slot n   backend_id; backends are keyed by id and shared by all frontends
+    wildcard (profile modern) one slot 0 per VIP and ClusterIP: dport 0, proto 0, count 0
+    backend  flags = BackendState; a terminating one stays until its pod is gone, so that its
+             flows go on
+
+Session affinity: backend_id of slot 0 = timeout in seconds, and `cilium_lb_affinity_match` has an
+entry for every (backend, rev_nat_index). Maglev: `maglev.write`. Source ranges: one LPM entry per
+prefix, prefixlen = 32 + its length.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lab.bpf import devices
+from lab.bpf.attach import Hook, attach
+from lab.bpf.build import compiled
+from lab.bpf.codes import EndpointFlag
+from lab.bpf.config import NodeConfig
+from lab.bpf.libbpf import call
+from lab.bpf.maps import Map
+from lab.bpf.object import BpfObject
+from lab.bpf.tables import ENDPOINTS, GLOBALS
+
+PROGRAMS = GLOBALS.parent / "programs"
+"""Pins of the node's programs, so that a pod can be attached without loading anything."""
+
+SIZES6 = dict.fromkeys(
+    (
+        "cilium_ct6_global",
+        "cilium_ct_any6_global",
+        "cilium_snat_v6_external",
+        "cilium_lb6_affinity",
+        "cilium_ipv6_frag_datagrams",
+        "cilium_lb6_services_v2",
+        "cilium_lb6_backends_v3",
+        "cilium_lb6_reverse_nat",
+    ),
+    256,
+)
+"""On a node without IPv6 the tables are there, for one object serves all, but tiny."""
+
+
+def install(config: NodeConfig, *, sizes: Mapping[str, int] | None = None) -> None:
+    """Make devices and maps, load the programs, put them on every hook.
+
+    On a node that has a datapath already its maps are kept with their entries and each program is
+    swapped in one step: running flows do not notice. `sizes`: entries of maps by name, only for
+    the first installation. MachineError without clang or libbpf; VerifierError or BpfError when
+    the kernel refuses something.
+    """
+    devices.prepare(config)
+    for folder in (GLOBALS, PROGRAMS):
+        folder.mkdir(parents=True, exist_ok=True)
+    indexes = _indexes(config)
+    with BpfObject(compiled(), pin_root=GLOBALS) as loaded:
+        loaded.configure(config.layout(**indexes))
+        loaded.resize({**({} if config.ipv6 else SIZES6), **(sizes or {})})
+        loaded.load(maglev_size=config.maglev_size)
+        for name in loaded.programs():
+            _pin(loaded.program(name), PROGRAMS / name)
+        _attach_node(loaded, indexes, config.tunnel)
+        pods = {info.ifindex for info in _pods()}
+        for ifindex in pods & {index for index, _ in socket.if_nameindex()}:
+            _attach_pod(ifindex, loaded.program("from_container"), loaded.program("to_container"))
+
+
+def attach_pod(ifindex: int) -> None:
+    """Put the node's programs on the node's end of a pod's veth."""
+    with pinned_program("from_container") as leaving, pinned_program("to_container") as coming:
+        _attach_pod(ifindex, leaving, coming)
+
+
+@contextmanager
+def pinned_program(name: str) -> Iterator[int]:
+    """Descriptor of one of the node's programs."""
+    path = PROGRAMS / name
+    fd = call("bpf_obj_get", os.fsencode(path), what=f"opening {path}")
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _indexes(config: NodeConfig) -> dict[str, int]:
+    return {
+        "uplink": socket.if_nametoindex(config.uplink),
+        "host": socket.if_nametoindex(devices.HOST),
+        "overlay": socket.if_nametoindex(devices.OVERLAY) if config.tunnel else 0,
+    }
+
+
+def _attach_node(loaded: BpfObject, indexes: Mapping[str, int], tunnel: bool) -> None:
+    peer = socket.if_nametoindex(devices.PEER)
+    hooks = [
+        (indexes["host"], Hook.EGRESS, "from_host"),
+        (peer, Hook.INGRESS, "to_host"),
+        (indexes["uplink"], Hook.EGRESS, "to_netdev"),
+        (indexes["uplink"], Hook.INGRESS, "from_netdev"),
+    ]
+    if tunnel:
+        hooks[0:0] = [
+            (indexes["overlay"], Hook.EGRESS, "to_overlay"),
+            (indexes["overlay"], Hook.INGRESS, "from_overlay"),
+        ]
+    for ifindex, hook, name in hooks:
+        attach(ifindex, hook, loaded.program(name))
+
+
+def _attach_pod(ifindex: int, leaving: int, coming: int) -> None:
+    attach(ifindex, Hook.EGRESS, coming)
+    attach(ifindex, Hook.INGRESS, leaving)
+
+
+def _pods() -> list[Any]:
+    endpoints: Map[Any, Any] = Map.pinned(ENDPOINTS)
+    try:
+        return [info for _, info in endpoints.items() if not info.flags & EndpointFlag.HOST]
+    finally:
+        endpoints.close()
+
+
+def _pin(program: int, path: Path) -> None:
+    """Pin a program under a name that may be taken: the new one replaces the old in one step."""
+    draft = path.with_name(f"{path.name}_{os.getpid()}")
+    call("bpf_obj_pin", program, os.fsencode(draft), what=f"pinning {path}")
+    draft.replace(path)

@@ -1,0 +1,100 @@
+"""The datapath's own network devices and the kernel settings it needs.
+
+cilium_host and cilium_net are a veth pair: what the node sends to the pod networks leaves through
+cilium_host, whose egress program takes it over. cilium_vxlan takes the tunnel's far end from each
+packet (`external`), so one device serves all nodes.
+"""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from lab import shell
+from lab.bpf.codes import OVERLAY_PORT
+from lab.bpf.config import NodeConfig
+
+HOST = "cilium_host"
+PEER = "cilium_net"
+OVERLAY = "cilium_vxlan"
+
+SETTINGS = {
+    "net/ipv4/ip_forward": "1",
+    # Packets of one flow come in by the uplink, the tunnel and a pod: asymmetry is the rule.
+    "net/ipv4/conf/all/rp_filter": "0",
+    "net/ipv4/conf/default/rp_filter": "0",
+    # A veth of an old agent's pod must not be answered for by another interface.
+    "net/ipv4/conf/all/send_redirects": "0",
+    "net/ipv4/conf/default/send_redirects": "0",
+}
+
+SETTINGS6 = {
+    "net/ipv6/conf/all/disable_ipv6": "0",
+    "net/ipv6/conf/default/disable_ipv6": "0",
+    "net/ipv6/conf/all/forwarding": "1",
+}
+
+
+def prepare(config: NodeConfig) -> None:
+    """Make the devices, addresses and routes; what is there already is left as it is."""
+    for name, value in {**SETTINGS, **(SETTINGS6 if config.ipv6 else {})}.items():
+        _set(name, value)
+    present = {name for _, name in socket.if_nameindex()}
+    lines = _links(config, present) + _addresses(config)
+    shell.run(["ip", "-force", "-batch", "-"], input="\n".join(lines) + "\n")
+    for name in (HOST, PEER, OVERLAY, config.uplink):
+        _set(f"net/ipv4/conf/{name}/rp_filter", "0")
+
+
+def _links(config: NodeConfig, present: set[str]) -> list[str]:
+    lines = []
+    if HOST not in present:
+        lines += [
+            f"link add {HOST} mtu {config.mtu} type veth peer name {PEER} mtu {config.mtu}",
+            # Nobody answers ARP on either end: the programs take every packet.
+            f"link set {PEER} arp off up",
+            f"link set {HOST} arp off up",
+        ]
+    if config.tunnel and OVERLAY not in present:
+        lines += [
+            f"link add {OVERLAY} type vxlan external dstport {OVERLAY_PORT}",
+            f"link set {OVERLAY} mtu {config.mtu} up",
+        ]
+    return lines
+
+
+def _addresses(config: NodeConfig) -> list[str]:
+    router = config.router_ip
+    lines = [
+        f"address replace {router}/32 dev {HOST}",
+        f"route replace {router}/32 dev {HOST} scope link",
+        f"route replace {config.pod_cidr} via {router} dev {HOST} src {router}",
+    ]
+    if config.tunnel:
+        lines.append(
+            f"route replace {config.cluster_cidr} via {router} dev {HOST} src {router}"
+            f" mtu {config.pod_mtu}"
+        )
+    if config.ipv6 is not None:
+        lines += _addresses6(config)
+    return lines
+
+
+def _addresses6(config: NodeConfig) -> list[str]:
+    side = config.ipv6
+    if side is None:
+        return []
+    lines = [
+        f"-6 address replace {side.router_ip}/128 dev {HOST} nodad",
+        f"-6 route replace {side.pod_cidr} dev {HOST} src {side.router_ip}",
+    ]
+    if config.tunnel:
+        lines.append(
+            f"-6 route replace {side.cluster_cidr} dev {HOST} src {side.router_ip}"
+            f" mtu {config.pod_mtu}"
+        )
+    return lines
+
+
+def _set(name: str, value: str) -> None:
+    Path("/proc/sys", name).write_text(value)
