@@ -18,13 +18,20 @@ from lab.sandbox.cgroup import Cgroup
 from lab.sandbox.control import ask
 from lab.sandbox.entry import Entry
 from lab.sandbox.environment import environment
-from lab.sandbox.rundir import RunDir, all_run_dirs, claim, is_held, read_json, remove, require_root
+from lab.sandbox.rundir import (
+    GONE_WITHIN,
+    RunDir,
+    all_run_dirs,
+    claim,
+    is_held,
+    read_json,
+    remove,
+    require_root,
+    until_free,
+)
 from lab.shell import Result
 from lab.topology.plan import NodeKind, Plan, PlannedNode
 from lab.wait import until
-
-GONE_WITHIN = 15.0
-"""Seconds that a lab may take to end; a bound, not an expectation."""
 
 
 @dataclass(frozen=True)
@@ -174,13 +181,7 @@ class Lab:
         keeper = self._processes().get("keeper")
         if keeper is not None:
             _terminate(self.run, int(keeper))
-        until(
-            lambda: is_held(self.run),
-            lambda held: not held,
-            within=GONE_WITHIN,
-            what=f"the end of lab {self.name}",
-            wanted="its lock free",
-        )
+        until_free(self.run)
         clear(self.run)
 
     def _processes(self) -> dict[str, Any]:

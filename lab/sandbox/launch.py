@@ -6,14 +6,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 
 from lab.errors import SandboxError
-from lab.sandbox.cgroup import hierarchy
+from lab.sandbox.cgroup import Cgroup, hierarchy
 from lab.sandbox.events import Failed, PhaseEvent, Ready, decode
 from lab.sandbox.keeper import LET_GO, Inherited, keep
-from lab.sandbox.rundir import RunDir, claim, require_root, write_json
+from lab.sandbox.rundir import RunDir, claim, require_root, until_free, write_json
 from lab.sandbox.supervisor import Program, crew
 from lab.topology.plan import Plan
 
@@ -45,31 +45,44 @@ class Launch:
             if isinstance(event, Ready):
                 return event.seconds
             if isinstance(event, Failed):
-                self._bury()
+                self._end_by_itself()
                 raise BringUpError(event.message, event.exit_code)
             tell(event)
-        self._bury()
+        self._end_by_itself()
         raise SandboxError(
             f"lab {self.run.name}: its supervisor died while it brought the lab up\n"
             f"  its last words are in {self.run.log('supervisor')}"
         )
 
+    def _end_by_itself(self) -> None:
+        """Let a failed lab end; a leash that breaks first would make it remove its logs."""
+        self._bury()
+        self._close()
+
     def let_go(self) -> None:
-        """Leave the lab running when this process ends."""
-        if self._leash is not None:
+        """Leave the lab running when this process ends; SandboxError when it has ended already."""
+        if self._leash is None:
+            return
+        try:
             os.write(self._leash, LET_GO)
-            self._close()
+        except BrokenPipeError as exc:
+            raise SandboxError(f"lab {self.run.name} has ended") from exc
+        self._close()
 
     def end(self) -> None:
         """End the lab, if it is still on the leash, and return when nothing is left of it."""
-        if self._leash is not None:
-            self._close()
-            os.waitpid(self._keeper, 0)
+        with _interrupts_held_back():
+            if self._leash is not None:
+                self._close()
+                self._bury()
 
     def _bury(self) -> None:
-        """Wait for a lab that ends by itself; a broken leash would make it remove its logs."""
-        os.waitpid(self._keeper, 0)
-        self._close()
+        """Wait for the end of the lab, whoever of its two undertakers is left to see to it."""
+        with suppress(ChildProcessError):  # Ctrl-C may have come after an earlier call
+            os.waitpid(self._keeper, 0)
+        until_free(self.run)
+        # Gone already, unless keeper and PID 1 were killed in the same moment.
+        Cgroup.of(self.run.name).remove()
 
     def _close(self) -> None:
         self._events.close()
@@ -86,8 +99,7 @@ class Launch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with _interrupts_held_back():
-            self.end()
+        self.end()
 
 
 def launch(plan: Plan, name: str, program: Program | None = None) -> Launch:

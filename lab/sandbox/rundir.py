@@ -27,6 +27,9 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 LOCK_PATIENCE = 0.3
 """Seconds to try for the lock: somebody who only looks whether it is held has it for an instant."""
 
+GONE_WITHIN = 15.0
+"""Seconds that a lab may take to end; a bound, not an expectation."""
+
 
 @dataclass(frozen=True)
 class RunDir:
@@ -171,6 +174,17 @@ def is_held(run: RunDir) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def until_free(run: RunDir) -> None:
+    """Return when nobody holds the lab any more: it has ended."""
+    until(
+        lambda: is_held(run),
+        lambda held: not held,
+        within=GONE_WITHIN,
+        what=f"the end of lab {run.name}",
+        wanted="its lock free",
+    )
 
 
 def empty(run: RunDir) -> None:
