@@ -1,8 +1,5 @@
 """What the kernel says of a map."""
 
-# ctypes wants its fields in a list (RUF012).
-# ruff: noqa: RUF012
-
 from __future__ import annotations
 
 import ctypes
@@ -35,4 +32,4 @@ def max_entries(fd: int) -> int:
         ctypes.byref(size),
         what="asking for a map's size",
     )
-    return info.max_entries
+    return int(info.max_entries)
