@@ -74,6 +74,8 @@ class Observer:
         self.writer = FlowWriter(node_name, lookup, boot=self.started)
         self.malformed = 0
         self.lost_events = 0
+        self.missed_flows = 0
+        """Flows that followers were too slow for, over all of them."""
         self._decoder = Decoder(lookup, profile)
         self._namespaces: dict[str, int] = {}
         self._taps: tuple[Tap, ...] = ()

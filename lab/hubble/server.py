@@ -1,4 +1,4 @@
-"""The gRPC server of a node's observer: Observer, Peer, Recorder and Health.
+"""The servers of a node's observer: gRPC (Observer, Peer, Recorder, Health) and metrics.
 
 Start it after the last fork: gRPC starts threads, and threads do not survive a fork.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 import grpc
 
 from lab.errors import LabError
+from lab.hubble.metrics.exporter import DEFAULT, PORT, FlowMetrics, MetricsServer
 from lab.hubble.observer import Observer
 from lab.hubble.service import table as services
 from lab.hubble.service.health import Health
@@ -44,14 +45,19 @@ class ListenError(LabError):
 class Server:
     """A running server."""
 
-    def __init__(self, server: grpc.Server, observer: Observer) -> None:
+    def __init__(
+        self, server: grpc.Server, observer: Observer, metrics: MetricsServer | None
+    ) -> None:
         self._server = server
         self._observer = observer
+        self._metrics = metrics
 
     def stop(self) -> None:
         """End all streams and stop listening; returns when it is done."""
         self._observer.close()
         self._server.stop(grace=0.5).wait()
+        if self._metrics is not None:
+            self._metrics.stop()
 
     def wait(self) -> None:
         """Return when the server has stopped."""
@@ -59,11 +65,17 @@ class Server:
 
 
 def serve(
-    observer: Observer, addresses: Sequence[str] = ADDRESSES, *, captures: Path | None = None
+    observer: Observer,
+    addresses: Sequence[str] = ADDRESSES,
+    *,
+    captures: Path | None = None,
+    metrics_port: int | None = PORT,
+    metrics: Sequence[str] = DEFAULT,
 ) -> Server:
     """Serve `observer` on all `addresses` ("host:port", ":port" or "unix:///path").
 
-    Recordings go into the directory `captures`; without one they are refused. ListenError when
+    Recordings go into the directory `captures`; without one they are refused. `metrics` is
+    Hubble's metrics configuration, served on `metrics_port` (None: not at all). ListenError when
     an address cannot be bound.
     """
     server = grpc.server(ThreadPoolExecutor(STREAMS, "hubble"), options=OPTIONS)
@@ -77,8 +89,11 @@ def serve(
     )
     for address in addresses:
         listen(server, address)
+    exporter = None
+    if metrics_port is not None:
+        exporter = MetricsServer(FlowMetrics(observer, metrics), port=metrics_port)
     server.start()
-    return Server(server, observer)
+    return Server(server, observer, exporter)
 
 
 def listen(server: grpc.Server, address: str) -> None:

@@ -135,6 +135,7 @@ class NodeService:
 
     def _lost(self, value: Lost | Missed) -> observer_pb2.GetFlowsResponse:
         if isinstance(value, Missed):
+            self._observer.missed_flows += value.count
             lost = flow_pb2.LostEvent(
                 source=flow_pb2.HUBBLE_RING_BUFFER, num_events_lost=value.count
             )

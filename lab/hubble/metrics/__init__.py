@@ -1,0 +1,1 @@
+"""Prometheus metrics of flows, with Hubble's names, labels and context options."""
