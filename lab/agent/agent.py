@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from lightkube import AsyncClient
@@ -28,6 +28,7 @@ from lab.agent.lookup import Directory
 from lab.agent.maps import NodeMaps
 from lab.agent.neighbourhood import Neighbourhood
 from lab.agent.node_status import keep_reporting
+from lab.agent.places import NodePlace, node_places
 from lab.agent.pods.local import LocalPod
 from lab.agent.profile import Profile
 from lab.agent.services.translate import Place
@@ -44,12 +45,28 @@ BGP_LOOK = 0.5
 class Programs(Protocol):
     """The loaded datapath, as the agent uses it."""
 
-    mtu: int
-    """Of the node's uplink."""
+    @property
+    def mtu(self) -> int:
+        """Of the node's uplink."""
+        ...
+
+    @property
+    def pod_mtu(self) -> int:
+        """Largest packet that fits through the tunnel."""
+        ...
 
     def attach(self, pod: LocalPod) -> None:
         """Attach the programs to a pod's link."""
         ...
+
+
+class FlowKeeper(Protocol):
+    """The flow log, as the agent tells it who is who."""
+
+    @property
+    def directory(self) -> Directory: ...
+
+    def set_nodes(self, nodes: Sequence[NodePlace]) -> None: ...
 
 
 class Agent:
@@ -60,24 +77,24 @@ class Agent:
         config: AgentConfig,
         profile: Profile,
         client: AsyncClient,
-        directory: Directory,
         programs: Programs,
+        flow_log: FlowKeeper,
     ) -> None:
         maps = NodeMaps()
         self._config = config
         self._client = client
-        self._directory = directory
         self._programs = programs
+        self._flow_log = flow_log
         self._services, self._places, self._bgp, self._pods = Bell(), Bell(), Bell(), Bell()
         self.cluster = Cluster(client, self._changed)
         place = Place(config.node, (config.node_ip,), profile)
         self._balancing = Balancing(self.cluster, maps, place)
         self._neighbourhood = Neighbourhood(
-            config, self.cluster, maps, directory, tunnel=profile.tunnel
+            config, self.cluster, maps, flow_log.directory, tunnel=profile.tunnel
         )
         self._announcing = Announcing(config, self.cluster, profile, self._balancing.served)
         self._health_ports = HealthPorts()
-        self.kubelet = Kubelet(config, client, self, mtu=programs.mtu, tunnel=profile.tunnel)
+        self.kubelet = Kubelet(config, client, self, mtu=programs.mtu, route_mtu=programs.pod_mtu)
         self._neighbourhood.pods = {pod.uid: pod for pod in self.kubelet.found()}
         self._swept = False
 
@@ -87,7 +104,7 @@ class Agent:
         await asyncio.gather(
             *(mirror.run() for mirror in self.cluster.mirrors),
             _loop("services", self._services, self._settle_services),
-            _loop("places", self._places, self._neighbourhood.settle),
+            _loop("places", self._places, self._settle_places),
             _loop("bgp", self._bgp, self._announcing.settle, at_least_every=BGP_LOOK),
             _loop("pods", self._pods, self._settle_pods),
             keep_reporting(self._client, self._config.node),
@@ -95,9 +112,10 @@ class Agent:
 
     async def attach(self, pod: LocalPod) -> None:
         """Serve a pod of this node: programs on its link, its address in the maps."""
-        self._programs.attach(pod)
         self._neighbourhood.pods[pod.uid] = pod
+        # The entry before the programs: they answer the pod's first ARP request from it.
         self._neighbourhood.settle_local()
+        self._programs.attach(pod)
         self._places.ring()
 
     async def detach(self, pod: LocalPod) -> None:
@@ -124,10 +142,14 @@ class Agent:
         self._balancing.settle()
         self._bgp.ring()
         services = self.cluster.services.objects.values()
-        self._directory.set_services(services)
+        self._flow_log.directory.set_services(services)
         await self._health_ports.set(
             wanted_ports(services, self.cluster.slices_of, self._config.node)
         )
+
+    async def _settle_places(self) -> None:
+        await self._neighbourhood.settle()
+        self._flow_log.set_nodes(node_places(self.cluster.nodes.objects.values()))
 
     async def _settle_pods(self) -> None:
         if not self.cluster.pods.complete:

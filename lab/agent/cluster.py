@@ -54,6 +54,10 @@ class Cluster:
     def complete(self) -> bool:
         return all(mirror.complete for mirror in self.mirrors)
 
+    @property
+    def connected(self) -> bool:
+        return all(mirror.connected for mirror in self.mirrors)
+
     def slices_of(self, service: str) -> list[EndpointSlice]:
         """Endpoint slices of a service, by namespace/name."""
         return list(self._by_service.get(service, {}).values())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable
+from typing import Any
 
 from lab.agent.config import AgentConfig
 from lab.agent.event_tap import EventTap
 from lab.agent.lookup import Directory
 from lab.agent.places import NodePlace
-from lab.bpf.events import EventRing
 from lab.hubble.lookup import Peer
 from lab.hubble.observer import Observer
 from lab.hubble.server import Server, serve
@@ -18,18 +18,72 @@ from lab.hubble.server import Server, serve
 log = logging.getLogger(__name__)
 
 HUBBLE_PORT = 4244
-READ_EVERY = 0.005
-"""Seconds between two looks at the ring while events flow: waking the reader for each would cost
-the packets that cause them."""
+CAPTURES = "captures"
+
+BATCH = 4096
+"""Events read at once."""
+EAGER, IDLE = 0.004, 0.010
+"""Seconds between two looks at the ring, while events come and when none came for a while. The
+programs wake nobody: that would cost every packet that makes an event."""
+AWHILE = 250
+"""Looks without an event."""
+LOST_LOOK = 64
+"""Looks between two looks at the count of lost events."""
 
 
 class FlowLog:
-    """Hubble's observer of this node, fed and served."""
+    """Hubble's observer of this node: fed from the ring, served over gRPC."""
 
-    def __init__(self, config: AgentConfig, directory: Directory) -> None:
-        self.observer = Observer(config.node, directory, profile=config.profile)
+    def __init__(self, config: AgentConfig) -> None:
+        self.directory = Directory()
+        self.observer = Observer(config.node, self.directory, profile=config.profile)
+        self._captures = config.run_dir / CAPTURES
         self._tap = EventTap()
-        self._ring: EventRing | None = None
-        self._server: Server | None = None
         self._stopping = threading.Event()
-        self._captures = config.run_dir / "captures"
+        self._reader = threading.Thread(target=self._read, name="events", daemon=True)
+        self._server: Server | None = None
+
+    def start(self) -> None:
+        """Feed and serve. After the last fork only: gRPC does not survive one."""
+        self._server = serve(self.observer, captures=self._captures)
+        self._reader.start()
+
+    def stop(self) -> None:
+        """End all streams; events wait in the ring for the next agent."""
+        self._stopping.set()
+        self._reader.join()
+        if self._server is not None:
+            self._server.stop()
+
+    def set_nodes(self, nodes: Iterable[NodePlace]) -> None:
+        self.observer.set_peers(
+            [Peer(node.name, f"{node.address}:{HUBBLE_PORT}") for node in nodes]
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """Flows kept, how many there is room for, and flows a second."""
+        return {
+            "flows": len(self.observer.flows),
+            "capacity": self.observer.flows.capacity,
+            "rate": self.observer.rate(),
+        }
+
+    def _read(self) -> None:
+        """The thread: all that is in the ring, again and again."""
+        quiet = looks = 0
+        with EventRing.pinned() as ring:
+            lost = ring.counts().lost
+            while not self._stopping.wait(EAGER if quiet < AWHILE else IDLE):
+                while events := ring.read(BATCH):
+                    quiet = 0
+                    self.observer.feed_many(events)
+                    self._tap.send(events)
+                quiet += 1
+                looks += 1
+                if looks % LOST_LOOK == 0:
+                    lost = self._tell_lost(ring.counts().lost, lost)
+
+    def _tell_lost(self, now: int, before: int) -> int:
+        if now > before:
+            self.observer.lost(now - before)
+        return now

@@ -27,8 +27,6 @@ from lab.agent.pods.worker import PodWorker
 
 log = logging.getLogger(__name__)
 
-VXLAN_OVERHEAD = 50
-"""Bytes: outer Ethernet 14, IPv4 20, UDP 8, VXLAN 8."""
 LOCAL = "local.json"
 """In a pod's directory: its LocalPod, from the moment its link exists."""
 
@@ -55,13 +53,13 @@ class Kubelet:
         datapath: Datapath,
         *,
         mtu: int,
-        tunnel: bool,
+        route_mtu: int,
     ) -> None:
         self.node_name = config.node
         self.node_ip = config.node_ip
         self.router_ip = config.router_ip
         self.mtu = mtu
-        self.route_mtu = mtu - VXLAN_OVERHEAD if tunnel else mtu
+        self.route_mtu = route_mtu
         self.workers: dict[str, PodWorker] = {}
         self._root = config.run_dir / "pods"
         self._root.mkdir(parents=True, exist_ok=True)

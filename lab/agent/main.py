@@ -10,12 +10,13 @@ import httpx2
 from lightkube import AsyncClient, KubeConfig
 from lightkube.config.models import Cluster, User
 
+from lab.agent import status
 from lab.agent.agent import Agent
 from lab.agent.config import AgentConfig
+from lab.agent.describe import describe
 from lab.agent.flow_log import FlowLog
-from lab.agent.lookup import Directory
 from lab.agent.pods.server import KubeletServer
-from lab.agent.profile import profile
+from lab.agent.profile import Profile, profile
 from lab.agent.programs import NodePrograms
 
 API_TIMEOUT = 10.0
@@ -29,25 +30,24 @@ def main(config: AgentConfig) -> int:
     )
     # One line a request is too many: the client's library would log each.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
-    programs = NodePrograms(config)
+    chosen = profile(config.profile, config.options)
+    programs = NodePrograms(config, chosen)
     programs.load()
-    directory = Directory()
-    flow_log = FlowLog(config, directory)
+    flow_log = FlowLog(config)
     flow_log.start()
     try:
-        asyncio.run(_serve(config, directory, flow_log, programs))
+        asyncio.run(_serve(config, chosen, programs, flow_log))
     finally:
         flow_log.stop()
     return 0
 
 
 async def _serve(
-    config: AgentConfig, directory: Directory, flow_log: FlowLog, programs: NodePrograms
+    config: AgentConfig, chosen: Profile, programs: NodePrograms, flow_log: FlowLog
 ) -> None:
-    chosen = profile(config.profile, config.options)
-    agent = Agent(config, chosen, _client(config), directory, programs, flow_log)
-    server = KubeletServer(agent.kubelet, config)
-    await server.start()
+    agent = Agent(config, chosen, _client(config), programs, flow_log)
+    await KubeletServer(agent.kubelet, config).start()
+    await status.serve(lambda: describe(config, chosen, agent, flow_log))
     running = asyncio.ensure_future(agent.run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 
 from lab.agent.cluster import Cluster
 from lab.agent.config import AgentConfig
@@ -15,7 +15,6 @@ from lab.agent.places import (
     IPCACHE,
     Entries,
     NodePlace,
-    Route,
     endpoints,
     ipcache,
     node_places,
@@ -46,7 +45,7 @@ class Neighbourhood:
         self._tunnel = tunnel
         self._me = NodePlace(config.node, config.node_ip, config.pod_cidr)
         self._held = {name: maps.read(name) for name in (IPCACHE, ENDPOINTS)}
-        self._routes: dict[IPv4Network, Route] = {}
+        self._routes: dict[IPv4Network, IPv4Address] = {}
 
     def settle_local(self) -> None:
         """Bring the entries of this node's own addresses up to date."""
@@ -61,8 +60,8 @@ class Neighbourhood:
         self.settle_local()
         self._write(IPCACHE, ipcache(self._me.name, nodes, pods, tunnel=self._tunnel))
         self._directory.set_places(self._me.name, nodes, pods, self.pods.values())
-        wanted = {route.network: route for route in routes(self._me, nodes, tunnel=self._tunnel)}
-        await self._write_routes(wanted)
+        if not self._tunnel:
+            await self._write_routes(routes(self._me, nodes))
 
     def _write(self, name: str, wanted: Entries) -> None:
         held = self._held[name]
@@ -73,17 +72,15 @@ class Neighbourhood:
         self._maps.carry_out(operations)
         self._held[name] = wanted
 
-    async def _write_routes(self, wanted: Mapping[IPv4Network, Route]) -> None:
-        """Through cilium_host with the tunnel, over the uplink without."""
-        lines = [f"route del {network}" for network in self._routes.keys() - wanted.keys()]
-        lines += [self._line(r) for network, r in wanted.items() if self._routes.get(network) != r]
+    async def _write_routes(self, wanted: Mapping[IPv4Network, IPv4Address]) -> None:
+        """Over the uplink; through the tunnel, one route of the datapath leads to all pods."""
+        held, source = self._routes, self._config.router_ip
+        lines = [f"route del {network}" for network in held.keys() - wanted.keys()]
+        lines += [
+            f"route replace {network} via {via} dev {self._config.uplink} src {source}"
+            for network, via in wanted.items()
+            if held.get(network) != via
+        ]
         if lines:
             await asyncio.to_thread(run, ["ip", "-batch", "-"], input="\n".join(lines) + "\n")
             self._routes = dict(wanted)
-
-    def _line(self, route: Route) -> str:
-        device = "cilium_host" if self._tunnel else self._config.uplink
-        limit = f" mtu {route.mtu}" if route.mtu else ""
-        return (
-            f"route replace {route.network} via {route.via} dev {device} src {route.source}{limit}"
-        )

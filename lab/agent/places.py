@@ -1,7 +1,7 @@
 """Nodes and pods -> who is behind each address, and how to get there. Pure.
 
 Entries of `cilium_ipcache` (identity and tunnel endpoint of every address of the cluster) and of
-`cilium_lxc` (the addresses on this node), and the routes of the node's own stack.
+`cilium_lxc` (the addresses on this node), and routes.
 """
 
 from __future__ import annotations
@@ -88,23 +88,9 @@ def endpoints(me: NodePlace, pods: Iterable[LocalPod]) -> Entries:
     return entries
 
 
-@dataclass(frozen=True)
-class Route:
-    """A route of the node's own stack to a pod network."""
-
-    network: IPv4Network
-    via: IPv4Address
-    source: IPv4Address
-    mtu: int | None = None
-
-
-def routes(me: NodePlace, nodes: Iterable[NodePlace], *, tunnel: bool) -> Iterator[Route]:
-    """How the node itself reaches the other nodes' pods: by its own router address, which stands
-    for cilium_host, or by the other node where the nodes route natively.
-    """
-    for node in nodes:
-        if node.name != me.name:
-            yield Route(node.pod_cidr, me.router if tunnel else node.address, me.router)
+def routes(me: NodePlace, nodes: Iterable[NodePlace]) -> dict[IPv4Network, IPv4Address]:
+    """Pod networks of the other nodes and the way to each, where no tunnel is used."""
+    return {node.pod_cidr: node.address for node in nodes if node.name != me.name}
 
 
 def _node_entries(node: NodePlace, *, local: bool, tunnel: bool) -> Iterator[tuple[bytes, bytes]]:

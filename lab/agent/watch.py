@@ -43,6 +43,8 @@ class Mirror(Generic[R]):
     ) -> None:
         self.objects: dict[str, R] = {}
         self.complete = False
+        self.connected = False
+        """The API server answers; without it the mirror shows what was."""
         self.kind = kind
         self._client = client
         self._changed = changed
@@ -57,7 +59,7 @@ class Mirror(Generic[R]):
         while True:
             try:
                 version = await self._list()
-                gap = FIRST_RETRY
+                gap, self.connected = FIRST_RETRY, True
                 await self._watch(version)
             except ApiError as error:
                 # 410: the server no longer knows the version that the watch began at.
@@ -65,6 +67,7 @@ class Mirror(Generic[R]):
                 log.info("%s: %s", self.kind.__name__, error)
             except (httpx2.HTTPError, httpx2.StreamError, msgspec.DecodeError) as error:
                 log.info("%s: %s: %s", self.kind.__name__, type(error).__name__, error)
+            self.connected = False
             await self._pause.heard(gap)
             gap = min(gap * 2, LONGEST_RETRY)
 

@@ -120,6 +120,10 @@ class PodWorker:
             self.sandbox.close()
 
     @property
+    def name(self) -> str:
+        return (self.pod.metadata and self.pod.metadata.name) or self.uid
+
+    @property
     def _leaving(self) -> bool:
         return self.pod.metadata is not None and self.pod.metadata.deletionTimestamp is not None
 

@@ -1,0 +1,175 @@
+"""`python -m lab.agent.cilium`: the command line. Standard library only: it starts in no time."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from lab.agent.cilium import balancer, bgp, counters, flows, monitor, places, status
+from lab.agent.cilium.asking import ask
+from lab.bpf import tables
+from lab.bpf.maps import Map, PerCpuMap
+from lab.errors import LabError
+
+Lines = Iterable[str]
+Command = Callable[[argparse.Namespace], Lines]
+
+USAGE = 2
+
+
+def _map(table: tables.Table) -> Iterable[tuple[Any, Any]]:
+    kind = PerCpuMap if table.per_cpu else Map
+    opened: Map[Any, Any] = kind.pinned(table)
+    return opened.items()
+
+
+def _listed() -> list[balancer.Listed]:
+    backends = {key.id: value for key, value in _map(tables.BACKENDS)}
+    return balancer.listing(dict(_map(tables.SERVICES)), backends)
+
+
+def _modern() -> bool:
+    """Whether the agent, if there is one, is of a current Cilium's kind."""
+    try:
+        return bool(ask()["config"]["profile"] == "modern")
+    except LabError:
+        return False
+
+
+def _lb_list(_: argparse.Namespace) -> Lines:
+    return balancer.bpf_lb_list(_listed(), modern=_modern())
+
+
+def _service_list(_: argparse.Namespace) -> Lines:
+    return balancer.service_list(_listed(), modern=_modern())
+
+
+def _ct_list(_: argparse.Namespace) -> Lines:
+    yield from flows.ct_list(_map(tables.CT_TCP))
+    yield from flows.ct_list(_map(tables.CT_ANY))
+
+
+def _nat_list(_: argparse.Namespace) -> Lines:
+    return flows.nat_list(_map(tables.SNAT), int(time.monotonic()))
+
+
+def _ipcache_list(_: argparse.Namespace) -> Lines:
+    return places.ipcache_list(_map(tables.IPCACHE))
+
+
+def _tunnel_list(_: argparse.Namespace) -> Lines:
+    return places.tunnel_list(_map(tables.IPCACHE))
+
+
+def _bpf_endpoint_list(_: argparse.Namespace) -> Lines:
+    return places.endpoint_list(_map(tables.ENDPOINTS))
+
+
+def _metrics_list(_: argparse.Namespace) -> Lines:
+    return counters.metrics_list(_map(tables.METRICS))
+
+
+def _status(arguments: argparse.Namespace) -> Lines:
+    return status.status(ask(), verbose=arguments.verbose)
+
+
+def _endpoint_list(_: argparse.Namespace) -> Lines:
+    return status.endpoint_list(ask())
+
+
+def _bgp_peers(_: argparse.Namespace) -> Lines:
+    return bgp.peers()
+
+
+def _bgp_routes(arguments: argparse.Namespace) -> Lines:
+    version = 4 if arguments.family == "ipv4" else 6
+    if arguments.which == "advertised":
+        return bgp.advertised(version, arguments.peer)
+    return bgp.available(version)
+
+
+def _monitor(arguments: argparse.Namespace) -> Lines:
+    def name(index: int) -> str:
+        try:
+            return socket.if_indextoname(index)
+        except OSError:
+            return ""
+
+    wanted = {"trace": ("->", "<-"), "drop": ("xx",)}.get(arguments.type, ("->", "<-", "xx", "??"))
+    for event in monitor.events():
+        line = monitor.text(event, name)
+        if line is not None and line.startswith(wanted):
+            yield line
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cilium", description="The datapath of this node.")
+    top = parser.add_subparsers(required=True, metavar="COMMAND")
+    bpf = top.add_parser("bpf", help="what the maps hold").add_subparsers(required=True)
+    for path, command, summary in (
+        ("lb list", _lb_list, "frontends and backends"),
+        ("ct list", _ct_list, "connections"),
+        ("nat list", _nat_list, "source translations"),
+        ("ipcache list", _ipcache_list, "identities and tunnel endpoints of addresses"),
+        ("endpoint list", _bpf_endpoint_list, "addresses of this node"),
+        ("tunnel list", _tunnel_list, "pod networks of other nodes"),
+        ("metrics list", _metrics_list, "packets by what became of them"),
+    ):
+        noun, verb = path.split()
+        verbs = bpf.add_parser(noun, help=summary).add_subparsers(required=True)
+        leaf = verbs.add_parser(verb, help=summary)
+        leaf.set_defaults(command=command)
+        if noun == "ct":
+            leaf.add_argument("which", nargs="?", choices=["global"], default="global")
+    _add_leaf(top, "service", "list", _service_list, "services by their number")
+    _add_leaf(top, "endpoint", "list", _endpoint_list, "pods of this node")
+    _add_bgp(top)
+    leaf = top.add_parser("status", help="the state of the agent")
+    leaf.add_argument("--verbose", action="store_true", help="how it balances, too")
+    leaf.set_defaults(command=_status)
+    leaf = top.add_parser("monitor", help="events as they happen")
+    leaf.add_argument("-t", "--type", choices=["trace", "drop"], help="only events of one kind")
+    leaf.set_defaults(command=_monitor)
+    return parser
+
+
+def _add_leaf(top: Any, noun: str, verb: str, command: Command, summary: str) -> None:
+    verbs = top.add_parser(noun, help=summary).add_subparsers(required=True)
+    verbs.add_parser(verb, help=summary).set_defaults(command=command)
+
+
+def _add_bgp(top: Any) -> None:
+    verbs = top.add_parser("bgp", help="sessions and routes").add_subparsers(required=True)
+    verbs.add_parser("peers", help="sessions").set_defaults(command=_bgp_peers)
+    routes = verbs.add_parser("routes", help="what is, or can be, announced")
+    routes.add_argument(
+        "which", nargs="?", choices=["available", "advertised"], default="available"
+    )
+    routes.add_argument("family", nargs="?", choices=["ipv4", "ipv6"], default="ipv4")
+    routes.add_argument("safi", nargs="?", choices=["unicast"], default="unicast")
+    routes.add_argument("--peer", help="address of one peer")
+    routes.set_defaults(command=_bgp_routes)
+
+
+def main() -> int:
+    """Parse, run, print; the exit code."""
+    arguments = _parser().parse_args()
+    try:
+        for line in arguments.command(arguments):
+            sys.stdout.write(line + "\n")
+            if arguments.command is _monitor:
+                sys.stdout.flush()
+    except LabError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    except (BrokenPipeError, KeyboardInterrupt):
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""`bpf ct list global` and `bpf nat list`: connections and translations as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from lab.agent.cilium.text import address, protocol
+from lab.bpf.codes import CtFlag, TupleFlag
+from lab.bpf.structs import ct_entry, ipv4_ct_tuple, ipv4_nat_entry
+
+_FLAG_WORDS = (
+    (CtFlag.RX_CLOSING, "RxClosing"),
+    (CtFlag.TX_CLOSING, "TxClosing"),
+    (CtFlag.NAT46, "Nat46"),
+    (CtFlag.LB_LOOPBACK, "LBLoopback"),
+    (CtFlag.SEEN_NON_SYN, "SeenNonSyn"),
+    (CtFlag.NODE_PORT, "NodePort"),
+    (CtFlag.PROXY_REDIRECT, "ProxyRedirect"),
+    (CtFlag.DSR, "DSR"),
+)
+
+
+def ct_list(entries: Iterable[tuple[ipv4_ct_tuple, ct_entry]]) -> Iterator[str]:
+    """One line a connection, from whoever opened it to whom it was opened."""
+    for key, value in entries:
+        # The maps' addresses are named for the reply, their ports for the original direction.
+        opener = f"{address(key.daddr)}:{key.sport}"
+        other = f"{address(key.saddr)}:{key.dport}"
+        yield f"{_head(key)} {opener} -> {other} {_state(key, value)}"
+
+
+def nat_list(entries: Iterable[tuple[ipv4_ct_tuple, ipv4_nat_entry]], now: int) -> Iterator[str]:
+    """One line a direction of a translated flow; `now` in seconds of CLOCK_MONOTONIC."""
+    for key, value in entries:
+        way = "XLATE_DST" if key.flags & TupleFlag.IN else "XLATE_SRC"
+        yield (
+            f"{_head(key)} {address(key.saddr)}:{key.sport} -> {address(key.daddr)}:{key.dport} "
+            f"{way} {address(value.to_addr)}:{value.to_port} "
+            f"Created={max(now - value.created, 0)}sec HostLocal={value.host_local}"
+        )
+
+
+def _head(key: ipv4_ct_tuple) -> str:
+    way = "IN" if key.flags & TupleFlag.IN else "OUT"
+    if key.flags & TupleFlag.SERVICE:
+        way = "SVC"
+    related = " related" if key.flags & TupleFlag.RELATED else ""
+    return f"{protocol(key.nexthdr)} {way}{related}"
+
+
+def _state(key: ipv4_ct_tuple, value: ct_entry) -> str:
+    words = " ".join(word for flag, word in _FLAG_WORDS if value.flags & flag)
+    flags = f"{value.flags:#06x} [ {words + ' ' if words else ''}]"
+    if key.flags & TupleFlag.SERVICE:
+        return (
+            f"expires={value.lifetime} RevNAT={value.rev_nat_index} "
+            f"BackendID={value.rx_bytes} Flags={flags}"
+        )
+    return (
+        f"expires={value.lifetime} "
+        f"RxPackets={value.rx_packets} RxBytes={value.rx_bytes} "
+        f"RxFlagsSeen={value.rx_flags_seen:#04x} LastRxReport={value.last_rx_report} "
+        f"TxPackets={value.tx_packets} TxBytes={value.tx_bytes} "
+        f"TxFlagsSeen={value.tx_flags_seen:#04x} LastTxReport={value.last_tx_report} "
+        f"Flags={flags} RevNAT={value.rev_nat_index} "
+        f"SourceSecurityID={value.src_sec_id} IfIndex={value.ifindex}"
+    )

@@ -1,0 +1,79 @@
+"""`status` and `endpoint list`: the agent's own words as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lab.agent.cilium.columns import columns
+
+Json = Mapping[str, Any]
+
+WIDTH = 24
+DETAIL = 26
+
+
+def status(said: Json, *, verbose: bool) -> list[str]:
+    """The agent's state, one line a part; with `verbose` how it balances."""
+    lines = [f"{name + ':':<{WIDTH}}{text}" for name, text in _parts(said)]
+    return [*lines, *_balancing(said)] if verbose else lines
+
+
+def _parts(said: Json) -> Iterator[tuple[str, str]]:
+    config = said["config"]
+    hubble = said["hubble"]
+    api = "Ok" if said["kubernetes"]["ok"] else "Failure"
+    share = 100 * hubble["flows"] / hubble["capacity"]
+    yield "KVStore", "Ok   Disabled"
+    yield "Kubernetes", f"{api}   {said['kubernetes']['version']} [linux]"
+    yield "KubeProxyReplacement", f"Strict   [{config['uplink']} {config['node_ip']}]"
+    yield "Cilium", f"Ok   profile {config['profile']}"
+    yield "NodeMonitor", "Listening for events on the ring buffer cilium_events"
+    yield (
+        "IPAM",
+        f"IPv4: {said['ipam']['used']}/{said['ipam']['size']} allocated from {config['pod_cidr']}",
+    )
+    yield "Host Routing", "BPF"
+    yield "Masquerading", f"BPF   [{config['uplink']}]   {config['cluster_cidr']}"
+    yield (
+        "Hubble",
+        f"Ok   Current/Max Flows: {hubble['flows']}/{hubble['capacity']} ({share:.2f}%), "
+        f"Flows/s: {hubble['rate']:.2f}",
+    )
+    yield "Encryption", "Disabled"
+    yield "Cluster", f"{said['nodes']} nodes, {said['services']} services"
+
+
+def _balancing(said: Json) -> Iterator[str]:
+    how = said["balancing"]
+    tunnel = "vxlan" if how["tunnel"] else "disabled"
+    details = (
+        ("Status", "Strict"),
+        ("Protocols", "TCP, UDP"),
+        ("Devices", f"{said['config']['uplink']} {said['config']['node_ip']}"),
+        ("Mode", how["mode"]),
+        ("Tunnel", tunnel),
+        ("Backend Selection", how["selection"]),
+        ("Session Affinity", "Enabled"),
+        ("Graceful Termination", "Enabled" if how["graceful"] else "Disabled"),
+        ("XDP Acceleration", "Disabled"),
+    )
+    yield "KubeProxyReplacement Details:"
+    for name, text in details:
+        yield f"  {name + ':':<{DETAIL - 2}}{text}"
+    yield "  Services:"
+    for name in ("ClusterIP", "NodePort", "LoadBalancer", "externalIPs"):
+        yield f"  - {name + ':':<{DETAIL - 4}}Enabled"
+
+
+def endpoint_list(said: Json) -> list[str]:
+    """The pods of the node with their identities."""
+    header = ("ENDPOINT", "IDENTITY", "LABELS (source:key[=value])", "IPv4", "POD", "STATUS")
+    rows: list[tuple[str, ...]] = [header]
+    for each in said["endpoints"]:
+        first, *rest = each["labels"] or [""]
+        name = f"{each['namespace']}/{each['name']}"
+        identity, number = str(each["identity"]), str(each["id"])
+        rows.append((number, identity, first, each["address"], name, "ready"))
+        rows += [("", "", label, "", "", "") for label in rest]
+    return columns(rows)
