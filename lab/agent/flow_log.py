@@ -11,6 +11,7 @@ from lab.agent.config import AgentConfig
 from lab.agent.event_tap import EventTap
 from lab.agent.lookup import Directory
 from lab.agent.places import NodePlace
+from lab.bpf.events import EventRing
 from lab.hubble.lookup import Peer
 from lab.hubble.observer import Observer
 from lab.hubble.server import Server, serve
