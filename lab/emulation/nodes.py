@@ -90,6 +90,10 @@ class LabHost(Emulated, IPHost):  # type: ignore[misc]
     def __init__(self, name: str, **params: Any) -> None:
         super().__init__(name, **{**params, "config": NodeConfig, "use_v6": False})
 
+    def createDefaultRoutes(self) -> bool:  # noqa: N802 - IPMininet's name
+        """`start` has set the plan's; IPMininet would take any router of the network."""
+        return True
+
 
 class LabRouter(Emulated, Router):  # type: ignore[misc]
     """A node with FRR: the router and every Kubernetes node."""

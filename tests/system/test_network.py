@@ -1,0 +1,140 @@
+"""The article's network for real: addresses, routes, forwarding, faults; read with ip and ping."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wires import running
+
+from lab.sandbox.handle import Lab
+from lab.topology import load, resolve
+from lab.topology.plan import Plan
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(os.geteuid() != 0, reason="makes namespaces: needs root"),
+]
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return resolve(load("basic"))
+
+
+@pytest.fixture(scope="module")
+def lab(plan: Plan) -> Iterator[Lab]:
+    with running(plan, "wires") as started:
+        yield started
+
+
+def ip(lab: Lab, node: str, *words: str) -> Any:
+    return lab.node(node).run(["ip", "-j", *words]).json()
+
+
+def pings(lab: Lab, node: str, address: object) -> bool:
+    return lab.node(node).probe(["ping", "-c1", "-W1", str(address)]).ok
+
+
+def reads(lab: Lab, node: str, path: str) -> str:
+    return lab.node(node).run(["cat", path]).out.strip()
+
+
+def test_every_interface_has_the_plans_name_address_and_mac(lab: Lab, plan: Plan) -> None:
+    for node in plan.nodes:
+        wanted = {(leg.name, leg.mac, str(leg.address)) for leg in node.interfaces}
+        links = [link for link in ip(lab, node.name, "addr") if link["ifname"] != "lo"]
+        assert {
+            (link["ifname"], link["address"], f"{a['local']}/{a['prefixlen']}")
+            for link in links
+            for a in link["addr_info"]
+        } == wanted
+        assert all(link["operstate"] == "UP" for link in links)
+
+
+def test_default_routes(lab: Lab, plan: Plan) -> None:
+    for node in plan.nodes:
+        gateways = [route["gateway"] for route in ip(lab, node.name, "route", "show", "default")]
+        assert gateways == ([str(node.default_route)] if node.default_route else [])
+
+
+@pytest.mark.parametrize(
+    ("node", "address"),
+    [
+        ("client1", "192.168.1.25"),
+        ("client3", "203.0.113.10"),
+        ("k8s-worker2", "192.168.10.12"),
+        ("k8s-control", "192.168.10.11"),
+        ("external1", "192.168.1.10"),
+    ],
+)
+def test_the_router_forwards_between_all_networks(lab: Lab, node: str, address: str) -> None:
+    assert pings(lab, node, address)
+
+
+def test_a_node_is_a_machine_of_its_own(lab: Lab) -> None:
+    node = lab.node("k8s-worker1")
+    assert node.run(["hostname"]).out.strip() == "k8s-worker1"
+    assert "192.168.1.10 k8s-master1" in reads(lab, "k8s-worker1", "/etc/hosts").splitlines()
+    assert pings(lab, "k8s-worker1", "k8s-master1")
+    assert node.run(["ls", "/sys/class/net"]).out.split() == ["eth0", "lo"]
+    assert node.run(["stat", "-f", "-c", "%T", "/sys/fs/bpf"]).out.strip() == "bpf_fs"
+
+
+def test_bpf_file_systems_are_private(lab: Lab) -> None:
+    lab.node("k8s-worker1").run(["mkdir", "/sys/fs/bpf/mine"])
+    assert "mine" not in lab.node("k8s-worker2").run(["ls", "/sys/fs/bpf"]).out.split()
+
+
+def test_kernel_settings(lab: Lab) -> None:
+    assert reads(lab, "bgp-router1", "/proc/sys/net/ipv4/ip_forward") == "1"
+    assert reads(lab, "bgp-router1", "/proc/sys/net/ipv4/fib_multipath_hash_policy") == "1"
+    assert reads(lab, "client1", "/proc/sys/net/ipv4/ip_forward") == "0"
+    for interface in ("all", "eth0"):
+        path = f"/proc/sys/net/ipv4/conf/{interface}/rp_filter"
+        assert reads(lab, "k8s-worker1", path) == "0"
+
+
+def test_a_node_is_quiet_in_ipv6(lab: Lab) -> None:
+    addresses = ip(lab, "client1", "-6", "addr", "show", "dev", "eth0")
+    assert [link for link in addresses if link.get("addr_info")] == []
+
+
+def test_nothing_of_it_is_in_the_hosts_network(plan: Plan, lab: Lab) -> None:
+    names = {path.name for path in Path("/sys/class/net").iterdir()}
+    assert not names & {network.name for network in plan.networks}
+    assert not [name for name in names if name.startswith(("nodes-", "lan-", "external-"))]
+    assert not Path("/etc/frr/start").exists()
+
+
+def test_every_wire_is_up_and_bridges_stay_out_of_netfilter(plan: Plan, lab: Lab) -> None:
+    """Seen from a bridge: its ports are as many as the plan has legs in the network."""
+    for network in plan.networks:
+        legs = [
+            leg for node in plan.nodes for leg in node.interfaces if leg.network == network.name
+        ]
+        neighbours = [leg.address.ip for leg in legs]
+        first = next(n for n in plan.nodes if n.interfaces[0].address.ip == neighbours[0])
+        assert all(pings(lab, first.name, address) for address in neighbours[1:])
+
+
+def test_a_cable_pulled_and_plugged_in_again(lab: Lab) -> None:
+    assert pings(lab, "client2", "192.168.1.21")
+    lab.ask("link", node="client2", interface="eth0", up=False)
+    assert not pings(lab, "client2", "192.168.1.21")
+    lab.ask("link", node="client2", interface="eth0", up=True)
+    assert pings(lab, "client2", "192.168.1.21")
+
+
+def test_a_node_crashes_and_returns(lab: Lab) -> None:
+    with lab.node("k8s-worker5").spawn(["sleep", "infinity"]) as sleeper:
+        assert pings(lab, "client1", "192.168.1.25")
+        lab.ask("crash", node="k8s-worker5")
+        assert sleeper.wait(timeout=10) != 0, "every process of the node has gone"
+        assert not pings(lab, "client1", "192.168.1.25")
+    lab.ask("boot", node="k8s-worker5")
+    assert pings(lab, "client1", "192.168.1.25")
+    assert "bgpd" in lab.node("k8s-worker5").run(["vtysh", "-c", "show daemons"]).out

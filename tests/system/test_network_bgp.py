@@ -1,0 +1,221 @@
+"""FRR on the article's network: sessions, announcements, policy, failure detection."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
+
+import pytest
+from wires import apply, running
+
+from lab.frr.answers import bfd_sessions, peers
+from lab.frr.model import Advertisement, Bfd, BgpConfig, GracefulRestart, Neighbor
+from lab.sandbox.handle import Lab
+from lab.topology import load, resolve
+from lab.topology.plan import Plan, PlannedNode
+from lab.wait import until
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(os.geteuid() != 0, reason="makes namespaces: needs root"),
+]
+
+ROUTER = "bgp-router1"
+VIP = "172.16.10.0"
+WITHIN = 15.0
+"""Seconds; a bound for loaded machines."""
+
+BFD = Bfd(3, 50)
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return resolve(load("basic", bfd="3x50"))
+
+
+@pytest.fixture(scope="module")
+def lab(plan: Plan) -> Iterator[Lab]:
+    with running(plan, "bgp") as started:
+        yield started
+
+
+@pytest.fixture
+def speaking(lab: Lab, plan: Plan) -> Iterator[dict[str, BgpConfig]]:
+    """All nodes announce the VIP; afterwards they are silent again."""
+    configs = {node.name: config(node, VIP) for node in plan.kube_nodes}
+    for name, wanted in configs.items():
+        apply(lab, name, wanted)
+    next_hops(lab, VIP, addresses(plan))
+    yield configs
+    for name, wanted in configs.items():
+        apply(lab, name, replace(wanted, neighbors=()))
+
+
+def config(node: PlannedNode, *vips: str) -> BgpConfig:
+    return BgpConfig(
+        asn=64512,
+        router_id=node.address,
+        neighbors=(Neighbor(IPv4Address("192.168.1.1"), 64512, bfd=BFD),),
+        advertisements=tuple(Advertisement(IPv4Network(vip)) for vip in vips),
+    )
+
+
+def addresses(plan: Plan) -> set[str]:
+    return {str(node.address) for node in plan.kube_nodes}
+
+
+def routes(lab: Lab, prefix: str) -> set[str]:
+    """Next hops of the kernel's route on the router."""
+    found = lab.node(ROUTER).run(["ip", "-j", "route", "show", prefix]).json()
+    hops = {hop["gateway"] for route in found for hop in route.get("nexthops", [])}
+    return hops | {route["gateway"] for route in found if "gateway" in route}
+
+
+def next_hops(lab: Lab, prefix: str, wanted: set[str]) -> None:
+    until(
+        lambda: routes(lab, prefix),
+        wanted.__eq__,
+        within=WITHIN,
+        what=f"next hops of {prefix}",
+        wanted=wanted,
+    )
+
+
+def test_before_the_agents_run_the_router_waits_for_six_neighbors(lab: Lab, plan: Plan) -> None:
+    lines = lab.vtysh(ROUTER, "show bgp summary").out.splitlines()
+    assert "BGP router identifier 192.168.1.1, local AS number 64512 vrf-id 0" in lines
+    rows = [line.split() for line in lines if line.startswith("192.168.1.")]
+    assert {row[0] for row in rows} == addresses(plan)
+    assert {row[8] for row in rows} <= {"never"}
+    assert "Total number of neighbors 6" in lines
+
+
+@pytest.mark.usefixtures("speaking")
+def test_six_nodes_announce_one_address(lab: Lab, plan: Plan) -> None:
+    found = peers(lab.vtysh(ROUTER, "show bgp summary json").json())
+    assert [(peer.established, peer.received, peer.sent) for peer in found] == [(True, 1, 0)] * 6
+    (route,) = lab.node(ROUTER).run(["ip", "-j", "route", "show", VIP]).json()
+    assert (route["protocol"], route["metric"]) == ("bgp", 20)
+    assert {hop["dev"] for hop in route["nexthops"]} == {"enp7s0"}
+    assert len(route["nexthops"]) == 6
+
+
+def test_withdrawing_takes_the_next_hop_away_and_no_session_down(
+    lab: Lab, plan: Plan, speaking: dict[str, BgpConfig]
+) -> None:
+    silent = replace(speaking["k8s-worker3"], advertisements=())
+    assert apply(lab, "k8s-worker3", silent)[2] == f"no network {VIP}/32"
+    next_hops(lab, VIP, addresses(plan) - {"192.168.1.23"})
+    assert all(peer.established for peer in peers(lab.vtysh(ROUTER, SUMMARY).json()))
+    assert apply(lab, "k8s-worker3", speaking["k8s-worker3"])[2] == f"network {VIP}/32"
+    next_hops(lab, VIP, addresses(plan))
+
+
+SUMMARY = "show bgp summary json"
+
+
+def test_only_host_routes_out_of_the_pool_are_believed(
+    lab: Lab, plan: Plan, speaking: dict[str, BgpConfig]
+) -> None:
+    foreign = ("8.8.8.8", "172.16.11.1", "172.16.10.0/24", "192.168.10.0/25")
+    apply(lab, "k8s-worker1", config(plan.node("k8s-worker1"), VIP, *foreign, "172.16.10.7"))
+    next_hops(lab, "172.16.10.7", {"192.168.1.21"})
+    assert [routes(lab, prefix) for prefix in foreign] == [set()] * 4
+
+
+def test_a_node_learns_nothing_by_bgp(lab: Lab, speaking: dict[str, BgpConfig]) -> None:
+    lab.node(ROUTER).run(
+        ["vtysh", "-c", "conf t", "-c", "router bgp 64512", "-c", "no bgp network import-check",
+         "-c", "address-family ipv4 unicast", "-c", "network 9.9.9.0/24",
+         "-c", "no neighbor 192.168.1.21 route-map nothing out"]
+    )  # fmt: skip
+    sent = until(
+        lambda: {str(p.address): p.sent for p in peers(lab.vtysh(ROUTER, SUMMARY).json())},
+        lambda seen: seen["192.168.1.21"] > 0,
+        within=WITHIN,
+        what="a prefix from the router to worker1",
+    )
+    assert sent["192.168.1.22"] == 0
+    known = lab.vtysh("k8s-worker1", "show bgp ipv4 unicast json").json()["routes"]
+    assert set(known) == {f"{VIP}/32"}
+
+
+def test_a_lost_link_is_noticed_by_bfd_and_comes_back(
+    lab: Lab, plan: Plan, speaking: dict[str, BgpConfig]
+) -> None:
+    until(
+        lambda: [s.up for s in bfd_sessions(lab.vtysh(ROUTER, "show bfd peers json").json())],
+        lambda seen: seen == [True] * 6,
+        within=WITHIN,
+        what="BFD sessions",
+        wanted="six, all up",
+    )
+    lab.ask("link", node="k8s-worker2", interface="eth0", up=False)
+    next_hops(lab, VIP, addresses(plan) - {"192.168.1.22"})
+    lab.ask("link", node="k8s-worker2", interface="eth0", up=True)
+    next_hops(lab, VIP, addresses(plan))
+
+
+def test_a_node_that_returns_announces_again(
+    lab: Lab, plan: Plan, speaking: dict[str, BgpConfig]
+) -> None:
+    lab.ask("crash", node="k8s-worker4")
+    lab.ask("boot", node="k8s-worker4")
+    apply(lab, "k8s-worker4", speaking["k8s-worker4"])
+    next_hops(lab, VIP, addresses(plan))
+
+
+EVERYTHING = BgpConfig(
+    asn=64521,
+    router_id=IPv4Address("192.168.1.21"),
+    neighbors=(
+        Neighbor(
+            IPv4Address("192.168.1.1"),
+            64512,
+            description="the router",
+            update_source="192.168.1.21",
+            local_asn=64600,
+            password="sesame",
+            port=1179,
+            keepalive=1,
+            hold=3,
+            connect_retry=5,
+            ebgp_multihop=3,
+            bfd=Bfd(5, 60, minimum_ttl=253),
+            graceful_restart=True,
+            maximum_prefixes=100,
+        ),
+        Neighbor(IPv4Address("192.168.1.2"), 64521, passive=True, graceful_restart=False),
+        Neighbor(IPv4Address("192.168.1.3"), 64513, ttl_security_hops=1, families=(4, 6)),
+    ),
+    advertisements=(
+        Advertisement(
+            IPv4Network("172.16.10.9"),
+            communities=frozenset({"64512:100", "no-export"}),
+            large_communities=frozenset({"64512:1:2"}),
+            local_preference=150,
+        ),
+        Advertisement(
+            IPv4Network("172.16.10.8"), neighbors=frozenset({IPv4Address("192.168.1.1")})
+        ),
+        Advertisement(IPv6Network("2001:db8:10::/128"), communities=frozenset({"64512:100"})),
+    ),
+    graceful_restart=GracefulRestart(restart_time=30),
+)
+
+
+def test_frr_says_everything_in_our_own_words(lab: Lab) -> None:
+    """Applying twice takes no command the second time, and every step back is accepted too."""
+    node = "k8s-master1"
+    assert apply(lab, node, EVERYTHING)
+    assert apply(lab, node, EVERYTHING) == []
+    fewer = replace(EVERYTHING, neighbors=EVERYTHING.neighbors[:1], advertisements=())
+    assert apply(lab, node, fewer)
+    assert apply(lab, node, fewer) == []
+    plain = replace(fewer, neighbors=(Neighbor(IPv4Address("192.168.1.1"), 64512),))
+    assert apply(lab, node, plain)
+    assert apply(lab, node, plain) == []
+    assert apply(lab, node, replace(plain, neighbors=()))
+    assert apply(lab, node, replace(plain, neighbors=())) == []

@@ -1,0 +1,73 @@
+"""A lab that is its network alone: nodes, links and FRR, no Kubernetes on it."""
+
+from __future__ import annotations
+
+import base64
+import os
+import pickle
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lab.emulation.build import build
+from lab.frr import daemons
+from lab.frr.model import BgpConfig
+from lab.sandbox.control import Handler
+from lab.sandbox.handle import Lab
+from lab.sandbox.launch import launch
+from lab.sandbox.phases import Phase
+from lab.sandbox.site import Site
+from lab.sandbox.supervisor import Program
+from lab.topology.plan import Plan
+
+PROGRAM = Program(phases="wires:phases", handlers="wires:handlers", preload=())
+SPEAK = Path(__file__).with_name("speak.py")
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def phases(site: Site) -> Sequence[Phase]:
+    def network() -> None:
+        site.network = build(site.plan, site.run.path, lambda _: None)
+
+    def routing() -> None:
+        daemons.start(site.plan, site.network, site.run.path)
+
+    return Phase("network", network), Phase("routing", routing, after=("network",))
+
+
+def handlers(site: Site) -> Mapping[str, Handler]:
+    """What the tests ask the supervisor to do to its network."""
+
+    def crash(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        site.network.crash(request["node"])
+        return {}
+
+    def boot(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        site.network.boot(request["node"])
+        daemons.start(site.plan, site.network, site.run.path, [request["node"]])
+        site.save()
+        return {}
+
+    def link(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        site.network.set_link(request["node"], request["interface"], up=request["up"])
+        return {}
+
+    return {"crash": crash, "boot": boot, "link": link}
+
+
+@contextmanager
+def running(plan: Plan, name: str) -> Iterator[Lab]:
+    """The lab of a plan for the length of a `with` block."""
+    with launch(plan, f"{name}-{os.getpid()}", PROGRAM) as started:
+        started.follow(lambda _: None)
+        yield Lab.find(started.run.name)
+
+
+def apply(lab: Lab, node: str, config: BgpConfig) -> list[str]:
+    """Do an agent's work: make a node's FRR speak; returns the commands that it took."""
+    pickled = base64.b64encode(pickle.dumps(config)).decode()
+    words = ["env", f"PYTHONPATH={REPOSITORY}", sys.executable, str(SPEAK)]
+    commands: list[str] = lab.node(node).run(words, input=pickled).json()
+    return commands
