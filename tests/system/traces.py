@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from lab.wait import until
@@ -17,7 +16,6 @@ class Traces:
         self.lab = lab
         self._processes: dict[int, str] = {}
         """Process id -> its start time, so that a reused id is another process."""
-        self._namespaces: set[str] = set()
         self._mounts = mounts()
         self._links = links()
         self._files = files()
@@ -25,12 +23,10 @@ class Traces:
     def follow(self, root: int) -> list[int]:
         """Take note of a process and all below it; returns their ids, the root first."""
         tree = descendants(root)
-        own = namespaces(os.getpid())
         for pid in tree:
             started = start_time(pid)
             if started is not None:
                 self._processes[pid] = started
-                self._namespaces |= namespaces(pid) - own
         return tree
 
     def until_gone(self) -> None:
@@ -40,7 +36,6 @@ class Traces:
     def left(self) -> list[str]:
         """What is still there."""
         found = [f"process {pid}" for pid, at in self._processes.items() if start_time(pid) == at]
-        found += [f"namespace {name}" for name in self._namespaces & all_namespaces()]
         found += [f"cgroup {path}" for path in cgroups(self.lab)]
         found += [f"mount {line}" for line in mounts() - self._mounts if self.lab in line]
         found += [f"link {name}" for name in links() - self._links]
@@ -74,20 +69,6 @@ def start_time(pid: int) -> str | None:
     """When a process started; None for one that is gone or only waits to be buried."""
     fields = stat_fields(pid)
     return fields[19] if fields and fields[0] != "Z" else None
-
-
-def namespaces(pid: int) -> set[str]:
-    """Its namespaces, like `net:[4026531840]`; none of a process that is gone or not ours."""
-    try:
-        return {str(link.readlink()) for link in Path(f"/proc/{pid}/ns").iterdir()}
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return set()
-
-
-def all_namespaces() -> set[str]:
-    """The namespaces of every process of this machine."""
-    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    return set().union(*map(namespaces, pids))
 
 
 def cgroups(lab: str) -> list[Path]:
