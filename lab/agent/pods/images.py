@@ -48,8 +48,8 @@ IMAGES: Mapping[str, Image] = {
     "client": Image(("sleep",), ("infinity",)),
     "curl": Image(("curl",)),
     "iperf3": Image(("iperf3",), ("--server",)),
-    "hubble-relay": Image((sys.executable, "-m", "lab.hubble", "relay"), env=_PYTHON_ENV),
-    "hubble-ui": Image((sys.executable, "-m", "lab.hubble", "ui"), env=_PYTHON_ENV),
+    "hubble-relay": Image((sys.executable, "-m", "lab.hubble.relay"), env=_PYTHON_ENV),
+    "hubble-ui": Image((sys.executable, "-m", "lab.hubble.ui"), env=_PYTHON_ENV),
     "machine": Image(()),
 }
 """`machine` has no program of its own: for pods that say `command`."""

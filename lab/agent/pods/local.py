@@ -30,5 +30,5 @@ class LocalPod:
 
     @property
     def endpoint_id(self) -> int:
-        """Unique on the node: the host part of the pod's address."""
+        """Unique on the node: the low 16 bits of the pod's address."""
         return int(self.address) & 0xFFFF
