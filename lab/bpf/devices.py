@@ -52,13 +52,13 @@ def _links(config: NodeConfig, present: set[str]) -> list[str]:
         lines += [
             f"link add {HOST} mtu {config.mtu} type veth peer name {PEER} mtu {config.mtu}",
             # Nobody answers ARP on either end: the programs take every packet.
-            f"link set {PEER} arp off up",
-            f"link set {HOST} arp off up",
+            f"link set {PEER} arp off addrgenmode none up",
+            f"link set {HOST} arp off addrgenmode none up",
         ]
     if config.tunnel and OVERLAY not in present:
         lines += [
             f"link add {OVERLAY} type vxlan external dstport {OVERLAY_PORT}",
-            f"link set {OVERLAY} mtu {config.mtu} up",
+            f"link set {OVERLAY} mtu {config.mtu} addrgenmode none up",
         ]
     return lines
 

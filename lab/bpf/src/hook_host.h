@@ -58,7 +58,10 @@ int to_host(struct __sk_buff *ctx)
 		.ifindex = ctx->ifindex,
 		.dst_label = IDENTITY_HOST,
 	};
+	struct flow flow;
 
+	if (parse(ctx, &flow) || flow.kind == FLOW_NEIGHBOUR)
+		return TC_ACT_OK;
 	count(ctx->len, 0, DIRECTION_INGRESS);
 	trace(ctx, &point, ALWAYS);
 	return TC_ACT_OK;
