@@ -17,12 +17,13 @@ def main() -> int:
         return 3
     # Imported here: these modules use syntax that older versions refuse.
     from lab.setup.command import Command, prepare  # noqa: PLC0415
-    from lab.setup.environment import PYTHON  # noqa: PLC0415
+    from lab.setup.environment import PROGRAMS, PYTHON  # noqa: PLC0415
 
     command = Command.parse(sys.argv[1:])
     code = prepare(command)
     if code is not None:
         return code
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:{PROGRAMS}"
     return os.execv(PYTHON, [PYTHON, "-m", "lab.cli", *command.arguments])
 
 

@@ -14,6 +14,9 @@ import sys
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 VENV = os.path.join(REPOSITORY, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
+PROGRAMS = os.path.join(VENV, "bin")
+KUBECTL = os.path.join(PROGRAMS, "kubectl")
+"""There where the distribution has no package of it (see `kubectl.py`)."""
 STAMP = os.path.join(VENV, "lab-setup.stamp")
 
 UNFINISHED = os.path.join(REPOSITORY, ".build", "services-before-setup")

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from lab.setup import apt, fill
+from lab.setup import apt, fill, kubectl
 from lab.setup.environment import PYTHON, REPOSITORY
 from lab.setup.machine import KNOWN, Distribution, distribution, is_root
+from lab.setup.packages import find_program
 from lab.setup.progress import say, step
 from lab.setup.quiet import services_kept_quiet
 from lab.setup.report import apt_names, mending, summary
@@ -55,12 +56,13 @@ def _install(lacking: Lacking, system: Distribution) -> None:
                 apt.install("packages", names, guard)
     elif lacking.python:
         fill.fill(test=lacking.test)
-    if os.path.exists(os.path.join(REPOSITORY, "lab", "bpf", "build.py")):
-        with step("eBPF programs"):
-            run(
-                [PYTHON, "-m", "lab.bpf.build"],
-                advice="a compiler's message is a defect of the lab: please report it",
-            )
+    if not find_program("kubectl"):
+        kubectl.install()
+    with step("eBPF programs"):
+        run(
+            [PYTHON, "-m", "lab.bpf.build"],
+            advice="a compiler's message is a defect of the lab: please report it",
+        )
 
 
 @contextmanager

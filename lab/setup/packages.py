@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import os
 
-SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
-"""Where programs of root are: on Debian not on the PATH of other users."""
+from lab.setup import environment
+
+PLACES = ("/usr/local/sbin", "/usr/sbin", "/sbin", environment.PROGRAMS)
+"""Where programs are besides the PATH: root's, which Debian keeps off the PATH of other users,
+and the Python environment's."""
 
 
 class Package:
@@ -40,8 +43,8 @@ class Package:
 
 
 def find_program(name: str) -> str | None:
-    """The program's path, looked up on the PATH and in root's directories; None without one."""
-    for directory in (*os.get_exec_path(), *SBIN):
+    """The program's path, looked up on the PATH and in PLACES; None without one."""
+    for directory in (*os.get_exec_path(), *PLACES):
         path = os.path.join(directory, name)
         if os.access(path, os.X_OK):
             return path
@@ -86,19 +89,24 @@ TEST = (
 UBUNTU: dict[str, tuple[str, ...]] = {
     "bpftool": ("linux-tools-common", "linux-tools-generic"),
     "kubernetes-client": (),
-    "chromium": (),
 }
 """Debian's name -> Ubuntu's packages; none where only a snap has it, and snaps are of no use here:
 they refuse to start inside namespaces that they did not make."""
 
-
-def needed(*, test: bool) -> tuple[Package, ...]:
-    """The needs of one goal."""
-    return RUN + TEST if test else RUN
+NOT_ON_UBUNTU = frozenset({"chromium"})
+"""Done without there, for the same reason."""
 
 
-def names_on(distribution: str, package: Package) -> tuple[str, ...]:
+def needed(*, test: bool, family: str = "debian") -> tuple[Package, ...]:
+    """The needs of one goal on a family of distributions."""
+    wanted = RUN + TEST if test else RUN
+    if family != "ubuntu":
+        return wanted
+    return tuple(package for package in wanted if not NOT_ON_UBUNTU & set(package.names))
+
+
+def names_on(family: str, package: Package) -> tuple[str, ...]:
     """The package names that meet a need on `debian` or `ubuntu`; none: apt has none there."""
-    if distribution != "ubuntu":
+    if family != "ubuntu":
         return package.names
     return tuple(found for name in package.names for found in UBUNTU.get(name, (name,)))

@@ -9,7 +9,7 @@ from lab.setup.machine import Distribution, distribution
 from lab.setup.packages import Package, names_on
 from lab.setup.survey import Lacking
 
-NO_APT = "not in apt here"
+NO_APT = "from a Python package"
 
 
 def mending(lacking: Lacking) -> str:

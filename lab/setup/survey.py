@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from lab.setup import environment
+from lab.setup.machine import distribution
 from lab.setup.packages import Package, needed
 
 
@@ -33,7 +34,8 @@ class Lacking:
 
 def survey(*, test: bool) -> Lacking:
     """Look at this machine."""
-    absent = tuple(package for package in needed(test=test) if not package.present())
+    wanted = needed(test=test, family=distribution().family)
+    absent = tuple(package for package in wanted if not package.present())
     return Lacking(
         absent,
         python=not environment.filled_for(test=test),

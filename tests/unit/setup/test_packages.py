@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from lab.setup.environment import LOCK, TEST_LOCK
 from lab.setup.machine import Distribution
 from lab.setup.packages import Package, find_program, names_on, needed
+
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def executable(path: Path) -> Path:
@@ -65,3 +69,20 @@ def test_ubuntu_has_bpftool_in_other_packages() -> None:
 
 def test_tests_need_all_that_a_lab_needs_and_more() -> None:
     assert set(needed(test=False)) < set(needed(test=True))
+
+
+def test_ubuntu_does_without_a_browser_that_is_a_snap() -> None:
+    names = {name for package in needed(test=True, family="ubuntu") for name in package.names}
+    assert "chromium" not in names
+    assert "bridge-utils" in names
+
+
+def test_every_dependency_of_the_project_is_locked() -> None:
+    text = (REPOSITORY / "pyproject.toml").read_text()
+    for lock, section in ((LOCK, "dependencies"), (TEST_LOCK, "dev")):
+        listed = re.search(rf"^{section} = \[(.*?)^\]", text, re.MULTILINE | re.DOTALL)
+        assert listed is not None
+        wanted = {name.lower() for name in re.findall(r'"([A-Za-z0-9-]+)', listed[1])}
+        pins = Path(lock).read_text().splitlines()
+        locked = {pin.split("==")[0] for pin in pins if "==" in pin}
+        assert wanted <= locked, f"run python -m lab.setup.lock: {sorted(wanted - locked)}"
