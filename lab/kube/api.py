@@ -308,10 +308,10 @@ def _status_update(old: Stored, obj: Object) -> Object:
 
 def _check_preconditions(resource: Resource, key: Key, old: Stored, options: Deletion) -> None:
     meta = old.object["metadata"]
-    for name, wanted, have in (("UID", options.uid, meta["uid"]),
-                               ("resourceVersion", options.revision, meta["resourceVersion"])):  # fmt: skip
-        if wanted and wanted != have:
-            why = f"Precondition failed: {name} in precondition: {wanted}, in object meta: {have}"
+    pairs = (("uid", options.uid), ("resourceVersion", options.revision))
+    for name, wanted in pairs:
+        if wanted and wanted != meta[name]:
+            why = f"Precondition failed: {name} in precondition: {wanted}, in object: {meta[name]}"
             raise status.conflict(resource, key[1], why)
 
 

@@ -77,7 +77,9 @@ class App:
         if path and path[0] in HEALTH:
             return Answer(body=b"ok", content_type="text/plain")
         registry = self._api.registry
-        found = discovery.serve(request, registry, self._address) or openapi.serve(request, registry)
+        found = discovery.serve(request, registry, self._address) or openapi.serve(
+            request, registry
+        )
         if found:
             return found
         minimum = {"api": 3, "apis": 4}.get(path[0], 99) if path else 99

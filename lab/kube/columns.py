@@ -141,10 +141,11 @@ def external_ip(service: Object) -> str:
 
 
 def _ports(service: Object) -> str:
-    return _join(
-        f"{p['port']}{':%d' % p['nodePort'] if p.get('nodePort') else ''}/{p.get('protocol', 'TCP')}"
-        for p in service["spec"].get("ports", ())
-    )
+    rows = []
+    for port in service["spec"].get("ports", ()):
+        node_port = f":{port['nodePort']}" if port.get("nodePort") else ""
+        rows.append(f"{port['port']}{node_port}/{port.get('protocol', 'TCP')}")
+    return _join(rows)
 
 
 def _shorten(items: list[str], limit: int = 3) -> str:

@@ -189,7 +189,7 @@ class DeploymentController:
         self._api.update(REPLICA_SET, _key(replica_set), obj)
         if before != replicas:
             self._tell(deployment, replica_set, before, replicas)
-        return before != replicas
+        return bool(before != replicas)
 
     def _tell(self, deployment: Object, replica_set: Object, before: int, after: int) -> None:
         direction = "up" if after > before else "down"

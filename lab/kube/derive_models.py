@@ -21,7 +21,17 @@ TABLE = Path(__file__).with_name("models.json")
 
 MODULES = ("core_v1", "apps_v1", "discovery_v1", "coordination_v1", "apiextensions_v1", "meta_v1")
 ROOTS = {
-    "core_v1": ["Namespace", "Node", "Pod", "Service", "Endpoints", "ConfigMap", "Secret", "Event", "Binding"],
+    "core_v1": [
+        "Namespace",
+        "Node",
+        "Pod",
+        "Service",
+        "Endpoints",
+        "ConfigMap",
+        "Secret",
+        "Event",
+        "Binding",
+    ],
     "apps_v1": ["Deployment", "ReplicaSet"],
     "discovery_v1": ["EndpointSlice"],
     "coordination_v1": ["Lease"],
@@ -93,7 +103,8 @@ def derive() -> dict[str, dict[str, str]]:
 def _fields(model: Any, name: str) -> dict[str, str]:
     scope = vars(import_module(model.__module__))
     fields = {}
-    for attribute, field in zip(model.__struct_fields__, model.__struct_encode_fields__):
+    names = zip(model.__struct_fields__, model.__struct_encode_fields__, strict=True)
+    for attribute, field in names:
         annotation = model.__annotations__[attribute]
         text = _type(annotation, scope)
         if text == "any" and "dict" in annotation.lower():

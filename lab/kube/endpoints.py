@@ -34,7 +34,7 @@ class EndpointsController:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._selecting: dict[tuple[str, str, str], set[Key]] = defaultdict(set)
-        """Services by namespace and one label that they select: pods find theirs without a search."""
+        """Services by namespace and one label they select: pods find theirs without a search."""
         for key, stored in api.store.all(storage_key(SERVICE)):
             self._file(key, None, stored.object)
 

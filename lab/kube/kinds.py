@@ -129,6 +129,13 @@ class Registry:
     def find(self, group: str, version: str, plural: str) -> Resource | None:
         return self._by_path.get((group, version, plural))
 
+    def stored_as(self, key: str) -> Resource:
+        """A kind by the name that the store files it under; KeyError when it is served no more."""
+        for resource in self._by_path.values():
+            if storage_key(resource) == key:
+                return resource
+        raise KeyError(key)
+
     def of_kind(self, api_version: str, kind: str) -> Resource | None:
         for resource in self._by_path.values():
             if resource.kind == kind and resource.api_version == api_version:

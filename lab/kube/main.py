@@ -17,14 +17,18 @@ from lab.kube.api import Api
 from lab.kube.app import App, BoundedHeaders
 from lab.kube.deployment import DeploymentController
 from lab.kube.endpoints import EndpointsController
+from lab.kube.garbage import GarbageCollector, NamespaceController
 from lab.kube.kinds import Registry
 from lab.kube.loadbalancer import MetalLbController
+from lab.kube.nodes import NodeController
 from lab.kube.replicaset import ReplicaSetController
 from lab.kube.scheduler import Scheduler
 from lab.kube.services import ServiceNumbers
 from lab.kube.store import Store
 
 Object = dict[str, Any]
+
+SERVICE_CIDR = IPv4Network("10.96.0.0/12")
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class ServerConfig:
     """The SQLite file."""
     bootstrap: Sequence[Object] = ()
     """Objects made at the first start; those that are there stay as they are."""
-    service_cidr: IPv4Network = IPv4Network("10.96.0.0/12")
+    service_cidr: IPv4Network = SERVICE_CIDR
     node_ports: tuple[int, int] = (30000, 32767)
     profile: str = "cilium-1.10"
 
@@ -90,6 +94,9 @@ def build(store: Store, config: ServerConfig) -> Api:
         Scheduler(api),
         EndpointsController(api),
         MetalLbController(api),
+        NodeController(api),
+        GarbageCollector(api),
+        NamespaceController(api),
     ])  # fmt: skip
     return api
 

@@ -61,7 +61,9 @@ def _named(encode: Encoder, number: int = 1) -> Encoder:
     """A map: repeated messages of a name and a value."""
 
     def encode_map(value: Mapping[str, Any]) -> bytes:
-        pairs = (_field(1, name.encode()) + _field(2, encode(inner)) for name, inner in value.items())
+        pairs = (
+            _field(1, name.encode()) + _field(2, encode(inner)) for name, inner in value.items()
+        )
         return b"".join(_field(number, pair) for pair in pairs)
 
     return encode_map

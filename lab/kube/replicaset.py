@@ -1,4 +1,4 @@
-"""ReplicaSet -> Pods: as many as wanted, from the template; surplus ones go, the least useful first."""
+"""ReplicaSet -> Pods: as many as wanted, from the template; the least useful go first."""
 
 from __future__ import annotations
 

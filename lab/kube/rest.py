@@ -93,7 +93,7 @@ class Rest:
     def _get(self, request: Request, target: Target) -> Answer:
         stored = self._api.get(target.resource, target.key)
         if target.subresource == "scale":
-            return json_answer(_scale_of(target.resource, stored.object))
+            return json_answer(_scale_of(stored.object))
         return Answer(body=_view(request, target).one(stored))
 
     def _list_or_watch(self, request: Request, target: Target) -> Answer:
@@ -168,7 +168,7 @@ class Rest:
         obj = _object(decode_body(request))
         write = _write(request)
         if target.subresource == "scale":
-            return self._put_scale(request, target, obj, write)
+            return self._put_scale(target, obj, write)
         if target.resource.custom and not obj.get("metadata", {}).get("resourceVersion"):
             cause = status.Cause.invalid(
                 "metadata.resourceVersion", 0, "must be specified for an update"
@@ -195,9 +195,9 @@ class Rest:
         change = decode_body(request)
         old = self._api.get(target.resource, target.key)
         if target.subresource == "scale":
-            scale = _scale_of(target.resource, old.object)
+            scale = _scale_of(old.object)
             patched = _patched(scale, change, media, {})
-            return self._put_scale(request, target, _object(patched), write)
+            return self._put_scale(target, _object(patched), write)
         before = copy_of(old)
         new = _object(_patched(before, change, media, schema.of(target.resource)))
         stored = self._api.update(
@@ -223,7 +223,7 @@ class Rest:
                 self._api.delete(target.resource, key, options)
         return listed
 
-    def _put_scale(self, request: Request, target: Target, scale: Object, write: Write) -> Answer:
+    def _put_scale(self, target: Target, scale: Object, write: Write) -> Answer:
         replicas = (scale.get("spec") or {}).get("replicas", 0)
         if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
             text = "must be greater than or equal to 0"
@@ -235,7 +235,7 @@ class Rest:
             obj["metadata"]["resourceVersion"] = wanted
         obj["spec"]["replicas"] = replicas
         stored = self._api.update(target.resource, target.key, obj, write)
-        return json_answer(_scale_of(target.resource, stored.object))
+        return json_answer(_scale_of(stored.object))
 
     def _bind(self, target: Target, binding: Object) -> Answer:
         pod = self._api.fresh(POD, target.key)
@@ -332,7 +332,7 @@ def _continuation(request: Request, revision: int) -> tuple[int, Key | None]:
     return first, (namespace, name)
 
 
-def _scale_of(resource: Resource, obj: Object) -> Object:
+def _scale_of(obj: Object) -> Object:
     meta = obj["metadata"]
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     wanted = selectors.from_object(obj["spec"].get("selector")) or ()

@@ -124,15 +124,21 @@ def refusal(pod: Object, node: Object, loads: Mapping[str, int]) -> str:
 
 def tolerated(taint: Object, spec: Object) -> bool:
     """Whether one of a pod's tolerations covers a taint."""
-    for toleration in spec.get("tolerations") or ():
-        effect, key = toleration.get("effect"), toleration.get("key")
-        if effect not in (None, "", taint["effect"]) or key not in (None, "", taint["key"]):
-            continue
-        if toleration.get("operator", "Equal") == "Exists":
-            return True
-        if key and toleration.get("value", "") == taint.get("value", ""):
-            return True
-    return False
+    return bool(tolerations_of(taint, spec))
+
+
+def tolerations_of(taint: Object, spec: Object) -> list[Object]:
+    """The tolerations of a pod that cover a taint."""
+    return [t for t in spec.get("tolerations") or () if _covers(t, taint)]
+
+
+def _covers(toleration: Object, taint: Object) -> bool:
+    effect, key = toleration.get("effect"), toleration.get("key")
+    if effect not in (None, "", taint["effect"]) or key not in (None, "", taint["key"]):
+        return False
+    if toleration.get("operator", "Equal") == "Exists":
+        return True
+    return bool(key) and toleration.get("value", "") == taint.get("value", "")
 
 
 def _affine(spec: Object, node: Object) -> bool:
@@ -144,9 +150,11 @@ def _affine(spec: Object, node: Object) -> bool:
     for term in required.get("nodeSelectorTerms") or ():
         wanted = selectors.from_object({"matchExpressions": term.get("matchExpressions")}) or ()
         fields = selectors.from_object({"matchExpressions": term.get("matchFields")}) or ()
-        if (wanted or fields) and selectors.matches(wanted, labels):
-            if selectors.matches(fields, {"metadata.name": name}):
-                return True
+        fits = selectors.matches(wanted, labels) and selectors.matches(
+            fields, {"metadata.name": name}
+        )
+        if (wanted or fields) and fits:
+            return True
     return False
 
 

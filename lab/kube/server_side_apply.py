@@ -24,7 +24,12 @@ Object = dict[str, Any]
 Path = tuple[str, ...]
 """Steps in the notation of fieldsV1: `f:name`, or `k:{"key":value}` in a merged list."""
 
-_UNOWNED = (("f:apiVersion",), ("f:kind",), ("f:metadata", "f:name"), ("f:metadata", "f:namespace"))
+_UNOWNED: tuple[Path, ...] = (
+    ("f:apiVersion",),
+    ("f:kind",),
+    ("f:metadata", "f:name"),
+    ("f:metadata", "f:namespace"),
+)
 
 
 def apply_object(
@@ -59,11 +64,10 @@ def apply_object(
         return api.create(resource, key[0], applied, write), True
     entries = old.object["metadata"].get("managedFields") or []
     others = [e for e in entries if not _is(e, manager, subresource)]
-    _check_owners(
-        resource, key[1], others, dict(_leaves(old.object, kind_schema, ())), wanted, force
-    )
     if force:
         others = [_disowned(e, wanted) for e in others]
+    else:
+        _check_owners(others, dict(_leaves(old.object, kind_schema, ())), wanted)
     base = copy_of(old)
     for mine in (e for e in entries if _is(e, manager, subresource)):
         kept = {path for e in others for path in _paths(e["fieldsV1"])} | set(wanted)
@@ -73,25 +77,19 @@ def apply_object(
     new["metadata"]["managedFields"] = [*others, entry]
     if not meta.get("resourceVersion"):
         new["metadata"].pop("resourceVersion", None)
-    _keep_time(new, entries, entry)
+    _keep_time(entries, entry)
     return api.update(resource, key, new, write, subresource=subresource), False
 
 
-def _check_owners(
-    resource: Resource,
-    name: str,
-    others: list[Object],
-    current: dict[Path, Any],
-    wanted: dict[Path, Any],
-    force: bool,
-) -> None:
+def _check_owners(others: list[Object], current: dict[Path, Any], wanted: dict[Path, Any]) -> None:
+    """409 when a leaf that another manager owns would change."""
     conflicts = [
         (entry["manager"], path)
         for entry in others
         for path in _paths(entry["fieldsV1"])
         if path in wanted and path in current and wanted[path] != current[path]
     ]
-    if not conflicts or force:
+    if not conflicts:
         return
     lines = [f'conflict with "{owner}": {_dotted(path)}' for owner, path in conflicts]
     causes = [
@@ -183,7 +181,7 @@ def _is(entry: Object, manager: str, subresource: str) -> bool:
     return (entry.get("manager"), entry.get("subresource", "")) == (manager, subresource)
 
 
-def _keep_time(new: Object, entries: list[Object], entry: Object) -> None:
+def _keep_time(entries: list[Object], entry: Object) -> None:
     """Applying the same again changes nothing, not even the entry's time."""
     for old in entries:
         if {**old, "time": ""} == {**entry, "time": ""}:

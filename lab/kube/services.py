@@ -83,7 +83,8 @@ class ServiceNumbers:
                 return address
 
     def _assign_ports(self, key: Key, spec: Object, before: Object) -> list[Cause]:
-        causes, taken = [], set()
+        causes: list[Cause] = []
+        taken: set[int] = set()
         for index, port in enumerate(spec.get("ports", ())):
             wanted = port.get("nodePort") or self._previous(port, before, taken)
             if not wanted:

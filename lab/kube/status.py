@@ -98,7 +98,8 @@ def already_exists(resource: Resource, name: str) -> ApiError:
 
 def conflict(resource: Resource, name: str, why: str = "") -> ApiError:
     why = why or (
-        "the object has been modified; please apply your changes to the latest version and try again"
+        "the object has been modified; please apply your changes to the latest version "
+        "and try again"
     )
     message = f'Operation cannot be fulfilled on {resource.qualified} "{name}": {why}'
     return ApiError(409, "Conflict", message, _details(resource, name))
@@ -115,8 +116,8 @@ def not_acceptable(supported: str) -> ApiError:
 
 
 def unsupported_media(supported: str) -> ApiError:
-    message = f"the body of the request was in an unknown format - accepted media types include: {supported}"
-    return ApiError(415, "UnsupportedMediaType", message)
+    message = "the body of the request was in an unknown format - accepted media types include: "
+    return ApiError(415, "UnsupportedMediaType", message + supported)
 
 
 def too_large(limit: int) -> ApiError:

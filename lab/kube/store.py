@@ -64,6 +64,7 @@ class Store:
         self._kinds: dict[str, dict[Key, Stored]] = defaultdict(dict)
         self._labels: dict[tuple[str, str, str, str], set[Key]] = defaultdict(set)
         self._owned: dict[str, set[tuple[str, Key]]] = defaultdict(set)
+        self._uids: dict[str, tuple[str, Key]] = {}
         self._listeners: list[Listener] = []
         self._history: deque[Change] = deque(maxlen=HISTORY)
         self._encode = msgspec.json.Encoder().encode
@@ -90,6 +91,15 @@ class Store:
     def owned(self, uid: str) -> list[tuple[str, Key]]:
         """Kind and key of every object that names this uid in an owner reference."""
         return sorted(self._owned.get(uid, ()))
+
+    def owners(self) -> list[str]:
+        """Every uid that some object names as its owner, there or not."""
+        return list(self._owned)
+
+    def by_uid(self, uid: str) -> tuple[str, Key, Stored] | None:
+        """Kind, key and object of a uid."""
+        place = self._uids.get(uid)
+        return (*place, self._kinds[place[0]][place[1]]) if place else None
 
     def put(self, kind: str, key: Key, obj: Object) -> Stored:
         """Create or replace; stamps metadata.resourceVersion into the object it is given."""
@@ -174,6 +184,10 @@ class Store:
             _drop(self._labels, (kind, key[0], label, value), key)
         for label, value in after.items() - before.items():
             self._labels[(kind, key[0], label, value)].add(key)
+        if new is None and old:
+            self._uids.pop(old.object["metadata"]["uid"], None)
+        elif new:
+            self._uids[new.object["metadata"]["uid"]] = (kind, key)
         owners, wanted = _owners(old), _owners(new)
         for uid in owners - wanted:
             _drop(self._owned, uid, (kind, key))

@@ -46,6 +46,7 @@ class Plain:
         return head[:-1] + b',"items":[' + b",".join(s.raw for s in found) + b"]}"
 
     def event(self, stored: Stored, first: bool) -> bytes:
+        del first
         return stored.raw
 
 
@@ -65,6 +66,7 @@ class MetadataOnly:
         })  # fmt: skip
 
     def event(self, stored: Stored, first: bool) -> bytes:
+        del first
         return self.one(stored)
 
 
