@@ -72,7 +72,9 @@ def start_time(pid: int) -> str | None:
 
 
 def cgroups(lab: str) -> list[Path]:
-    return [path for path in Path("/sys/fs/cgroup").glob(f"**/lab-{lab}") if path.is_dir()]
+    """Its cgroup, where systemd mounts the second version alone, or beside the first."""
+    roots = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
+    return [root / f"lab-{lab}" for root in roots if (root / f"lab-{lab}").is_dir()]
 
 
 def links() -> set[str]:
