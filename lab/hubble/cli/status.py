@@ -48,7 +48,8 @@ def lines(status: observer_pb2.ServerStatusResponse, output: str) -> list[str]:
         table.add([value for _, value in fields])
         return table.lines()
     if output == "dict":
-        return [f"{key:>21}: {value}" for key, value in _fields(status)]
+        short = {"NUM UNAVAILABLE NODES": "NUM UNAVAIL. NODES"}
+        return [f"{short.get(key, key):>19}: {value}" for key, value in _fields(status)]
     return list(_compact(status))
 
 

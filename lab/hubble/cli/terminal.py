@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TextIO
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _CODES = {
     "host": 36,

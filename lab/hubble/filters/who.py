@@ -133,13 +133,11 @@ def by_port(values: Iterable[str], side: str) -> Predicate:
 
 
 def _namespaced(text: str, what: str) -> tuple[str, str]:
-    """("namespace", "prefix"); a bare name is one of the default namespace."""
-    namespace, slash, name = text.partition("/")
-    if not slash:
-        namespace, name = "default", text
-    if not namespace and not name:
+    """("namespace", "prefix"); a bare name is one of the default namespace, "/" means any."""
+    if not text:
         raise InputError(f"invalid {what} filter {text!r}: want [namespace/]{what}")
-    return namespace, name
+    namespace, slash, name = text.partition("/")
+    return (namespace, name) if slash else ("default", text)
 
 
 def _dns_pattern(text: str) -> re.Pattern[str]:
