@@ -95,8 +95,9 @@ class Capture:
 @contextmanager
 def capture(node: Node, name: str, interface: str, expression: str) -> Iterator[Capture]:
     """Run tcpdump on a node's interface for the length of a `with` block."""
-    line = f"tcpdump -n -l --immediate-mode -i {interface} {shlex.quote(expression)}"
-    with node.spawn(shlex.split(line)) as child:
+    # As root: a change of account would cut the tie that ends tcpdump with its caller.
+    argv = ["tcpdump", "-n", "-l", "--immediate-mode", "-Z", "root", "-i", interface, expression]
+    with node.spawn(argv) as child:
         taken = Capture(name, f"tcpdump -n -i {interface} {shlex.quote(expression)}", child)
         try:
             taken.until_listening()

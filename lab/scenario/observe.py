@@ -77,6 +77,20 @@ def backends(stage: Stage, frontend: str) -> dict[str, list[str]]:
     }
 
 
+def nodes_that_differ(stage: Stage) -> list[str]:
+    """Nodes whose load balancer map is not the first one's.
+
+    A NodePort's entry at the node's own address is each node's own affair, and left out.
+    """
+    own = {node.name: f"{node.address}:" for node in stage.plan.kube_nodes}
+    tables = {
+        name: {at: frontend for at, frontend in table.items() if not at.startswith(own[name])}
+        for name, table in balancers(stage).items()
+    }
+    first, *_ = tables.values()
+    return [name for name, table in tables.items() if table != first]
+
+
 def read_flows(printed: str, port: int) -> list[flows.Flow]:
     """Flows of the connection from or to this port, out of what hubble printed."""
     return flows.with_port(flows.parse(printed), port)

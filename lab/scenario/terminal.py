@@ -52,6 +52,7 @@ class Terminal(Report):
     def __init__(self, out: Console, progress: Console) -> None:
         self._out = out
         self._progress = progress
+        self._after_empty = False
         out.push_theme(THEME)
         progress.push_theme(THEME)
 
@@ -82,7 +83,7 @@ class Terminal(Report):
     def command_ran(self, command: Command) -> None:
         self._line()
         self._line((f"{INDENT}{command.node}$ ", "node"), (command.line, "command"))
-        for line in printable(command.output).splitlines():
+        for line in printable(command.output).strip("\n").splitlines():
             self._line((f"{INDENT}{line}".rstrip(), "output"))
         if not command.output and command.code != 0:
             self._line((f"{INDENT}(no output, exit code {command.code})", "aside"))
@@ -101,11 +102,10 @@ class Terminal(Report):
                 self._line((f"{INDENT}{MARKS[Verdict.BROKEN]} {line}", "broken"))
 
     def scenario_ends(self, result: ScenarioResult) -> None:
-        self._line()
-        self._out.print(_table(result))
-        if result.problem:
-            for line in result.problem.splitlines():
-                self._line((line, "broken"))
+        if result.checks:
+            self._out.print(_table(result))
+        for line in result.problem.splitlines():
+            self._line((f"{INDENT}{line}", "broken"))
         self._line(*_summary(result))
         if result.artifacts:
             self._line((f"what the lab could still tell is in {result.artifacts}", "default"))
@@ -124,7 +124,10 @@ class Terminal(Report):
         self._line((mark, style), (last.ljust(room), "default"), (f"{seconds:7.2f} s", "time"))
 
     def _line(self, *parts: tuple[str, str]) -> None:
-        self._out.print(Text.assemble(*parts))
+        """Print a line; of several empty ones in a row, only the first."""
+        if parts or not self._after_empty:
+            self._out.print(Text.assemble(*parts))
+        self._after_empty = not parts
 
 
 def overview(out: Console, results: Sequence[ScenarioResult]) -> None:
