@@ -57,22 +57,21 @@ from lab.bpf.config import NodeConfig
 from lab.bpf.libbpf import call
 from lab.bpf.maps import Map
 from lab.bpf.object import BpfObject
-from lab.bpf.tables import ENDPOINTS, GLOBALS
+from lab.bpf.tables import (
+    AFFINITY6,
+    CT_ANY6,
+    CT_TCP6,
+    ENDPOINTS,
+    FRAGMENTS6,
+    GLOBALS,
+    SNAT6,
+)
 
 PROGRAMS = GLOBALS.parent / "programs"
 """Pins of the node's programs, so that a pod can be attached without loading anything."""
 
 SIZES6 = dict.fromkeys(
-    (
-        "cilium_ct6_global",
-        "cilium_ct_any6_global",
-        "cilium_snat_v6_external",
-        "cilium_lb6_affinity",
-        "cilium_ipv6_frag_datagrams",
-        "cilium_lb6_services_v2",
-        "cilium_lb6_backends_v3",
-        "cilium_lb6_reverse_nat",
-    ),
+    (table.name for table in (CT_TCP6, CT_ANY6, SNAT6, AFFINITY6, FRAGMENTS6)),
     256,
 )
 """On a node without IPv6 the tables are there, for one object serves all, but tiny."""

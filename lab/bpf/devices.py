@@ -85,12 +85,12 @@ def _addresses6(config: NodeConfig) -> list[str]:
     if side is None:
         return []
     lines = [
-        f"-6 address replace {side.router_ip}/128 dev {HOST} nodad",
-        f"-6 route replace {side.pod_cidr} dev {HOST} src {side.router_ip}",
+        f"address replace {side.router_ip}/128 dev {HOST} nodad",
+        f"route replace {side.pod_cidr} dev {HOST} src {side.router_ip}",
     ]
     if config.tunnel:
         lines.append(
-            f"-6 route replace {side.cluster_cidr} dev {HOST} src {side.router_ip}"
+            f"route replace {side.cluster_cidr} dev {HOST} src {side.router_ip}"
             f" mtu {config.pod_mtu}"
         )
     return lines

@@ -1,0 +1,284 @@
+"""The real programs on a bench: packets in, verdicts, packets, entries and events out.
+
+A rig is one node (192.168.1.21, pods in 10.0.1.0/24) in a network namespace of its own. Its maps
+are not pinned, so any number of rigs run side by side. BPF_PROG_TEST_RUN hands a program one
+packet as if it had come in by interface 1, so a rig's pods live on interface 1.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
+from pathlib import Path
+from typing import Any, TypeVar
+
+from scapy.layers.l2 import Ether
+
+from lab import shell
+from lab.bpf import structs as s
+from lab.bpf import tables as t
+from lab.bpf.build import compiled
+from lab.bpf.codes import EndpointFlag, Identity, Profile, ServiceFlag
+from lab.bpf.config import NodeConfig
+from lab.bpf.events import EventRing
+from lab.bpf.layout import addr6, mac, packed
+from lab.bpf.libbpf import TestRunOpts, call
+from lab.bpf.maps import Map, PerCpuMap
+from lab.bpf.object import BpfObject
+from lab.bpf.tables import Table
+
+T = TypeVar("T")
+
+CLONE_NEWNET = 0x40000000
+OK, SHOT, REDIRECT = 0, 2, 7
+"""Verdicts: on to the stack, dropped, sent elsewhere by the program."""
+
+NODE, ROUTER = "192.168.1.21", "10.0.1.1"
+NODE2, ROUTER2 = "192.168.1.22", "10.0.2.1"
+GATEWAY, CLIENT = "192.168.1.1", "192.168.10.11"
+POD, POD2, REMOTE_POD = "10.0.1.5", "10.0.1.6", "10.0.2.5"
+VIP = "172.16.10.0"
+
+NODE_MAC, GATEWAY_MAC = "02:00:00:00:00:15", "02:00:00:00:00:01"
+POD_MAC, VETH_MAC = "0a:00:00:00:01:02", "0a:00:00:00:01:01"
+POD_ID, POD2_ID, POD_LABEL = 101, 102, 4321
+
+CONFIG = NodeConfig(
+    node_ip=IPv4Address(NODE),
+    router_ip=IPv4Address(ROUTER),
+    pod_cidr=IPv4Network("10.0.1.0/24"),
+    cluster_cidr=IPv4Network("10.0.0.0/16"),
+)
+MODERN = replace(CONFIG, profile=Profile.MODERN)
+
+FLOW_TABLES = [t.CT_TCP, t.CT_ANY, t.CT_TCP6, t.CT_ANY6, t.SNAT, t.SNAT6, t.AFFINITY, t.AFFINITY6]
+SMALL = dict.fromkeys((table.name for table in FLOW_TABLES), 512)
+"""Flow tables allocate all their memory at once; a test needs little of it."""
+
+EXPOSED = ServiceFlag.LOADBALANCER | ServiceFlag.ROUTABLE
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a program did with a packet."""
+
+    verdict: int
+    packet: bytes
+
+    @property
+    def frame(self) -> Any:
+        """The packet as it left, dissected."""
+        return Ether(self.packet)
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A backend of a service on the rig: its id comes from the rig."""
+
+    address: str
+    port: int = 80
+    state: int = 0
+
+
+class Rig:
+    """One node's programs, loaded with `config`."""
+
+    def __init__(self, config: NodeConfig = CONFIG, sizes: dict[str, int] | None = None) -> None:
+        # Namespaces belong to threads: one thread is the node, the test itself stays outside.
+        self._node = ThreadPoolExecutor(max_workers=1)
+        self.config = config
+        self._sizes = {**SMALL, **(sizes or {})}
+        self._backends: dict[tuple[Backend, int], int] = {}
+        self._services = 0
+        self._inside(self._start)
+
+    def close(self) -> None:
+        self._inside(self._object.close)
+        self._ring.close()
+        self._node.shutdown()
+
+    def run(self, program: str, packet: Any) -> Outcome:
+        """One packet (Scapy or bytes) through one program."""
+        return self._inside(lambda: self._run(program, bytes(packet)))
+
+    def map(self, table: Table) -> Any:
+        """A map of the rig, typed."""
+        kind = PerCpuMap if table.per_cpu else Map
+        return kind(table, self._object.map(table.name))
+
+    def events(self) -> list[Any]:
+        """Headers of the events since the last call, oldest first."""
+        parse = {1: s.drop_notify.parse, 4: s.trace_notify.parse}
+        return [parse[raw[0]](raw) for raw in self._ring.read()]
+
+    def raw_events(self) -> list[bytes]:
+        return self._ring.read()
+
+    def dropped(self) -> dict[int, int]:
+        """Packets dropped so far by reason."""
+        metrics = dict(self.map(t.METRICS).items())
+        return {key.reason: value.count for key, value in metrics.items() if key.reason}
+
+    def service(
+        self,
+        frontend: str,
+        port: int,
+        backends: Sequence[Backend],
+        *,
+        proto: int = 6,
+        flags: int = EXPOSED,
+        flags2: int = 0,
+        scope: int = 0,
+        affinity: int = 0,
+        algorithm: int = 0,
+        terminating: int = 0,
+    ) -> int:
+        """Enter a service in the order the agent does; its rev_nat_index."""
+        self._services += 1
+        index = self._services
+        version6 = ip_address(frontend).version == 6
+        services = self.map(t.SERVICES6 if version6 else t.SERVICES)
+        key = s.lb6_key if version6 else s.lb4_key
+        address = packed(ip_address(frontend))
+        ids = [self.backend(backend, proto) for backend in backends]
+        for slot, backend_id in enumerate(ids, 1):
+            services.update(
+                key(address=address, dport=port, proto=proto, scope=scope, backend_slot=slot),
+                s.lb4_service(backend_id=backend_id, rev_nat_index=index),
+            )
+            self.map(t.AFFINITY_MATCH).update(
+                s.lb_affinity_match(backend_id=backend_id, rev_nat_id=index), t.Present(1)
+            )
+        reverse = s.lb6_reverse_nat if version6 else s.lb4_reverse_nat
+        self.map(t.REVERSE_NAT6 if version6 else t.REVERSE_NAT).update(
+            t.RevNatId(index), reverse(address=address, port=port)
+        )
+        services.update(
+            key(address=address, dport=port, proto=proto, scope=scope),
+            s.lb4_service(
+                backend_id=algorithm << 24 | affinity,
+                count=len(ids) - terminating,
+                qcount=terminating,
+                rev_nat_index=index,
+                flags=flags,
+                flags2=flags2,
+            ),
+        )
+        return index
+
+    def backend(self, backend: Backend, proto: int = 6) -> int:
+        """Enter a backend, or change its state; its id."""
+        address = ip_address(backend.address)
+        known = (replace(backend, state=0), proto)
+        backend_id = self._backends.setdefault(known, len(self._backends) + 1)
+        kind = s.lb4_backend if address.version == 4 else s.lb6_backend
+        self.map(t.BACKENDS if address.version == 4 else t.BACKENDS6).update(
+            t.BackendId(backend_id),
+            kind(address=packed(address), port=backend.port, proto=proto, flags=backend.state),
+        )
+        return backend_id
+
+    def pod(self, address: str, endpoint_id: int = POD_ID, label: int = POD_LABEL) -> None:
+        """A pod of this node."""
+        self.map(t.ENDPOINTS).update(
+            s.endpoint_key.of(ip_address(address)),
+            s.endpoint_info(
+                ifindex=1,
+                lxc_id=endpoint_id,
+                mac=_mac(POD_MAC),
+                node_mac=_mac(VETH_MAC),
+                sec_id=label,
+            ),
+        )
+        self.identity(address, label)
+
+    def identity(self, network: str, label: int, node: str | None = None) -> None:
+        """Who the addresses of a network are, and the node that tunnels to them."""
+        endpoint = int(IPv4Address(node)) if node else 0
+        self.map(t.IPCACHE).update(
+            s.ipcache_key.of(ip_network(network)),
+            s.remote_endpoint_info(sec_label=label, tunnel_endpoint=endpoint),
+        )
+
+    def _inside(self, act: Callable[[], T]) -> T:
+        return self._node.submit(act).result()
+
+    def _start(self) -> None:
+        if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "unshare of a network namespace")
+        for family in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+            Path("/proc/sys/net", family).write_text("1")
+        shell.run(["ip", "-batch", "-"], input=NETWORK)
+        self._object = BpfObject(compiled())
+        self._object.configure(
+            self.config.layout(uplink=INTERFACE, host=INTERFACE, overlay=INTERFACE)
+        )
+        self._object.resize(self._sizes)
+        self._object.load(maglev_size=self.config.maglev_size)
+        self._ring = EventRing(
+            self._object.map(t.EVENTS_NAME), os.dup(self._object.map(t.EVENT_COUNTS.name))
+        )
+        self._cluster()
+
+    def _cluster(self) -> None:
+        for address in (NODE, ROUTER):
+            self.map(t.ENDPOINTS).update(
+                s.endpoint_key.of(IPv4Address(address)), s.endpoint_info(flags=EndpointFlag.HOST)
+            )
+            self.identity(address, Identity.HOST)
+        self.identity("0.0.0.0/0", Identity.WORLD)
+        self.identity(NODE2, Identity.REMOTE_NODE)
+        self.identity(ROUTER2, Identity.REMOTE_NODE, NODE2)
+        self.identity(REMOTE_POD, POD_LABEL, NODE2)
+        self.pod(POD)
+        self.pod(POD2, POD2_ID)
+
+    def _run(self, program: str, packet: bytes) -> Outcome:
+        data = ctypes.create_string_buffer(packet, len(packet))
+        out = ctypes.create_string_buffer(len(packet) + 512)
+        options = TestRunOpts(
+            sz=ctypes.sizeof(TestRunOpts),
+            data_in=ctypes.addressof(data),
+            data_out=ctypes.addressof(out),
+            data_size_in=len(packet),
+            data_size_out=len(out),
+            repeat=1,
+        )
+        call(
+            "bpf_prog_test_run_opts",
+            self._object.program(program),
+            ctypes.byref(options),
+            what=f"running {program} with {len(packet)} bytes",
+        )
+        return Outcome(options.retval, out.raw[: options.data_size_out])
+
+
+INTERFACE = 1
+"""Index of lo, the interface that test packets come in by."""
+
+NETWORK = f"""
+link set lo up
+link add up0 address {NODE_MAC} type veth peer name up1
+link set up0 up
+link set up1 up
+address add {NODE}/24 dev up0
+address add fd00:1::21/64 dev up0 nodad
+neighbour add {GATEWAY} lladdr {GATEWAY_MAC} nud permanent dev up0
+neighbour add {NODE2} lladdr 02:00:00:00:00:16 nud permanent dev up0
+neighbour add fd00:1::1 lladdr {GATEWAY_MAC} nud permanent dev up0
+route add default via {GATEWAY}
+route add default via fd00:1::1
+"""
+
+
+def _mac(text: str) -> Any:
+    return mac(*bytes.fromhex(text.replace(":", "")))
+
+
+def wide(address: str) -> Any:
+    """An IPv6 address as a field of a struct."""
+    return addr6(*ip_address(address).packed)
