@@ -23,6 +23,9 @@ SYSTEM_PATH = (
 COMMANDS = {"cilium": "lab.agent.cilium", "hubble": "lab.hubble"}
 """Commands of the lab's own that every node has, and the modules they run."""
 
+OBSERVER = "unix:///run/cilium/hubble.sock"
+"""Where a node's agent serves its own flows, as it does in Cilium's pods."""
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -38,6 +41,8 @@ def environment(
     }
     if plan.cluster is not None and node.kind in (NodeKind.CONTROL, NodeKind.MASTER):
         own["KUBECONFIG"] = str(run.kubeconfig)
+    if node.is_kube:
+        own["HUBBLE_SERVER"] = OBSERVER
     return {**callers, **own}
 
 
