@@ -30,7 +30,7 @@ class Announcing:
         config: AgentConfig,
         cluster: Cluster,
         profile: Profile,
-        served: Callable[[], Collection[Address]],
+        served: Callable[[], Collection[Address] | None],
     ) -> None:
         self._config = config
         self._cluster = cluster
@@ -43,27 +43,30 @@ class Announcing:
         self._bfd = bfd_option(config.options.get("bfd", ""))
 
     async def settle(self) -> None:
-        """Bring FRR up to date. FrrError when it cannot be; nothing before all objects are known:
-        until then FRR goes on announcing what an earlier agent told it.
+        """Bring FRR up to date; FrrError when it cannot be.
+
+        Nothing is done before all objects are known and the maps hold the services: until then
+        FRR goes on announcing what an earlier agent told it.
         """
-        if not self._cluster.complete:
+        served = self._served()
+        if not self._cluster.complete or served is None:
             return
-        wanted, daemon = self.wanted(), _generation(DIRECTORY / "bgpd.vty")
+        wanted, daemon = self.wanted(served), _generation(DIRECTORY / "bgpd.vty")
         if wanted == self._applied and daemon == self._daemon:
             return
         for command in await asyncio.to_thread(self._speaker.apply, wanted):
             log.info("frr: %s", command)
         self._applied, self._daemon = wanted, daemon
 
-    def wanted(self) -> BgpConfig:
-        """The node's BGP as the objects have it now."""
+    def wanted(self, served: Collection[Address]) -> BgpConfig:
+        """The node's BGP as the objects have it now, with the VIPs that the maps balance."""
         node = self._cluster.nodes.objects.get(self._config.node)
         vips = announced(
             self._cluster.services.objects.values(),
             self._cluster.all_slices(),
             node,
             self._profile,
-            self._served(),
+            served,
         )
         labels = (node.metadata.labels if node and node.metadata else None) or {}
         return from_metallb(

@@ -45,8 +45,10 @@ class Balancing:
             raise
         self._first = False
 
-    def served(self) -> set[Address]:
-        """VIPs that the maps balance now."""
+    def served(self) -> set[Address] | None:
+        """VIPs that the maps balance now; None while that is not known."""
+        if self._first:
+            return None
         return {
             what.frontend.address
             for what in self._table.services()

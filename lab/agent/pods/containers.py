@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightkube.models.core_v1 import Container
+from lightkube.models.core_v1 import Container, ContainerStatus
 
 from lab.agent.bell import Bell
 from lab.agent.pods.backoff import crashes_now, delay, restarts
 from lab.agent.pods.container import Launch
 from lab.agent.pods.files import mounts, scratch, write_image_files
-from lab.agent.pods.prober import Prober
+from lab.agent.pods.prober import Health, Prober
 from lab.agent.pods.probing import Asker
 from lab.agent.pods.sandbox import Process, Sandbox
 from lab.agent.pods.spec import Program, Refusal
@@ -34,6 +34,8 @@ class Surroundings:
     bell: Bell
     asker: Callable[[str], Asker]
     """Who probes the container of that name."""
+    reported: Callable[[str], ContainerStatus | None]
+    """What the API was last told of the container of that name, when this agent began."""
 
 
 class ContainerRun:
@@ -138,7 +140,7 @@ class ContainerRun:
     def _keep(self, now: float) -> float | None:
         if self._prober is None:
             asker = self._around.asker(self.spec.name)
-            self._prober = Prober(self.spec, asker, self._around.bell)
+            self._prober = Prober(self.spec, asker, self._around.bell, self._known_health())
         if not self._prober.health.ailing:
             return None
         if self._kill_at is None:
@@ -148,6 +150,13 @@ class ContainerRun:
             self.kill()
             return None
         return self._kill_at
+
+    def _known_health(self) -> Health:
+        """What the API was told of this very run: an agent that comes back doubts nothing."""
+        before = self._around.reported(self.spec.name)
+        if before is None or self.process is None or before.restartCount != self.process.attempt:
+            return Health()
+        return Health(started=bool(before.started), ready=before.ready)
 
     def _restart(self, process: Process, code: int, now: float) -> float | None:
         if self._counted != process.attempt:

@@ -33,8 +33,9 @@ class Health:
 class Prober:
     """Keeps `health` of a running container up to date; rings when it changes."""
 
-    def __init__(self, container: Container, asker: Asker, bell: Bell) -> None:
-        self.health = Health()
+    def __init__(self, container: Container, asker: Asker, bell: Bell, before: Health) -> None:
+        """`before` is what an earlier agent had found of the same run."""
+        self.health = before
         self._container = container
         self._asker = asker
         self._bell = bell
@@ -45,7 +46,7 @@ class Prober:
 
     async def _run(self) -> None:
         container = self._container
-        if container.startupProbe is not None:
+        if container.startupProbe is not None and not self.health.started:
             await self._repeat(container.startupProbe, self._start_result, eager=True)
         self.health.started = True
         if container.readinessProbe is None:

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Protocol
 
-from lightkube.models.core_v1 import Container, PodSpec
+from lightkube.models.core_v1 import Container, ContainerStatus, PodSpec
 from lightkube.resources.core_v1 import Pod
 
 from lab.agent.bell import Bell
@@ -178,6 +178,7 @@ class PodWorker:
             asker=lambda name: Asker(
                 str(self._home.router_ip), str(address), lambda argv: self._execute(name, argv)
             ),
+            reported=_reported(self.pod).get,
         )
         facts = {
             "spec.nodeName": self._home.node_name,
@@ -253,6 +254,11 @@ class PodWorker:
             return await self.sandbox.execute(container, launch, [null, null, null])
         finally:
             os.close(null)
+
+
+def _reported(pod: Pod) -> dict[str, ContainerStatus]:
+    statuses = pod.status.containerStatuses if pod.status else None
+    return {status.name: status for status in statuses or ()}
 
 
 def _settled(status: dict[str, Any]) -> dict[str, Any]:
