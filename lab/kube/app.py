@@ -18,7 +18,9 @@ from lab.kube.http import (
     json_answer,
     read_request,
     send_answer,
+    send_refusal,
 )
+from lab.kube.node_proxy import NodeProxy
 from lab.kube.rest import Rest, locate
 
 HEADER_LIMIT = 64 * 1024
@@ -50,27 +52,40 @@ class App:
     def __init__(self, api: Api, *, token: str, address: str) -> None:
         self._api = api
         self._rest = Rest(api)
+        self._nodes = NodeProxy(api.store, token)
         self._expected = f"Bearer {token}".encode()
         self._address = address
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
+            await self._websocket(scope, receive, send)
             return
         try:
             request = await read_request(scope, receive)
             self._authenticate(request)
-            answer = self._answer(request)
+            answer = await self._answer(request)
         except status.ApiError as error:
             answer = error_answer(error)
         await send_answer(answer, receive, send)
+
+    async def _websocket(self, scope: Message, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            request = await read_request(scope, receive)
+            self._authenticate(request)
+            target = locate(self._api.registry, request.path) if len(request.path) > 2 else None
+            if target is None or target.subresource != "exec":
+                raise status.bad_request("only exec speaks WebSocket")
+            await self._nodes.exec(request, target.key, receive, send)
+        except status.ApiError as error:
+            await send_refusal(error_answer(error), send)
 
     def _authenticate(self, request: Request) -> None:
         given = request.headers.get("authorization", "").encode("latin-1")
         if not hmac.compare_digest(given, self._expected):
             raise status.unauthorized()
 
-    def _answer(self, request: Request) -> Answer:
+    async def _answer(self, request: Request) -> Answer:
         path = request.path
         if path[:1] == ("version",):
             return json_answer(discovery.version())
@@ -85,4 +100,9 @@ class App:
         minimum = {"api": 3, "apis": 4}.get(path[0], 99) if path else 99
         if len(path) < minimum:
             raise status.no_such_path()
-        return self._rest.serve(request, locate(registry, path))
+        target = locate(registry, path)
+        if target.subresource == "log" and request.method == "GET":
+            return await self._nodes.logs(request, target.key)
+        if target.subresource == "exec":
+            raise status.bad_request("exec needs a WebSocket: this server does not speak SPDY")
+        return self._rest.serve(request, target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from lab.kube.discovery import SERVER_VERSION
@@ -62,22 +61,6 @@ def node(planned: PlannedNode) -> Object:
             # The API's clients insist on every field; the node's agent fills them in.
             "nodeInfo": {**dict.fromkeys(_NODE_INFO, ""), "kubeletVersion": SERVER_VERSION},
         },
-    }
-
-
-def _node_info(name: str) -> Object:
-    machine = os.uname()
-    return {
-        "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(machine.machine, "amd64"),
-        "bootID": "",
-        "containerRuntimeVersion": "lab://1",
-        "kernelVersion": machine.release,
-        "kubeProxyVersion": "",
-        "kubeletVersion": SERVER_VERSION,
-        "machineID": name,
-        "operatingSystem": "linux",
-        "osImage": "Debian GNU/Linux",
-        "systemUUID": name,
     }
 
 

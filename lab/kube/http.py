@@ -121,6 +121,18 @@ async def send_answer(answer: Answer, receive: Receive, send: Send) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def send_refusal(answer: Answer, send: Send) -> None:
+    """Refuse a WebSocket with an ordinary answer (ASGI's websocket.http.response extension)."""
+    assert isinstance(answer.body, bytes)
+    headers = [
+        (b"content-type", answer.content_type.encode()),
+        (b"content-length", str(len(answer.body)).encode()),
+    ]
+    start = {"type": "websocket.http.response.start", "status": answer.code, "headers": headers}
+    await send(start)
+    await send({"type": "websocket.http.response.body", "body": answer.body})
+
+
 async def _stream(parts: AsyncIterator[bytes], send: Send) -> None:
     async for part in parts:
         if part:

@@ -1,0 +1,186 @@
+"""`kubectl logs` and `kubectl exec`: passed on to the agent of the pod's node (see kubelet_api)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from lab.kube import status
+from lab.kube.http import Answer, Message, Receive, Request, Send
+from lab.kube.kinds import NODE, POD
+from lab.kube.kubelet_api import HEADER, MAX_FRAME, PORT, UPGRADE, frame
+from lab.kube.store import Key, Store
+
+Object = dict[str, Any]
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds."""
+SUBPROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+CHUNK = 64 * 1024
+_LOG_PARAMETERS = ("follow", "previous", "timestamps", "tailLines", "sinceSeconds", "limitBytes")
+_EXEC_PARAMETERS = ("stdin", "stdout", "stderr", "tty")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A request that the agent has accepted."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+
+class NodeProxy:
+    """Finds the agent that runs a pod and speaks to it."""
+
+    def __init__(self, store: Store, token: str) -> None:
+        self._store = store
+        self._token = token
+
+    async def logs(self, request: Request, key: Key) -> Answer:
+        """The log of a container, as a stream that ends where the log does or the client goes."""
+        pod = self._pod(key)
+        container = _container(pod, request)
+        pairs = [(n, request.param(n)) for n in _LOG_PARAMETERS if request.param(n)]
+        if not request.flag("previous"):
+            _check_started(pod, container)
+        path = f"/containerLogs/{_path(key, container)}?{urlencode(pairs)}"
+        connection = await self._open(pod, "GET", path)
+        return Answer(body=_until_end(connection), content_type="text/plain")
+
+    async def exec(self, request: Request, key: Key, receive: Receive, send: Send) -> None:
+        """Carry a WebSocket's messages to the agent and back, until the command has ended."""
+        offered = request.headers.get("sec-websocket-protocol", "")
+        wanted = [name.strip() for name in offered.split(",")]
+        spoken = next((name for name in SUBPROTOCOLS if name in wanted), None)
+        if spoken is None:
+            raise status.bad_request(f"exec speaks {', '.join(SUBPROTOCOLS)}, not {offered!r}")
+        pod = self._pod(key)
+        container = _container(pod, request)
+        pairs = [(name, value) for name, value in request.query if name == "command"]
+        pairs += [(name, request.param(name)) for name in _EXEC_PARAMETERS if request.flag(name)]
+        path = f"/exec/{_path(key, container)}?{urlencode(pairs)}"
+        connection = await self._open(pod, "POST", path, upgrade=True)
+        await send({"type": "websocket.accept", "subprotocol": spoken})
+        await _carry(connection, receive, send)
+
+    def _pod(self, key: Key) -> Object:
+        stored = self._store.get(POD.qualified, key)
+        if stored is None:
+            raise status.not_found(POD, key[1])
+        if not stored.object["spec"].get("nodeName"):
+            raise status.bad_request(f"pod {key[1]} does not have a host assigned")
+        return stored.object
+
+    async def _open(
+        self, pod: Object, method: str, path: str, *, upgrade: bool = False
+    ) -> Connection:
+        name = pod["spec"]["nodeName"]
+        node = self._store.get(NODE.qualified, ("", name))
+        addresses = node.object.get("status", {}).get("addresses") or () if node else ()
+        host = next((a["address"] for a in addresses if a["type"] == "InternalIP"), "")
+        extra = f"Connection: Upgrade\r\nUpgrade: {UPGRADE}\r\n" if upgrade else ""
+        head = (
+            f"{method} {path} HTTP/1.1\r\nHost: {name}\r\n"
+            f"Authorization: Bearer {self._token}\r\n{extra}\r\n"
+        )
+        try:
+            opening = asyncio.open_connection(host, PORT)
+            reader, writer = await asyncio.wait_for(opening, CONNECT_TIMEOUT)
+            writer.write(head.encode())
+            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), CONNECT_TIMEOUT)
+        except (OSError, EOFError, asyncio.TimeoutError, asyncio.LimitOverrunError) as exc:
+            raise status.unavailable(f"error dialing backend: node {name}: {exc}") from exc
+        code = answer.split(b" ", 2)[1]
+        if code != (b"101" if upgrade else b"200"):
+            text = (await reader.read(CHUNK)).decode(errors="replace").strip()
+            writer.close()
+            number = int(code) if code.isdigit() else 502
+            reason = {400: "BadRequest", 404: "NotFound"}.get(number, "InternalError")
+            raise status.ApiError(number, reason, text)
+        return Connection(reader, writer)
+
+
+async def _until_end(connection: Connection) -> AsyncIterator[bytes]:
+    try:
+        while data := await connection.reader.read(CHUNK):
+            yield data
+    finally:
+        connection.writer.close()
+
+
+async def _carry(connection: Connection, receive: Receive, send: Send) -> None:
+    tasks = [
+        asyncio.ensure_future(_to_agent(connection.writer, receive)),
+        asyncio.ensure_future(_to_client(connection.reader, send)),
+    ]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        connection.writer.close()
+    if not tasks[0].done() or tasks[0].cancelled():
+        await send({"type": "websocket.close", "code": 1000})
+
+
+async def _to_agent(writer: asyncio.StreamWriter, receive: Receive) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        data = _payload(message)
+        if data and len(data) <= MAX_FRAME:
+            writer.write(frame(data[0], data[1:]))
+            await writer.drain()
+
+
+def _payload(message: Message) -> bytes:
+    data, text = message.get("bytes"), message.get("text")
+    return bytes(data) if data is not None else (text or "").encode()
+
+
+async def _to_client(reader: asyncio.StreamReader, send: Send) -> None:
+    while True:
+        try:
+            channel, length = HEADER.unpack(await reader.readexactly(HEADER.size))
+            if length > MAX_FRAME:
+                return
+            payload = await reader.readexactly(length)
+        except (OSError, EOFError):
+            return
+        await send({"type": "websocket.send", "bytes": bytes([channel]) + payload})
+
+
+def _container(pod: Object, request: Request) -> str:
+    names = [c["name"] for c in pod["spec"]["containers"]]
+    wanted = request.param("container")
+    if not wanted and len(names) == 1:
+        return str(names[0])
+    if not wanted:
+        choices = " ".join(names)
+        raise status.bad_request(
+            f"a container name must be specified for pod {pod['metadata']['name']}, "
+            f"choose one of: [{choices}]"
+        )
+    if wanted not in names:
+        name = pod["metadata"]["name"]
+        raise status.bad_request(f"container {wanted} is not valid for pod {name}")
+    return wanted
+
+
+def _check_started(pod: Object, container: str) -> None:
+    for state in pod.get("status", {}).get("containerStatuses") or ():
+        waiting = state.get("state", {}).get("waiting")
+        if state["name"] == container and waiting and not state.get("restartCount"):
+            raise status.bad_request(
+                f'container "{container}" in pod "{pod["metadata"]["name"]}" is waiting to start: '
+                f"{waiting.get('reason', 'ContainerCreating')}"
+            )
+
+
+def _path(key: Key, container: str) -> str:
+    return "/".join(quote(part, safe="") for part in (*key, container))
