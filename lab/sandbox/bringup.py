@@ -54,9 +54,9 @@ def _start_api(site: Site) -> None:
 
 
 def _start_agents(site: Site) -> None:
-    for node in site.plan.kube_nodes:
-        member = Member(site.run, site.plan, node)
-        site.services.start(member.agent(site.network[node.name]))
+    for node in site.plan.nodes:
+        for service in Member(site.run, site.plan, node).agents(site.network[node.name]):
+            site.services.start(service)
 
 
 def _wait_nodes(site: Site) -> None:

@@ -7,6 +7,7 @@ runs in its own process, which stands in its node's namespaces already.
 from __future__ import annotations
 
 import lab.agent.main
+import lab.hubble.relay.main
 import lab.kube.main
 from lab.agent.config import AgentConfig
 from lab.kube import bootstrap
@@ -55,3 +56,10 @@ def agent(member: Member) -> int:
             options=cluster.options,
         )
     )
+
+
+def hubble_relay(member: Member) -> int:
+    """Serve the flows of all nodes on the management node, where the hubble command looks."""
+    relay = lab.hubble.relay.main
+    peers = f"{member.cluster.api_address}:{relay.OBSERVER_PORT}"
+    return relay.main(["--listen", f"localhost:{relay.PORT}", "--peer-service", peers])

@@ -33,18 +33,21 @@ class Member:
         """The cluster's secrets; made by the first call, found by all others."""
         return credentials(self.run.path, str(self.cluster.api_address), self.cluster.api_port)
 
-    def api_server(self, holder: int) -> Service:
-        return self._service("api-server", "api_server", "apiserver.log", holder)
-
-    def agent(self, holder: int) -> Service:
-        return self._service(f"agent@{self.node.name}", "agent", "agent.log", holder)
-
     def services(self, holder: int) -> Iterator[Service]:
         """All that run on the node, in the order of their start."""
         if self.node.kind is NodeKind.MASTER:
             yield self.api_server(holder)
+        yield from self.agents(holder)
+
+    def api_server(self, holder: int) -> Service:
+        return self._service("api-server", "api_server", "apiserver.log", holder)
+
+    def agents(self, holder: int) -> Iterator[Service]:
+        """What runs on the node beside the API server."""
         if self.node.is_kube:
-            yield self.agent(holder)
+            yield self._service(f"agent@{self.node.name}", "agent", "agent.log", holder)
+        if self.node.kind is NodeKind.CONTROL and self.plan.cluster is not None:
+            yield self._service("hubble-relay", "hubble_relay", "hubble-relay.log", holder)
 
     def _service(self, name: str, function: str, log: str, holder: int) -> Service:
         return Service(
