@@ -1,13 +1,12 @@
 """Security identities: numbers for sets of labels.
 
 Reserved numbers are fixed by Cilium (pkg/identity). Every other identity stands for one set of
-security-relevant labels and gets the first free number from 256 on up; all pods with the same
-set share it. Pure: whoever keeps the table (the cluster's store, an agent) passes it in.
+security-relevant labels, and all pods with the same set share it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 RESERVED = {
     0: "unknown",
@@ -61,25 +60,3 @@ def pod_labels(
     relevant["io.cilium.k8s.policy.serviceaccount"] = service_account
     relevant["io.cilium.k8s.policy.cluster"] = cluster
     return tuple(sorted(f"k8s:{key}={value}" for key, value in relevant.items()))
-
-
-def allocate(
-    wanted: Iterable[tuple[str, ...]], known: Mapping[tuple[str, ...], int]
-) -> dict[tuple[str, ...], int]:
-    """Numbers for all `wanted` label sets: those of `known` kept, new ones the lowest free.
-
-    Deterministic: new sets are numbered in sorted order. Sets of `known` that nobody wants any
-    more are left out, and their numbers are not handed out again in the same call.
-    ValueError when the range is exhausted.
-    """
-    sets = sorted(set(wanted))
-    taken = set(known.values())
-    free = (number for number in range(FIRST, LAST + 1) if number not in taken)
-    numbers = {labels: known[labels] for labels in sets if labels in known}
-    for labels in sets:
-        if labels not in numbers:
-            try:
-                numbers[labels] = next(free)
-            except StopIteration:
-                raise ValueError(f"no identity left in {FIRST}..{LAST}") from None
-    return numbers
