@@ -44,7 +44,7 @@ def measure(rounds: int) -> Iterator[Row]:
     pairs = [(_lab(plan), _plain(plan)) for _ in range(rounds)]
     ours, plain = (_median(side) for side in zip(*pairs, strict=True))
     yield Row("first HTTP 200", "s", ours.up, plain.up, PLAIN, TARGET_RATIO)
-    yield Row("teardown", "s", ours.down, None, f"{PLAIN}: {plain.down:.2f} s", TARGET_DOWN)
+    yield Row("teardown", "s", ours.down, None, f"({PLAIN}: {plain.down:.2f} s)", TARGET_DOWN)
 
 
 def _median(times: Sequence[Times]) -> Times:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 import click
-from rich.table import Table
 
 from lab.bench.catalog import BENCHMARKS
 from lab.bench.model import ROUNDS, Row
 from lab.cli.options import output_option
-from lab.console import out, tell
+from lab.console import tell
 from lab.errors import InputError
 
 NAMES = [benchmark.name for benchmark in BENCHMARKS]
@@ -42,38 +41,40 @@ def bench(names: tuple[str, ...], rounds: int, output: str) -> None:
     if output == "json":
         click.echo(json.dumps([_plain(row) for row in rows], indent=1))
     else:
-        out.print(_table(rows))
+        for line in _table(rows):
+            click.echo(line)
 
 
 def _plain(row: Row) -> dict[str, object]:
     return {**asdict(row), "ratio": row.ratio, "reached": row.reached}
 
 
-COLUMNS = (
-    ("measured", False),
-    ("lab", True),
-    ("compared with", True),
-    ("", False),
-    ("ratio", True),
-    ("target", True),
-)
-"""Heading, and whether figures stand below it."""
+HEADINGS = ("measured", "lab", "compared with", "", "ratio", "target")
+LEFT = (0, 3, 5)
+"""Columns of words; the others are figures."""
 
 
-def _table(rows: Sequence[Row]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading, figures in COLUMNS:
-        table.add_column(heading, justify="right" if figures else "left")
-    for row in rows:
-        table.add_row(
-            row.name,
-            _figure(row.ours, row.unit),
-            "" if row.other is None else _figure(row.other, row.unit),
-            row.other_name,
-            "" if row.ratio is None else f"{row.ratio:.2f}",
-            _target(row),
+def _table(rows: Sequence[Row]) -> Iterator[str]:
+    """Lines of a table, each column as wide as its widest cell."""
+    cells = [HEADINGS, *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        padded = (
+            cell.ljust(width) if number in LEFT else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(line, widths, strict=True))
         )
-    return table
+        yield "  ".join(padded).rstrip()
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        row.name,
+        _figure(row.ours, row.unit),
+        "" if row.other is None else _figure(row.other, row.unit),
+        row.other_name,
+        "" if row.ratio is None else f"{row.ratio:.2f}",
+        _target(row),
+    )
 
 
 def _figure(value: float, unit: str) -> str:
