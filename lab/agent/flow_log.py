@@ -75,10 +75,10 @@ class FlowLog:
         with EventRing.pinned() as ring:
             lost = ring.counts().lost
             while not self._stopping.wait(EAGER if quiet < AWHILE else IDLE):
-                while events := ring.read(BATCH):
+                while events := ring.read_timed(BATCH):
                     quiet = 0
-                    self.observer.feed_many(events)
-                    self._tap.send(events)
+                    self.observer.feed_timed(events)
+                    self._tap.send(event for _, event in events)
                 quiet += 1
                 looks += 1
                 if looks % LOST_LOOK == 0:

@@ -28,6 +28,8 @@ RECORD_HEADER = 8
 
 _POSITION = Struct("=Q")
 _RECORD = Struct("=I")
+_TIME = Struct("=Q")
+"""The end of every event's record."""
 _CAPTURED = Struct("=BBHIIH")
 """The beginning of every event up to and including len_cap."""
 
@@ -84,17 +86,23 @@ class EventRing:
 
         Each is its header (trace_notify, drop_notify) and `len_cap` bytes of the packet.
         """
+        return [event for _, event in self.read_timed(limit)]
+
+    def read_timed(self, limit: int = 4096) -> list[tuple[int, bytes]]:
+        """The same with the time at which each was made: CLOCK_MONOTONIC, nanoseconds."""
         data, mask, page = self._theirs, self._mask, mmap.PAGESIZE
         position = self._position
         end = _POSITION.unpack_from(data, 0)[0]
-        events: list[bytes] = []
+        events: list[tuple[int, bytes]] = []
         while position < end and len(events) < limit:
             at = page + (position & mask)
             length = _RECORD.unpack_from(data, at)[0]
             if length & BUSY:
                 break  # still being written; it is next time's first
             if not length & DISCARDED:
-                events.append(_cut(data, at + RECORD_HEADER))
+                start = at + RECORD_HEADER
+                (time,) = _TIME.unpack_from(data, start + (length & LENGTH) - _TIME.size)
+                events.append((time, _cut(data, start)))
             position += ((length & LENGTH) + RECORD_HEADER + 7) & ~7
         if position != self._position:
             # After the copies: from here on the kernel may overwrite what was read.

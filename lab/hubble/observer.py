@@ -91,10 +91,14 @@ class Observer:
         """Take a batch in its order; cheaper than one by one, since followers wake once."""
         at = time.time_ns() if at is None else at
         for event in events:
-            if event and event[0] == codes.DEBUG:
-                self._feed_debug(event, at)
-            else:
-                self._feed_flow(event, at)
+            self._feed(event, at)
+        self.flows.wake()
+
+    def feed_timed(self, events: Iterable[tuple[int, bytes]]) -> None:
+        """Take a batch in its order, each with the kernel's time (CLOCK_MONOTONIC, nanoseconds)."""
+        epoch = time.time_ns() - time.monotonic_ns()
+        for at, event in events:
+            self._feed(event, epoch + at)
         self.flows.wake()
 
     def lost(self, count: int, cpu: int | None = None) -> None:
@@ -141,6 +145,12 @@ class Observer:
         whole_log = len(recent) == self.flows.capacity
         covered = now - recent[0] if whole_log else min(RATE_WINDOW, now - self.started)
         return len(recent) / max(covered / 10**9, 1.0)
+
+    def _feed(self, event: bytes, at: int) -> None:
+        if event and event[0] == codes.DEBUG:
+            self._feed_debug(event, at)
+        else:
+            self._feed_flow(event, at)
 
     def _feed_flow(self, event: bytes, at: int) -> None:
         try:

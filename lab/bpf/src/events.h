@@ -1,6 +1,9 @@
 /* What the programs tell user space: counters for everything, events for what matters.
  *
- * An event is a header (struct trace_notify or drop_notify) and the packet's first bytes.
+ * An event is a header (struct trace_notify or drop_notify) and the packet's first bytes. Behind
+ * them, in the last eight bytes of its record in the ring, stands the time at which it was made:
+ * the reader comes by every few milliseconds, and nodes that a packet passes in microseconds must
+ * not look as if it had passed them in any order.
  */
 #ifndef LAB_EVENTS_H
 #define LAB_EVENTS_H
@@ -15,12 +18,14 @@
 struct trace_event {
 	struct trace_notify notify;
 	__u8 packet[CAPTURE_LENGTH];
+	__u64 time; /* CLOCK_MONOTONIC, nanoseconds */
 };
 
 struct drop_event {
 	struct drop_notify notify;
 	__u8 packet[CAPTURE_LENGTH];
 	__u8 pad[4];
+	__u64 time;
 };
 
 static __always_inline void count(__u32 bytes, __u8 reason, __u8 direction)
@@ -111,6 +116,7 @@ VERIFIED_ONCE int emit_trace(struct __sk_buff *ctx, const struct trace_point *po
 	event->notify.orig_ip.d[0] = 0;
 	event->notify.orig_ip.d[1] = 0;
 	event->notify.head.len_cap = capture(ctx, event->packet);
+	event->time = bpf_ktime_get_ns();
 	/* No wake-up: the reader polls every few milliseconds, which is what keeps events cheap. */
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	return 0;
@@ -167,6 +173,7 @@ VERIFIED_ONCE int drop(struct __sk_buff *ctx, const struct drop_point *point, in
 	event->notify.ext_error = 0;
 	event->notify.ifindex = ctx->ifindex;
 	event->notify.head.len_cap = capture(ctx, event->packet);
+	event->time = bpf_ktime_get_ns();
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	return TC_ACT_SHOT;
 }
