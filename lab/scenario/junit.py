@@ -24,15 +24,19 @@ def write(results: Sequence[ScenarioResult], path: Path) -> None:
 
 
 def failure_text(check: CheckResult) -> str:
-    """What was wanted, what was seen, for how long, and where to look: a line each."""
-    return "\n".join(
-        [
-            f"wanted: {check.wanted}",
-            f"seen:   {check.seen}",
-            f"for:    {check.bound or 'looked at once'}",
-            f"look:   {check.look}",
-        ]
-    )
+    """What was wanted, what was seen, for how long, and where to look."""
+    facts = {
+        "wanted": check.wanted,
+        "seen": check.seen,
+        "for": check.bound or "looked at once",
+        "look": check.look,
+    }
+    return "\n".join(f"{name + ':':<8}{_aligned(text)}" for name, text in facts.items())
+
+
+def _aligned(text: str) -> str:
+    """Further lines of a text below the first one."""
+    return text.replace("\n", "\n" + " " * 8)
 
 
 def _suite(result: ScenarioResult) -> Xml.Element:

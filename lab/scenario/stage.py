@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from lab import wait
 from lab.errors import LabError, WaitTimeout
@@ -41,6 +41,7 @@ class Stage:
         self._step = step
         self._report = report
         self._manifests = manifests
+        self._since = time.monotonic()
 
     def show(self, node: str, line: str, *, timeout: float = 30) -> Result:
         """Run a command line on a node, as a person would, and show it with all it prints.
@@ -114,13 +115,9 @@ class Stage:
         finally:
             fault.mend(self.lab)
 
-    def holds(
-        self, what: str, seen: T, wanted: T | Wanted[T], *, look: str = "", seconds: float = 0.0
-    ) -> T:
+    def holds(self, what: str, seen: T, wanted: T | Wanted[T], *, look: str = "") -> T:
         """A value that is already there must be the wanted one."""
-        check = self._check(what, accepts(wanted, seen), wanted, seen, seconds, None, look)
-        if check.verdict is not Verdict.HELD:
-            raise CheckFailed(check)
+        self._check(what, wanted, seen, accepts(wanted, seen), look=look)
         return seen
 
     def becomes(
@@ -133,15 +130,15 @@ class Stage:
         look: str = "",
     ) -> T:
         """A value is read again and again until it is the wanted one, within a named bound."""
-        start = time.monotonic()
         try:
             seen = wait.until(
                 read, lambda value: accepts(wanted, value), within=within.seconds, what=what
             )
         except WaitTimeout as late:
-            check = self._check(what, False, wanted, late.seen, late.seconds, within, look)
-            raise CheckFailed(check) from late
-        self._check(what, True, wanted, seen, time.monotonic() - start, within, look)
+            seen, held = cast(T, late.seen), False
+        else:
+            held = True
+        self._check(what, wanted, seen, held, bound=within, look=look)
         return seen
 
     def _record(self, node: str, line: str, output: str, code: int) -> None:
@@ -152,25 +149,33 @@ class Stage:
     def _check(
         self,
         what: str,
-        held: bool,
         wanted: object,
         seen: object,
-        seconds: float,
-        bound: Bound | None,
-        look: str,
-    ) -> CheckResult:
+        held: bool,
+        *,
+        bound: Bound | None = None,
+        look: str = "",
+    ) -> None:
+        """Record a check and tell it; CheckFailed when it did not hold.
+
+        Its time counts from the check before it, or the begin of the step: with what was done
+        for it.
+        """
+        now = time.monotonic()
         check = CheckResult(
             what=what,
             verdict=Verdict.HELD if held else Verdict.FAILED,
-            seconds=seconds,
+            seconds=now - self._since,
             wanted=tell(wanted),
             seen=tell(seen),
             bound=str(bound) if bound else None,
             look=look or self._default_look(),
         )
+        self._since = now
         self._step.checks.append(check)
         self._report.check_ended(check)
-        return check
+        if not held:
+            raise CheckFailed(check)
 
     def _default_look(self) -> str:
         if not self._step.commands:

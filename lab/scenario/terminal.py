@@ -85,8 +85,9 @@ class Terminal(Report):
         self._line((f"{INDENT}{command.node}$ ", "node"), (command.line, "command"))
         for line in printable(command.output).strip("\n").splitlines():
             self._line((f"{INDENT}{line}".rstrip(), "output"))
-        if not command.output and command.code != 0:
-            self._line((f"{INDENT}(no output, exit code {command.code})", "aside"))
+        if not command.output:
+            code = f", exit code {command.code}" if command.code else ""
+            self._line((f"{INDENT}(no output{code})", "aside"))
         self._line()
 
     def check_ended(self, check: CheckResult) -> None:

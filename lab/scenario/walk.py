@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.scenario import curl, observe, spread
+from lab.scenario import observe, spread
 from lab.scenario.bounds import FLOW_EVENTS
 from lab.scenario.cluster import Pod
 from lab.scenario.flows import Flow
 from lab.scenario.stage import Stage
 from lab.scenario.wanted import Wanted
+
+TELL = r"-w '%{http_code}, %{size_download} bytes from %{remote_ip}\n'"
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ def from_router(
     addresses = {str(stage.plan.node(name).address) for name in towards}
     port, hop = spread.local_port_towards(stage, router, target, addresses, first=first_port)
     stage.show(router, spread.question(stage, target, local_port=port))
-    shown = stage.show(router, f"curl -s -v --local-port {port} http://{target}/ -o /dev/null")
-    stage.holds("the answer's status", curl.from_verbose(shown.err).status, 200)
+    asked = stage.show(router, f"curl -s --local-port {port} http://{target}/ -o /dev/null {TELL}")
+    stage.holds(f"curl from port {port} is answered 200", asked.out[:3], "200")
     return Walk(f"{spread.source(stage)}:{port}", observe.node_at(stage, hop))
 
 
@@ -50,7 +52,7 @@ def flows(stage: Stage, walk: Walk, node: str) -> list[Flow]:
         Wanted("flows with a FIN among them", lambda seen: any("FIN" in flags for flags in seen)),
         within=FLOW_EVENTS,
     )
-    line = f"hubble observe --namespace default --port {walk.port}"
+    line = f"hubble observe --port {walk.port}"
     return observe.read_flows(stage.show(node, line).out, walk.port)
 
 

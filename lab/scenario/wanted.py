@@ -8,6 +8,9 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
+LINE = 80
+"""Columns; a longer list is told one item a line."""
+
 
 @dataclass(frozen=True)
 class Wanted(Generic[T]):
@@ -61,13 +64,15 @@ def nothing() -> Wanted[Any]:
 
 
 def tell(value: object) -> str:
-    """A value in the words of a report: sets and tuples without Python's brackets."""
+    """A value in the words of a report: without Python's brackets, long lists one item a line."""
     if isinstance(value, Wanted):
         return value.words
     if isinstance(value, (set, frozenset)):
         return ", ".join(sorted(tell(item) for item in value)) or "nothing"
     if isinstance(value, (list, tuple)):
-        return ", ".join(tell(item) for item in value) or "nothing"
+        items = [tell(item) for item in value]
+        together = ", ".join(items) or "nothing"
+        return together if len(together) <= LINE else "\n".join(items)
     if isinstance(value, dict):
         return ", ".join(f"{tell(key)}: {tell(item)}" for key, item in value.items()) or "nothing"
     if isinstance(value, bool):
