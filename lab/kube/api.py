@@ -72,10 +72,11 @@ class Api:
         found = self.store.get(storage_key(resource), key)
         if found is None:
             raise status.not_found(resource, key[1])
-        return found
+        return served_as(resource, found)
 
     def find(self, resource: Resource, key: Key) -> Stored | None:
-        return self.store.get(storage_key(resource), key)
+        found = self.store.get(storage_key(resource), key)
+        return served_as(resource, found) if found else None
 
     def fresh(self, resource: Resource, key: Key) -> Object:
         """A copy of an object that the caller may change and hand to update."""
@@ -104,7 +105,7 @@ class Api:
         if resource.kind in FIRST_STATUS:
             obj.setdefault("status", FIRST_STATUS[resource.kind].copy())
         self._complete(resource, key, obj, None, write)
-        return _unsaved(obj) if write.dry_run else self.store.put(kind, key, obj)
+        return _unsaved(obj) if write.dry_run else self._put(resource, key, obj)
 
     def update(
         self,
@@ -174,7 +175,11 @@ class Api:
             meta["generation"] += 1
         if resource is NAMESPACE:
             obj["status"] = {**obj.get("status", {}), "phase": "Terminating"}
-        return self.store.put(storage_key(resource), key, obj)
+        return self._put(resource, key, obj)
+
+    def _put(self, resource: Resource, key: Key, obj: Object) -> Stored:
+        obj["apiVersion"] = resource.stored_api_version
+        return served_as(resource, self.store.put(storage_key(resource), key, obj))
 
     def _decode(self, resource: Resource, obj: Object, write: Write) -> None:
         title = f'{resource.kind} in version "{resource.version}"'
@@ -256,12 +261,19 @@ class Api:
             return old
         if write.dry_run:
             return _unsaved(new)
-        kind = storage_key(resource)
-        stored = self.store.put(kind, key, new)
+        stored = self._put(resource, key, new)
         deleted = "deletionTimestamp" in new["metadata"]
         if deleted and not _finalizers(resource, new) and not _waits(resource, new):
-            return self.store.remove(kind, key)
+            return self.store.remove(storage_key(resource), key)
         return stored
+
+
+def served_as(resource: Resource, stored: Stored) -> Stored:
+    """A stored object in the version of a resource; versions differ in their name only."""
+    if stored.object["apiVersion"] == resource.api_version:
+        return stored
+    obj = {**stored.object, "apiVersion": resource.api_version}
+    return Stored(obj, msgspec.json.encode(obj), stored.revision)
 
 
 def copy_of(stored: Stored) -> Object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lab.kube import cilium_crds
 from lab.kube.discovery import SERVER_VERSION
 from lab.topology.plan import Cluster, NodeKind, Plan, PlannedNode
 
@@ -25,6 +26,7 @@ def objects(plan: Plan) -> list[Object]:
         return []
     return [
         *(namespace(name) for name in NAMESPACES),
+        *cilium_crds.definitions(),
         *(node(planned) for planned in plan.kube_nodes),
         *kubernetes_service(cluster),
         bgp_config(cluster),

@@ -81,6 +81,8 @@ async def read_request(scope: Message, receive: Receive) -> Request:
             raise status.ApiError(408, "Timeout", "the request's body did not come") from None
     else:
         body = b""
+        # The web server takes this header out of the list that it hands over.
+        headers["sec-websocket-protocol"] = ",".join(scope.get("subprotocols", ()))
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     path = tuple(part for part in scope["path"].split("/") if part)
     return Request(scope.get("method", "GET"), path, tuple(query), headers, body)

@@ -47,6 +47,8 @@ class Resource:
     schema: Object | None = field(default=None, compare=False, hash=False)
     """OpenAPI schema of a custom resource; None for what models.json describes."""
     columns: tuple[Column, ...] = ()
+    stored_version: str = ""
+    """The version that a custom resource is stored in, whatever version it is served in."""
 
     @property
     def api_version(self) -> str:
@@ -56,6 +58,10 @@ class Resource:
     def qualified(self) -> str:
         """Plural and group, as messages name a kind: `deployments.apps`."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def stored_api_version(self) -> str:
+        return f"{self.group}/{self.stored_version}" if self.stored_version else self.api_version
 
     @property
     def custom(self) -> bool:

@@ -13,12 +13,13 @@ from typing import Any
 import uvicorn
 
 from lab.kube import controller
-from lab.kube.api import Api
+from lab.kube.api import Api, deep_copy
 from lab.kube.app import App, BoundedHeaders
+from lab.kube.custom import DefinitionController
 from lab.kube.deployment import DeploymentController
 from lab.kube.endpoints import EndpointsController
 from lab.kube.garbage import GarbageCollector, NamespaceController
-from lab.kube.kinds import Registry
+from lab.kube.kinds import CRD, Registry
 from lab.kube.loadbalancer import MetalLbController
 from lab.kube.nodes import NodeController
 from lab.kube.replicaset import ReplicaSetController
@@ -87,8 +88,12 @@ def build(store: Store, config: ServerConfig) -> Api:
     store.replay(numbers.observe)
     store.listen(numbers.observe)
     api = Api(store, Registry(), numbers)
-    _bootstrap(api, config.bootstrap)
+    definitions = DefinitionController(api)
+    for key in definitions.existing():
+        definitions.reconcile(key)
+    _bootstrap(api, definitions, config.bootstrap)
     controller.run(api, [
+        definitions,
         DeploymentController(api),
         ReplicaSetController(api),
         Scheduler(api),
@@ -101,10 +106,13 @@ def build(store: Store, config: ServerConfig) -> Api:
     return api
 
 
-def _bootstrap(api: Api, objects: Sequence[Object]) -> None:
+def _bootstrap(api: Api, definitions: DefinitionController, objects: Sequence[Object]) -> None:
     for obj in objects:
         resource = api.registry.of_kind(obj["apiVersion"], obj["kind"])
         assert resource is not None, f"bootstrap: no kind {obj['kind']}"
         key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
         if api.find(resource, key) is None:
-            api.create(resource, key[0], obj)
+            api.create(resource, key[0], deep_copy(obj))
+        if resource is CRD:
+            # Objects of the new kind may follow.
+            definitions.reconcile(key)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from lab.kube import patch, schema, selectors, status, views
-from lab.kube.api import Api, Deletion, Write, copy_of
+from lab.kube.api import Api, Deletion, Write, copy_of, served_as
 from lab.kube.http import Answer, Request, decode_body, decode_yaml, json_answer
 from lab.kube.kinds import NODE, POD, Registry, Resource, storage_key
 from lab.kube.server_side_apply import apply_object
@@ -117,7 +117,7 @@ class Rest:
             storage_key(resource),
             target.namespace,
             selected,
-            view.event,
+            lambda stored, first: view.event(served_as(resource, stored), first),
             lambda revision, initial: bookmark(
                 resource.api_version, resource.kind, revision, initial
             ),
@@ -144,7 +144,7 @@ class Rest:
             meta["continue"] = base64.urlsafe_b64encode(token).decode()
             meta["remainingItemCount"] = len(found) - limit
             found = found[:limit]
-        return Answer(body=view.many([stored for _, stored in found], meta))
+        return Answer(body=view.many([served_as(target.resource, s) for _, s in found], meta))
 
     # writing ---------------------------------------------------------------------------------
 

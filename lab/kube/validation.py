@@ -264,10 +264,36 @@ def _custom_resource_definition(new: Object, old: Object | None) -> Causes:
         text = "must have exactly one version marked as storage version"
         yield Cause.invalid("spec.versions", "", text)
     for index, version in enumerate(spec.get("versions", ())):
-        if not (version.get("schema") or {}).get("openAPIV3Schema"):
-            text = "schemas are required"
-            yield Cause.required(f"spec.versions[{index}].schema.openAPIV3Schema", text)
+        path = f"spec.versions[{index}].schema.openAPIV3Schema"
+        body = (version.get("schema") or {}).get("openAPIV3Schema")
+        if not body:
+            yield Cause.required(path, "schemas are required")
+        else:
+            yield from _schema(body, path)
     yield from _immutable("spec.scope", new, old)
+
+
+def _schema(body: Any, path: str) -> Causes:
+    """A schema that the walk over custom resources can rely on."""
+    if not isinstance(body, dict):
+        yield Cause.invalid(path, _brief(body), "must be a schema")
+        return
+    kinds = ("array", "boolean", "integer", "number", "object", "string")
+    if body.get("type", "object") not in kinds:
+        yield Cause.unsupported(f"{path}.type", body["type"], kinds)
+    try:
+        re.compile(body.get("pattern", ""))
+    except re.error as exc:
+        yield Cause.invalid(f"{path}.pattern", body["pattern"], f"must be a valid regex: {exc}")
+    properties = body.get("properties", {})
+    for name in ("items", "additionalProperties"):
+        if isinstance(body.get(name, {}), dict) and body.get(name):
+            yield from _schema(body[name], f"{path}.{name}")
+    if not isinstance(properties, dict):
+        yield Cause.invalid(f"{path}.properties", _brief(properties), "must be a map of schemas")
+        return
+    for name, inner in properties.items():
+        yield from _schema(inner, f"{path}.properties[{name}]")
 
 
 _CHECKS: dict[str, Callable[[Object, Object | None], Causes]] = {
