@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wires import running
+from .wires import running
 
 from lab.sandbox.handle import Lab
 from lab.topology import load, resolve

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 import pytest
-from wires import apply, running
+from .wires import apply, running
 
 from lab.frr.answers import bfd_sessions, peers
 from lab.frr.model import Advertisement, Bfd, BgpConfig, GracefulRestart, Neighbor

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from traces import Traces, descendants
+from .traces import Traces, descendants
 
 from lab import shell
 from lab.errors import InputError

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from frr.configs import OTHER_VIP, PLAIN, RICH, ROUTER, SECOND, VIP
+from .configs import OTHER_VIP, PLAIN, RICH, ROUTER, SECOND, VIP
 from lab.errors import InputError
 from lab.frr.model import Advertisement, BgpConfig, Neighbor
 from lab.frr.node import node_tree

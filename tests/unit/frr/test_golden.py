@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from frr.configs import PLAIN, RICH
+from .configs import PLAIN, RICH
 from lab import shell
 from lab.frr.node import node_tree
 from lab.frr.plan import files
