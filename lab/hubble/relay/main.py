@@ -15,6 +15,7 @@ import grpc
 
 from lab.errors import LabError
 from lab.hubble.relay.gateway import default_gateway
+from lab.hubble.relay.peers import RelayPeers
 from lab.hubble.relay.pool import Pool
 from lab.hubble.relay.service import RelayService
 from lab.hubble.service import table as services
@@ -60,6 +61,7 @@ async def run(listen: str, peer_service: str) -> None:
     server.add_generic_rpc_handlers(
         (
             services.handler(services.OBSERVER, relay.methods()),
+            services.handler(services.PEER, RelayPeers(pool).methods()),
             services.handler(services.HEALTH, AsyncHealth().methods()),
         )
     )
