@@ -35,7 +35,7 @@ from lab.topology.model import (
 def topology(workers: int = 5, **options: object) -> Topology:
     """`workers`: how many; the options go to the cluster (profile, bfd, ...)."""
     clients = many(host, "client{}", 3)
-    nodes = [master("k8s-master1"), *many(worker, "k8s-worker{}", workers)]
+    nodes = many(worker, "k8s-worker{}", workers)
     return Topology(
         "basic",
         network("external", "203.0.113.0/24", gateway="203.0.113.1"),
@@ -52,8 +52,9 @@ def topology(workers: int = 5, **options: object) -> Topology:
         control("k8s-control"),
         link("k8s-control", "nodes", "192.168.1.5"),
         link("k8s-control", "lan", "192.168.10.233"),
-        nodes,
+        master("k8s-master1"),
         link("k8s-master1", "nodes", "192.168.1.10"),
-        links(nodes[1:], "nodes", "192.168.1.21"),
+        nodes,
+        links(nodes, "nodes", "192.168.1.21"),
         cluster(asn=64512, vip_pool="172.16.10.0/24", **options),
     )

@@ -235,8 +235,16 @@ def _values(options: Options) -> Iterator[str]:
         value = options.get(option)
         if value is not None and choice.values and value not in choice.values:
             yield f"cluster: {option} {value!r} is unknown; there are {_list(choice.values)}"
+    yield from _maglev_size(options.get("maglev_size", 16381))
     yield from _node_ports(options.get("node_ports", (1, 2)))
     yield from _bfd(options.get("bfd", ""))
+
+
+def _maglev_size(value: object) -> Iterator[str]:
+    """A Maglev table has a prime number of places (NSDI 2016, section 3.4)."""
+    size = int(str(value)) if str(value).isdigit() else 0
+    if size < 251 or size > 131071 or any(size % n == 0 for n in range(2, int(size**0.5) + 1)):
+        yield f"cluster: maglev_size {value!r} is no prime between 251 and 131071"
 
 
 def _node_ports(value: object) -> Iterator[str]:

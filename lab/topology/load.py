@@ -54,7 +54,7 @@ def _line(error: BaseException, path: Path) -> str:
 
 
 def _describe(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
 
 
 def _list(found: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
+from lab.errors import InputError
 from lab.topology.plan import NodeKind
 
 Options = Mapping[str, object]
@@ -109,6 +110,8 @@ def link(end: str, network: str, address: str, **options: object) -> Link:
 
 def many(word: Callable[..., Node], pattern: str, count: int, **options: object) -> list[Node]:
     """`count` nodes of one kind; `{}` in the pattern becomes 1, 2, ..."""
+    if not isinstance(count, int) or count < 0:
+        raise InputError(f"{pattern!r}: {count!r} is no number of nodes")
     return [word(pattern.format(number), **options) for number in range(1, count + 1)]
 
 

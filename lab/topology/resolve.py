@@ -122,11 +122,7 @@ def _router(
 def _datapath_options(written: Options) -> dict[str, str]:
     """Options that the agents read, as text; those not written are left out."""
     named = ("bfd", *vocabulary.DATAPATH)
-    return {
-        name.replace("_", "-"): str(written[name])
-        for name in named
-        if written.get(name) not in (None, "")
-    }
+    return {name: str(written[name]) for name in named if written.get(name) not in (None, "")}
 
 
 def _pod_networks(cluster: Cluster | None) -> Iterator[IPv4Network]:

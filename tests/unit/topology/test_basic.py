@@ -80,6 +80,13 @@ def test_cluster(plan: Plan) -> None:
     assert cluster.vip_pool == IPv4Network("172.16.10.0/24")
 
 
+def test_the_datapaths_options_are_handed_on_as_text() -> None:
+    cluster = resolve(load("basic", profile="modern", mode="dsr", maglev_size=251)).cluster
+    assert cluster is not None
+    assert cluster.profile == "modern"
+    assert cluster.options == {"mode": "dsr", "maglev_size": "251"}
+
+
 def test_macs_carry_the_address_and_differ(plan: Plan) -> None:
     macs = [leg.mac for node in plan.nodes for leg in node.interfaces]
     assert plan.node("k8s-worker1").interfaces[0].mac == "02:00:c0:a8:01:15"

@@ -60,6 +60,11 @@ def test_a_file_that_fails_is_bad_input(tmp_path: Path, text: str, wanted: str) 
     assert path in str(caught.value)
 
 
+def test_a_number_of_nodes_that_is_none_is_bad_input() -> None:
+    with pytest.raises(InputError, match=r"line \d+: 'k8s-worker\{\}': 'x' is no number of nodes"):
+        load("basic", workers="x")
+
+
 def test_a_parameter_it_does_not_take_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unexpected keyword argument 'colour'"):
         load(write(tmp_path, GOOD), colour="red")

@@ -118,6 +118,10 @@ def test_good_ones_have_none() -> None:
             "cluster: mode 'dnat' is unknown; there are snat, dsr, hybrid",
         ),
         (
+            [*KUBE, cluster(maglev_size=16382)],
+            "cluster: maglev_size 16382 is no prime between 251 and 131071",
+        ),
+        (
             [*KUBE, cluster(bfd="fast")],
             "cluster: bfd 'fast' is not of the form 3x50 (packets missed x milliseconds)",
         ),
