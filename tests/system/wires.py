@@ -22,7 +22,7 @@ from lab.sandbox.site import Site
 from lab.sandbox.supervisor import Program
 from lab.topology.plan import Plan
 
-PROGRAM = Program(phases="wires:phases", handlers="wires:handlers", preload=())
+PROGRAM = Program(phases=f"{__name__}:phases", handlers=f"{__name__}:handlers", preload=())
 SPEAK = Path(__file__).with_name("speak.py")
 REPOSITORY = Path(__file__).resolve().parents[2]
 
