@@ -105,7 +105,7 @@ def silence(stage: Stage) -> None:
         told = ping.parse(stage.show("client1", f"ping -c 2 -W 1 {VIP}").out)
         reached = [capture for capture in captures if capture.packets()]
         for capture in reached[:1]:
-            stage.show_capture(capture)
+            stage.show_capture(capture, first=2)
     stage.holds("two requests were sent", told.sent, 2)
     stage.holds("no reply came", told.received, 0)
     stage.holds("a node received the requests", [c.node for c in reached], something())

@@ -39,7 +39,7 @@ def stable(stage: Stage) -> None:
     question = spread.question(stage, VIP, local_port=40000)
     stage.show(ROUTER, question)
     answers = {spread.next_hop(stage, ROUTER, VIP, local_port=40000) for _ in range(5)}
-    stage.holds("different answers to the same question", len(answers), 1)
+    stage.holds("five times asked, one answer", len(answers), 1)
 
 
 @scenario.step("Many connections reach every node")
@@ -53,17 +53,17 @@ def evenly(stage: Stage) -> None:
             line = curl.repeated(f"http://{VIP}/", CONNECTIONS)
             answered = curl.transfers(stage.run(client, line, timeout=60).out)
             stage.holds(
-                f"{client}: connections answered with 200",
+                f"all connections of {client} are answered 200",
                 sum(transfer.status == 200 for transfer in answered),
                 CONNECTIONS,
             )
         total = CONNECTIONS * len(CLIENTS)
         stage.becomes(
-            "connections that came to the nodes",
+            "the nodes together saw every connection once",
             lambda: sum(len(capture.packets()) for capture in captures),
             total,
             within=PACKETS_CAPTURED,
         )
         share = {capture.node: len(capture.packets()) for capture in captures}
     for node, count in share.items():
-        stage.holds(f"{node}'s share of {total}", count, between(25, 95))
+        stage.holds(f"{node} got {count} of {total}", count, between(25, 95))

@@ -32,6 +32,10 @@ def between(low: float, high: float) -> Wanted[Any]:
     return Wanted(f"between {low:g} and {high:g}", lambda seen: low <= seen <= high)
 
 
+def one_of(*values: Any) -> Wanted[Any]:
+    return Wanted(" or ".join(tell(value) for value in values), lambda seen: seen in values)
+
+
 def containing(part: Any) -> Wanted[Any]:
     """A text or a collection with `part` in it."""
 

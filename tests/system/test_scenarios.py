@@ -1,0 +1,32 @@
+"""Every scenario file, in a lab of its own: all that it says must hold."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lab.scenario import find
+from lab.scenario.apart import run_apart
+from lab.scenario.batch import Turn
+from lab.scenario.outcome import Verdict
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
+]
+
+
+@pytest.mark.parametrize("name", find.names())
+def test_scenario(name: str, tmp_path: Path) -> None:
+    result = run_apart(Turn(name, f"{name[:18]}-t{os.getpid()}"), tmp_path)
+    failed = [
+        f"{step.title}: {check.what}\n  wanted {check.wanted}\n  seen {check.seen}"
+        for step in result.steps
+        for check in step.checks
+        if check.verdict is not Verdict.HELD
+    ]
+    broken = [step.problem for step in result.steps if step.problem]
+    assert (result.problem, failed, broken) == ("", [], []), f"collected in {result.artifacts}"
+    assert result.verdict is Verdict.HELD
