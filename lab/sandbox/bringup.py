@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lab.bpf.build import compiled
 from lab.emulation.build import build
 from lab.frr import daemons
 from lab.sandbox.environment import write_commands
@@ -18,7 +19,7 @@ def phases(site: Site) -> Sequence[Phase]:
     """The table for a lab: a network with routing, and a cluster on it if its plan has one.
 
     Those `aside` overlap with what the main thread does: code is imported and secrets are made
-    while the network is built, the API server comes up while FRR does.
+    while the network is built; API server and agents come up while FRR does.
     """
     network = Phase("network", lambda: _build(site))
     routing = Phase("routing", lambda: _route(site), after=("network",))
@@ -27,11 +28,17 @@ def phases(site: Site) -> Sequence[Phase]:
     return (
         Phase("code", site.services.wait_loaded, aside=True),
         Phase("credentials", lambda: _make_credentials(site), aside=True),
+        Phase("programs", _compile, aside=True),
         network,
-        Phase("api server", lambda: _start_api(site), after=("code", "credentials", "network")),
+        Phase(
+            "api server",
+            lambda: _start_api(site),
+            after=("code", "credentials", "network"),
+            aside=True,
+        ),
+        Phase("agents", lambda: _start_agents(site), after=("api server", "programs"), aside=True),
         routing,
-        Phase("agents", lambda: _start_agents(site), after=("api server", "routing")),
-        Phase("nodes ready", lambda: _wait_nodes(site), after=("agents",)),
+        Phase("nodes ready", lambda: _wait_nodes(site), after=("agents", "routing")),
     )
 
 
@@ -46,6 +53,11 @@ def _route(site: Site) -> None:
 
 def _make_credentials(site: Site) -> None:
     master(site.run, site.plan).credentials()
+
+
+def _compile() -> None:
+    """Once, before six agents find at the same time that the programs are not compiled yet."""
+    compiled()
 
 
 def _start_api(site: Site) -> None:

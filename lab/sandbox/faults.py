@@ -53,6 +53,7 @@ class _Faults:
         for service in self._member(node).services(0):
             self._site.services.stop(service.name, signal.SIGKILL)
         self._site.network.crash(node.name)
+        self._site.save()
         return {}
 
     def boot_node(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
