@@ -185,6 +185,14 @@ static __always_inline int ct_lookup_reply(struct tracked *t, const struct flow 
 	return 1;
 }
 
+/* An ICMP error has no entry of its own: it belongs to the flow that it quotes. */
+static __always_inline void ct_related(struct tracked *t)
+{
+	t->entry = NULL;
+	t->status = REASON_RELATED;
+	t->monitor = ALWAYS;
+}
+
 /* What the caller of ct_create() knows of a new flow. */
 struct ct_init {
 	__u32 identity; /* of who opened it */

@@ -6,7 +6,7 @@
  * hook_container.h  from_container, to_container  every pod's veth
  *
  * Below them: eastwest.h and nodeport.h decide, forward.h sends, nat.h and conntrack.h remember,
- * rewrite.h changes packets, parse.h reads them, events.h reports.
+ * related.h and icmp.h speak ICMP, rewrite.h changes packets, parse.h reads them, events.h reports.
  */
 #include <linux/bpf.h>
 #include <linux/types.h>

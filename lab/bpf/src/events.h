@@ -142,6 +142,21 @@ static __always_inline void trace(struct __sk_buff *ctx, const struct trace_poin
 		emit_trace(ctx, point);
 }
 
+/* A packet's arrival at a program: reported only without aggregation. */
+static __always_inline void trace_from(struct __sk_buff *ctx, __u8 obs, __u16 source, __u32 label)
+{
+	struct trace_point point = {
+		.obs = obs,
+		.reason = REASON_UNKNOWN,
+		.source = source,
+		.src_label = label,
+		.ifindex = ctx->ifindex,
+		.family = ctx->protocol == bpf_htons(ETH_P_IPV6) ? FAMILY_IPV6 : FAMILY_IPV4,
+	};
+
+	trace(ctx, &point, 0);
+}
+
 /* Where a drop happened. */
 struct drop_point {
 	__u32 src_label;

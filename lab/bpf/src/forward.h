@@ -81,6 +81,10 @@ static __always_inline int track_delivery(struct tracked *t, struct __sk_buff *c
 {
 	struct ct_init init = {.rev_nat_index = d->rev_nat_index, .flags = d->ct_flags};
 
+	if (f->kind == FLOW_ICMP_ERROR) {
+		ct_related(t);
+		return 0;
+	}
 	if (!d->request && ct_lookup_reply(t, f, TUPLE_OUT, ctx->len))
 		return 0;
 	ct_lookup_forward(t, f, TUPLE_IN, ctx->len);

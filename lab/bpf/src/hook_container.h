@@ -49,6 +49,10 @@ static __always_inline int track_sending(struct __sk_buff *ctx, struct flow *f, 
 {
 	struct ct_init init = {.rev_nat_index = b->rev_nat_index, .flags = b->ct_flags};
 
+	if (f->kind == FLOW_ICMP_ERROR) {
+		ct_related(t);
+		return 0;
+	}
 	if (!b->rev_nat_index && ct_lookup_reply(t, f, TUPLE_IN, ctx->len))
 		return 0;
 	ct_lookup_forward(t, f, TUPLE_OUT, ctx->len);
@@ -139,7 +143,7 @@ static __always_inline int pod_packet(struct __sk_buff *ctx, struct flow *f,
 	struct tracked t = {};
 	int ret;
 
-	ret = balance(ctx, f, &b);
+	ret = f->kind == FLOW_ICMP_ERROR ? translate_error(ctx, f) : balance(ctx, f, &b);
 	if (ret < 0)
 		return ret;
 	ret = track_sending(ctx, f, &t, ep, &b);
@@ -163,8 +167,6 @@ static __always_inline int pod_packet(struct __sk_buff *ctx, struct flow *f,
 SEC("tc")
 int from_container(struct __sk_buff *ctx)
 {
-	struct trace_point point = {.obs = FROM_ENDPOINT, .ifindex = ctx->ifindex};
-	struct drop_point place = {.direction = DIRECTION_EGRESS};
 	const struct endpoint_info *ep;
 	struct flow flow;
 	int ret = parse(ctx, &flow);
@@ -174,23 +176,18 @@ int from_container(struct __sk_buff *ctx)
 	if (flow.kind == FLOW_NEIGHBOUR)
 		return TC_ACT_OK;
 	if (ret)
-		return drop(ctx, &place, ret);
+		return conclude(ctx, &flow, DIRECTION_EGRESS, 0, ret);
 	ep = endpoint_of(&flow.saddr, flow.family);
 	if (!ep || ep->ifindex != ctx->ifindex)
-		return drop(ctx, &place, -DROP_INVALID_SIP);
-	place.source = ep->lxc_id;
-	place.src_label = ep->sec_id;
-	point.source = ep->lxc_id;
-	point.src_label = ep->sec_id;
-	trace(ctx, &point, 0);
+		return conclude(ctx, &flow, DIRECTION_EGRESS, 0, -DROP_INVALID_SIP);
+	trace_from(ctx, FROM_ENDPOINT, ep->lxc_id, ep->sec_id);
 	ret = pod_packet(ctx, &flow, ep);
-	return ret < 0 ? drop(ctx, &place, ret) : ret;
+	return conclude(ctx, &flow, DIRECTION_EGRESS, ep->sec_id, ret);
 }
 
 SEC("tc")
 int to_container(struct __sk_buff *ctx)
 {
-	struct drop_point place = {.direction = DIRECTION_INGRESS};
 	struct delivery d = {.hook = AT_POD};
 	const struct endpoint_info *ep;
 	struct flow flow;
@@ -199,13 +196,9 @@ int to_container(struct __sk_buff *ctx)
 	if (ret == NOT_IP || flow.kind == FLOW_NEIGHBOUR)
 		return TC_ACT_OK;
 	if (ret)
-		return drop(ctx, &place, ret);
+		return conclude(ctx, &flow, DIRECTION_INGRESS, 0, ret);
 	ep = endpoint_of(&flow.daddr, flow.family);
 	if (!ep || ep->ifindex != ctx->ifindex)
-		return drop(ctx, &place, -DROP_UNROUTABLE);
-	place.source = ep->lxc_id;
-	place.dst_id = ep->lxc_id;
-	place.dst_label = ep->sec_id;
-	ret = deliver(ctx, &flow, ep, &d);
-	return ret < 0 ? drop(ctx, &place, ret) : ret;
+		return conclude(ctx, &flow, DIRECTION_INGRESS, 0, -DROP_UNROUTABLE);
+	return conclude(ctx, &flow, DIRECTION_INGRESS, 0, deliver(ctx, &flow, ep, &d));
 }

@@ -33,21 +33,15 @@ static __always_inline int host_packet(struct __sk_buff *ctx, struct flow *f)
 SEC("tc")
 int from_host(struct __sk_buff *ctx)
 {
-	struct trace_point point = {
-		.obs = FROM_HOST,
-		.ifindex = ctx->ifindex,
-		.src_label = IDENTITY_HOST,
-	};
-	struct drop_point place = {.direction = DIRECTION_EGRESS, .src_label = IDENTITY_HOST};
 	struct flow flow;
 	int ret = parse(ctx, &flow);
 
 	if (ret == NOT_IP || flow.kind == FLOW_NEIGHBOUR)
 		return TC_ACT_OK;
-	trace(ctx, &point, 0);
+	trace_from(ctx, FROM_HOST, 0, IDENTITY_HOST);
 	if (!ret)
 		ret = host_packet(ctx, &flow);
-	return ret < 0 ? drop(ctx, &place, ret) : ret;
+	return conclude(ctx, &flow, DIRECTION_EGRESS, IDENTITY_HOST, ret);
 }
 
 SEC("tc")

@@ -6,7 +6,7 @@ static __always_inline int overlay_packet(struct __sk_buff *ctx, struct flow *f)
 	const struct endpoint_info *ep;
 	int ret;
 
-	ret = nodeport_return(ctx, f);
+	ret = f->kind == FLOW_ICMP_ERROR ? relay_error(ctx, f) : nodeport_return(ctx, f);
 	if (ret != CONTINUE)
 		return ret;
 	ep = endpoint_of(&f->daddr, f->family);
@@ -20,8 +20,6 @@ static __always_inline int overlay_packet(struct __sk_buff *ctx, struct flow *f)
 SEC("tc")
 int from_overlay(struct __sk_buff *ctx)
 {
-	struct trace_point point = {.obs = FROM_OVERLAY, .ifindex = ctx->ifindex};
-	struct drop_point place = {.direction = DIRECTION_INGRESS};
 	struct bpf_tunnel_key key = {};
 	struct flow flow;
 	int ret = parse(ctx, &flow);
@@ -29,17 +27,15 @@ int from_overlay(struct __sk_buff *ctx)
 	if (ret == NOT_IP)
 		return TC_ACT_SHOT; /* nodes exchange IP only */
 	if (bpf_skb_get_tunnel_key(ctx, &key, sizeof(key), 0))
-		return drop(ctx, &place, -DROP_NO_TUNNEL_KEY);
-	place.src_label = key.tunnel_id;
-	point.src_label = key.tunnel_id;
+		return conclude(ctx, &flow, DIRECTION_INGRESS, 0, -DROP_NO_TUNNEL_KEY);
 	/* The inner Ethernet header was never meant for this device; without this the stack of
 	 * the pod would take the packet for someone else's.
 	 */
 	bpf_skb_change_type(ctx, 0 /* PACKET_HOST */);
-	trace(ctx, &point, 0);
+	trace_from(ctx, FROM_OVERLAY, 0, key.tunnel_id);
 	if (!ret)
 		ret = overlay_packet(ctx, &flow);
-	return ret < 0 ? drop(ctx, &place, ret) : ret;
+	return conclude(ctx, &flow, DIRECTION_INGRESS, key.tunnel_id, ret);
 }
 
 /* Only packets that a program gave a destination node may enter the tunnel. */

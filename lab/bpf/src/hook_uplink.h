@@ -6,7 +6,7 @@ static __always_inline int netdev_packet(struct __sk_buff *ctx, struct flow *f)
 	const struct endpoint_info *ep;
 	int ret;
 
-	ret = nodeport_request(ctx, f);
+	ret = f->kind == FLOW_ICMP_ERROR ? relay_error(ctx, f) : nodeport_request(ctx, f);
 	if (ret != CONTINUE)
 		return ret;
 	ret = nodeport_return(ctx, f);
@@ -23,17 +23,15 @@ static __always_inline int netdev_packet(struct __sk_buff *ctx, struct flow *f)
 SEC("tc")
 int from_netdev(struct __sk_buff *ctx)
 {
-	struct trace_point point = {.obs = FROM_NETWORK, .ifindex = ctx->ifindex};
-	struct drop_point place = {.direction = DIRECTION_INGRESS, .src_label = IDENTITY_WORLD};
 	struct flow flow;
 	int ret = parse(ctx, &flow);
 
 	if (ret == NOT_IP || flow.kind == FLOW_NEIGHBOUR)
 		return TC_ACT_OK;
-	trace(ctx, &point, 0);
+	trace_from(ctx, FROM_NETWORK, 0, IDENTITY_WORLD);
 	if (!ret)
 		ret = netdev_packet(ctx, &flow);
-	return ret < 0 ? drop(ctx, &place, ret) : ret;
+	return conclude(ctx, &flow, DIRECTION_INGRESS, IDENTITY_WORLD, ret);
 }
 
 /* A pod's packet to the world borrows the node's address. */
@@ -44,6 +42,11 @@ static __always_inline int masquerade(struct __sk_buff *ctx, struct flow *f)
 	if (!config.masquerade || !is_local_pod(&f->saddr, f->family) ||
 	    is_in_cluster(&f->daddr, f->family))
 		return CONTINUE;
+	if (f->kind == FLOW_ICMP_ERROR) {
+		int ret = translate_error(ctx, f);
+
+		return ret > 0 ? TC_ACT_OK : ret ? ret : -DROP_NAT_NO_MAPPING;
+	}
 	node_address(&node, f->family);
 	return snat(ctx, f, &node);
 }
@@ -73,7 +76,6 @@ SEC("tc")
 int to_netdev(struct __sk_buff *ctx)
 {
 	struct trace_point point = {.obs = TO_NETWORK, .ifindex = ctx->ifindex};
-	struct drop_point place = {.direction = DIRECTION_EGRESS};
 	struct flow flow;
 	int ret = parse(ctx, &flow);
 
@@ -82,7 +84,7 @@ int to_netdev(struct __sk_buff *ctx)
 		return TC_ACT_OK;
 	ret = leaving_packet(ctx, &flow);
 	if (ret < 0)
-		return drop(ctx, &place, ret);
+		return conclude(ctx, &flow, DIRECTION_EGRESS, 0, ret);
 	count(ctx->len, 0, DIRECTION_EGRESS);
 	point.family = flow.family;
 	trace(ctx, &point, 0);

@@ -6,15 +6,9 @@
 #ifndef LAB_NAT_H
 #define LAB_NAT_H
 
-#include "conntrack.h"
-#include "rewrite.h"
+#include "service.h"
 
 #define SNAT_TRIES 64
-
-struct nat_target {
-	union v6addr address;
-	__be16 port;
-};
 
 /* Where a flow goes to or comes from after translation. */
 struct nat_key {
@@ -68,8 +62,8 @@ static __always_inline int nat_find(struct nat_target *to, const struct flow *f,
 	return 1;
 }
 
-static __always_inline int nat_insert(const struct flow *f, __u8 flags,
-				      const struct nat_target *to, __u64 mode)
+static __always_inline int nat_insert(const struct flow *f, __u8 flags, const union v6addr *address,
+				      __be16 port, __u64 mode)
 {
 	struct nat_key key;
 
@@ -77,15 +71,15 @@ static __always_inline int nat_insert(const struct flow *f, __u8 flags,
 	if (is_ipv4(f)) {
 		struct ipv4_nat_entry entry = {
 			.created = now_seconds(),
-			.to_addr = to->address.p[0],
-			.to_port = to->port,
+			.to_addr = address->p[0],
+			.to_port = port,
 		};
 
 		return bpf_map_update_elem(&cilium_snat_v4_external, &key.v4, &entry, mode);
 	} else {
-		struct ipv6_nat_entry entry = {.created = now_seconds(), .to_port = to->port};
+		struct ipv6_nat_entry entry = {.created = now_seconds(), .to_port = port};
 
-		addr_copy(&entry.to_addr, &to->address);
+		addr_copy(&entry.to_addr, address);
 		return bpf_map_update_elem(&cilium_snat_v6_external, &key.v6, &entry, mode);
 	}
 }
@@ -139,13 +133,10 @@ static __always_inline int port_used_by_node(struct __sk_buff *ctx, const struct
 VERIFIED_ONCE int nat_reserve(struct __sk_buff *ctx, const struct flow *f, struct nat_target *to,
 			      __u32 port)
 {
-	struct nat_target original = {};
 	struct flow reply = {};
 
 	if (!f || !to)
 		return -1;
-	original.port = f->sport;
-	addr_copy(&original.address, &f->saddr);
 	reply.family = f->family;
 	reply.proto = f->proto;
 	addr_copy(&reply.saddr, &f->daddr);
@@ -154,20 +145,18 @@ VERIFIED_ONCE int nat_reserve(struct __sk_buff *ctx, const struct flow *f, struc
 	reply.dport = bpf_htons(port);
 	to->port = reply.dport;
 	if (port_used_by_node(ctx, &reply) ||
-	    nat_insert(&reply, TUPLE_IN, &original, BPF_NOEXIST))
+	    nat_insert(&reply, TUPLE_IN, &f->saddr, f->sport, BPF_NOEXIST))
 		return -1;
-	return nat_insert(f, TUPLE_OUT, to, BPF_ANY);
+	return nat_insert(f, TUPLE_OUT, &to->address, to->port, BPF_ANY);
 }
 
 /* Find a port of `to` for a new flow. 0, or -DROP_NAT_NO_MAPPING when none was free. */
-VERIFIED_ONCE int nat_allocate(struct __sk_buff *ctx, const struct flow *f, struct nat_target *to)
+static __always_inline int nat_allocate(struct __sk_buff *ctx, const struct flow *f,
+					struct nat_target *to)
 {
-	__u32 ports = config.snat_port_max - config.snat_port_min + 1, first;
+	__u32 ports = config.snat_port_max - config.snat_port_min + 1, first = first_port(f);
 
-	if (!f || !to || !ports)
-		return -DROP_NAT_NO_MAPPING;
-	first = first_port(f);
-	for (int i = 0; i < SNAT_TRIES; i++) {
+	for (int i = 0; ports && i < SNAT_TRIES; i++) {
 		if (!nat_reserve(ctx, f, to, config.snat_port_min + (first + i) % ports))
 			return 0;
 	}
@@ -181,12 +170,12 @@ static __always_inline int nat_supports(const struct flow *f)
 }
 
 /* Send the flow on with `address` as its source. 0 or a negative reason. */
-static __always_inline int snat(struct __sk_buff *ctx, struct flow *f, const union v6addr *address)
+VERIFIED_ONCE int snat(struct __sk_buff *ctx, struct flow *f, const union v6addr *address)
 {
 	struct nat_target to = {};
 	int ret;
 
-	if (!nat_supports(f))
+	if (!f || !address || !nat_supports(f))
 		return -DROP_NAT_UNSUPPORTED_PROTO;
 	if (!nat_find(&to, f, TUPLE_OUT)) {
 		addr_copy(&to.address, address);

@@ -5,10 +5,8 @@
 #define LAB_NODEPORT_H
 
 #include "forward.h"
-#include "nat.h"
-#include "select.h"
-
-#define CONTINUE 0x100 /* not a verdict: the packet is someone else's business */
+#include "related.h"
+#include "verdict.h"
 
 /* A request's way to another node, from the backend address on. */
 static __always_inline int trace_overlay(struct __sk_buff *ctx, const struct flow *f,
@@ -96,9 +94,9 @@ static __always_inline int forward_host(struct __sk_buff *ctx, struct flow *f, _
 /* What to do with a packet for a service without backends, or for an unlisted port of one. */
 static __always_inline int no_backend(const struct service_key *key)
 {
-	if (is_wildcard(key) || config.no_backend != NO_BACKEND_STACK)
+	if (is_wildcard(key) || config.no_backend == NO_BACKEND_DROP)
 		return -DROP_NO_SERVICE;
-	return CONTINUE;
+	return config.no_backend == NO_BACKEND_REJECT ? -(REJECT | DROP_NO_SERVICE) : CONTINUE;
 }
 
 /* A packet from outside: a verdict, or CONTINUE when it is not for a service. */
@@ -145,6 +143,28 @@ static __always_inline int nodeport_reply(struct __sk_buff *ctx, struct flow *f,
 		return CONTINUE;
 	ret = reverse_nat(ctx, f, t.entry->rev_nat_index);
 	return ret ? ret : route(ctx, f);
+}
+
+/* An ICMP error from outside or from the tunnel: on to the end of the flow that it is about, or
+ * CONTINUE when that is not one of ours.
+ */
+static __always_inline int relay_error(struct __sk_buff *ctx, struct flow *f)
+{
+	const struct remote_endpoint_info *info;
+	struct delivery d = {.hook = AT_INGRESS};
+	const struct endpoint_info *ep;
+	int ret = translate_error(ctx, f);
+
+	if (ret <= 0)
+		return ret ? ret : CONTINUE;
+	count(ctx->len, 0, DIRECTION_INGRESS);
+	ep = endpoint_of(&f->daddr, f->family);
+	if (ep)
+		return ep->flags & ENDPOINT_HOST ? TC_ACT_OK : deliver(ctx, f, ep, &d);
+	info = ipcache_of(&f->daddr, f->family);
+	if (info && info->tunnel_endpoint)
+		return encapsulate(ctx, info->tunnel_endpoint, config.overlay_identity);
+	return route(ctx, f);
 }
 
 /* A packet to one of the node's SNAT addresses: give it back to the flow it belongs to. */

@@ -142,30 +142,43 @@ static __always_inline int service_admits(const struct lb4_service *svc, const s
 	return listed == deny ? -DROP_NOT_IN_SRC_RANGE : 0;
 }
 
-/* Give a reply the frontend's address as its source. 0 too when the service is gone. */
-VERIFIED_ONCE int reverse_nat(struct __sk_buff *ctx, struct flow *f, __u16 rev_nat_index)
-{
-	union v6addr address = {};
+/* An address and port that take another's place. */
+struct nat_target {
+	union v6addr address;
+	__be16 port;
+};
 
-	if (!f)
-		return -DROP_WRITE_ERROR;
-	if (is_ipv4(f)) {
+/* The frontend of a rev_nat_index; 0 when the service is gone. */
+static __always_inline int frontend_get(struct nat_target *to, __u16 rev_nat_index, __u8 family)
+{
+	if (!config.ipv6 || family == FAMILY_IPV4) {
 		const struct lb4_reverse_nat *nat =
 			bpf_map_lookup_elem(&cilium_lb4_reverse_nat, &rev_nat_index);
 
 		if (!nat)
 			return 0;
-		address.p[0] = nat->address;
-		return rewrite(ctx, f, SOURCE, &address, nat->port);
+		addr_set4(&to->address, nat->address);
+		to->port = nat->port;
 	} else {
 		const struct lb6_reverse_nat *nat =
 			bpf_map_lookup_elem(&cilium_lb6_reverse_nat, &rev_nat_index);
 
 		if (!nat)
 			return 0;
-		addr_put(&address, &nat->address);
-		return rewrite(ctx, f, SOURCE, &address, nat->port);
+		addr_put(&to->address, &nat->address);
+		to->port = nat->port;
 	}
+	return 1;
+}
+
+/* Give a reply the frontend's address as its source; it keeps its own when the service is gone. */
+VERIFIED_ONCE int reverse_nat(struct __sk_buff *ctx, struct flow *f, __u16 rev_nat_index)
+{
+	struct nat_target to = {};
+
+	if (!f || !frontend_get(&to, rev_nat_index, f->family))
+		return 0;
+	return rewrite(ctx, f, SOURCE, &to.address, to.port);
 }
 
 #endif

@@ -1,0 +1,125 @@
+/* ICMP errors of our own: the packet at hand is turned into the answer to its sender. */
+#ifndef LAB_ICMP_H
+#define LAB_ICMP_H
+
+#include "addresses.h"
+#include "parse.h"
+
+#define ICMP4_CODE_PORT 3
+#define ICMP6_UNREACHABLE 1
+#define ICMP6_CODE_PORT 4
+#define ICMP6_TIME_EXCEEDED 3
+#define ANSWER_TTL 64
+
+/* IP header, ICMP header and quote: RFC 792 wants the header and 8 bytes, RFC 4443 as much as
+ * fits; what the receiver needs to find its socket is in both.
+ */
+struct answer4 {
+	struct iphdr ip;
+	struct icmp_head icmp;
+	__u8 quote[28];
+};
+
+struct answer6 {
+	struct ipv6hdr ip;
+	struct icmp_head icmp;
+	__u8 quote[48];
+};
+
+static __always_inline int swap_macs(struct __sk_buff *ctx)
+{
+	struct ethhdr *eth = header(ctx, 0, sizeof(*eth));
+	__u8 mac[ETH_ALEN];
+
+	if (!eth)
+		return -1;
+	__builtin_memcpy(mac, eth->h_source, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, eth->h_dest, ETH_ALEN);
+	__builtin_memcpy(eth->h_dest, mac, ETH_ALEN);
+	return 0;
+}
+
+static __always_inline int answer_ipv4(struct __sk_buff *ctx, const struct flow *f,
+				       const union v6addr *from, __u8 type, __u8 code)
+{
+	struct answer4 a = {};
+
+	/* A header with options would need a longer quote: no answer to those. */
+	if (f->l4_off != ETH_HLEN + sizeof(struct iphdr) ||
+	    bpf_skb_load_bytes(ctx, ETH_HLEN, a.quote, sizeof(a.quote)) ||
+	    bpf_skb_change_tail(ctx, ETH_HLEN + sizeof(a), 0))
+		return -DROP_WRITE_ERROR;
+	a.ip.version = 4;
+	a.ip.ihl = 5;
+	a.ip.tot_len = bpf_htons(sizeof(a));
+	a.ip.ttl = ANSWER_TTL;
+	a.ip.protocol = IPPROTO_ICMP;
+	a.ip.saddr = from->p[0];
+	a.ip.daddr = f->saddr.p[0];
+	a.ip.check = csum_fold(bpf_csum_diff(NULL, 0, (__be32 *)&a.ip, sizeof(a.ip), 0));
+	a.icmp.type = type;
+	a.icmp.code = code;
+	a.icmp.check = csum_fold(bpf_csum_diff(NULL, 0, (__be32 *)&a.icmp,
+					       sizeof(a.icmp) + sizeof(a.quote), 0));
+	return bpf_skb_store_bytes(ctx, ETH_HLEN, &a, sizeof(a), 0) ? -DROP_WRITE_ERROR : 0;
+}
+
+static __always_inline int answer_ipv6(struct __sk_buff *ctx, const struct flow *f,
+				       const union v6addr *from, __u8 type, __u8 code)
+{
+	__be32 pseudo[2] = {bpf_htonl(sizeof(struct icmp_head) + 48), bpf_htonl(IPPROTO_ICMPV6)};
+	struct answer6 a = {};
+	__u32 sum;
+
+	if (f->l4_off != ETH_HLEN + sizeof(struct ipv6hdr) ||
+	    bpf_skb_load_bytes(ctx, ETH_HLEN, a.quote, sizeof(a.quote)) ||
+	    bpf_skb_change_tail(ctx, ETH_HLEN + sizeof(a), 0))
+		return -DROP_WRITE_ERROR;
+	a.ip.version = 6;
+	a.ip.payload_len = bpf_htons(sizeof(a.icmp) + sizeof(a.quote));
+	a.ip.nexthdr = IPPROTO_ICMPV6;
+	a.ip.hop_limit = ANSWER_TTL;
+	addr_put(&a.ip.saddr, from);
+	addr_put(&a.ip.daddr, &f->saddr);
+	a.icmp.type = type;
+	a.icmp.code = code;
+	/* Unlike ICMP over IPv4, the sum covers a pseudo header (RFC 4443, 2.3). */
+	sum = bpf_csum_diff(NULL, 0, (__be32 *)&a.ip.saddr, 32, 0);
+	sum = bpf_csum_diff(NULL, 0, pseudo, sizeof(pseudo), sum);
+	sum = bpf_csum_diff(NULL, 0, (__be32 *)&a.icmp, sizeof(a.icmp) + sizeof(a.quote), sum);
+	a.icmp.check = csum_fold(sum);
+	return bpf_skb_store_bytes(ctx, ETH_HLEN, &a, sizeof(a), 0) ? -DROP_WRITE_ERROR : 0;
+}
+
+/* May the packet be answered with an error at all? (RFC 1122, 3.2.2) */
+static __always_inline int may_answer(const struct flow *f)
+{
+	return f->kind == FLOW_PLAIN;
+}
+
+/* Send the packet's sender an ICMP error, back the way it came. A verdict, or negative. */
+VERIFIED_ONCE int icmp_answer(struct __sk_buff *ctx, const struct flow *f, int reason)
+{
+	union v6addr from;
+	int unreachable = reason == -DROP_NO_SERVICE, ret;
+
+	if (!f || !may_answer(f))
+		return TC_ACT_SHOT;
+	if (unreachable) /* the service's address says that nobody is behind it */
+		addr_copy(&from, &f->daddr);
+	else
+		node_address(&from, f->family);
+	if (is_ipv4(f))
+		ret = answer_ipv4(ctx, f, &from,
+				  unreachable ? ICMP4_UNREACHABLE : ICMP4_TIME_EXCEEDED,
+				  unreachable ? ICMP4_CODE_PORT : 0);
+	else
+		ret = answer_ipv6(ctx, f, &from,
+				  unreachable ? ICMP6_UNREACHABLE : ICMP6_TIME_EXCEEDED,
+				  unreachable ? ICMP6_CODE_PORT : 0);
+	if (ret || swap_macs(ctx))
+		return TC_ACT_SHOT;
+	return bpf_redirect(ctx->ifindex, 0);
+}
+
+#endif

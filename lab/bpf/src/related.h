@@ -1,0 +1,183 @@
+/* ICMP errors about flows that this node translates (RFC 792, RFC 5508): path MTU discovery,
+ * traceroute and "connection refused" over UDP work through the load balancer.
+ *
+ * An error quotes the packet it is about. Reversed, the quote is a packet of the same flow going
+ * the error's way, so the error is translated as that packet would be: its destination is the
+ * error's destination and the quote's source, its source the quote's destination.
+ */
+#ifndef LAB_RELATED_H
+#define LAB_RELATED_H
+
+#include "nat.h"
+#include "select.h"
+
+#define ICMP_HEAD 8
+#define QUOTE4 28 /* what every error quotes at least: an IPv4 header and 8 bytes */
+#define QUOTE6 48
+
+struct quote {
+	union {
+		struct {
+			struct iphdr ip;
+			__be16 sport;
+			__be16 dport;
+			__be16 length;
+			__u16 check;
+		} v4;
+		struct {
+			struct ipv6hdr ip;
+			__be16 sport;
+			__be16 dport;
+			__be16 length;
+			__u16 check;
+		} v6;
+	};
+};
+
+static __always_inline int has_ports(__u8 proto)
+{
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP;
+}
+
+/* The quoted packet's flow, reversed. Options and extension headers hide the ports: not ours. */
+static __always_inline int reversed_quote(struct __sk_buff *ctx, const struct flow *f,
+					  struct quote *q, struct flow *r)
+{
+	if (is_ipv4(f)) {
+		if (bpf_skb_load_bytes(ctx, f->l4_off + ICMP_HEAD, q, QUOTE4) ||
+		    q->v4.ip.ihl != 5 || !has_ports(q->v4.ip.protocol))
+			return 0;
+		r->proto = q->v4.ip.protocol;
+		r->saddr.p[0] = q->v4.ip.daddr;
+		r->daddr.p[0] = q->v4.ip.saddr;
+		r->sport = q->v4.dport;
+		r->dport = q->v4.sport;
+	} else {
+		if (bpf_skb_load_bytes(ctx, f->l4_off + ICMP_HEAD, q, QUOTE6) ||
+		    !has_ports(q->v6.ip.nexthdr))
+			return 0;
+		r->proto = q->v6.ip.nexthdr;
+		addr_put(&r->saddr, &q->v6.ip.daddr);
+		addr_put(&r->daddr, &q->v6.ip.saddr);
+		r->sport = q->v6.dport;
+		r->dport = q->v6.sport;
+	}
+	r->family = f->family;
+	return 1;
+}
+
+/* Where `r` goes after all translations that packets of its flow get on this node: destination
+ * first (a service's backend, a SNAT address' owner), then source (a service's address for
+ * replies, a SNAT address for requests).
+ */
+static __always_inline void translate(struct flow *r)
+{
+	struct nat_target to = {};
+	struct backend backend = {};
+	const struct ct_entry *entry = ct_find(r, TUPLE_SERVICE, 0);
+
+	if (entry && backend_get(&backend, entry->rx_bytes, r->family)) {
+		addr_copy(&r->daddr, &backend.address);
+		r->dport = backend.port;
+	} else if (nat_find(&to, r, TUPLE_IN)) {
+		addr_copy(&r->daddr, &to.address);
+		r->dport = to.port;
+	}
+	entry = ct_find(r, TUPLE_OUT, 1);
+	if (!entry || !entry->rev_nat_index)
+		entry = ct_find(r, TUPLE_IN, 1);
+	if (entry && entry->rev_nat_index && frontend_get(&to, entry->rev_nat_index, r->family)) {
+		addr_copy(&r->saddr, &to.address);
+		r->sport = to.port;
+	} else if (nat_find(&to, r, TUPLE_OUT)) {
+		addr_copy(&r->saddr, &to.address);
+		r->sport = to.port;
+	}
+}
+
+/* A checksum after one 16-bit word of what it covers changed. */
+static __always_inline __u16 csum_word(__u16 check, __u16 from, __u16 to)
+{
+	return csum_update(check, csum_add((__u16)~from, to));
+}
+
+static __always_inline void requote4(struct quote *q, const struct flow *r)
+{
+	__u32 diff = csum_add(csum_add(~q->v4.ip.saddr, r->daddr.p[0]),
+			      csum_add(~q->v4.ip.daddr, r->saddr.p[0]));
+
+	q->v4.ip.saddr = r->daddr.p[0];
+	q->v4.ip.daddr = r->saddr.p[0];
+	q->v4.ip.check = csum_update(q->v4.ip.check, diff);
+	/* A quoted TCP header ends before its checksum; UDP's is there unless it is zero. */
+	if (q->v4.ip.protocol == IPPROTO_UDP && q->v4.check) {
+		q->v4.check = csum_update(q->v4.check, diff);
+		q->v4.check = csum_word(q->v4.check, q->v4.sport, r->dport);
+		q->v4.check = csum_word(q->v4.check, q->v4.dport, r->sport);
+	}
+	q->v4.sport = r->dport;
+	q->v4.dport = r->sport;
+}
+
+static __always_inline void requote6(struct quote *q, const struct flow *r)
+{
+	__u32 diff = bpf_csum_diff((__be32 *)&q->v6.ip.saddr, 16, (__be32 *)&r->daddr, 16, 0);
+
+	diff = bpf_csum_diff((__be32 *)&q->v6.ip.daddr, 16, (__be32 *)&r->saddr, 16, diff);
+	addr_put(&q->v6.ip.saddr, &r->daddr);
+	addr_put(&q->v6.ip.daddr, &r->saddr);
+	if (q->v6.ip.nexthdr == IPPROTO_UDP && q->v6.check) {
+		q->v6.check = csum_update(q->v6.check, diff);
+		q->v6.check = csum_word(q->v6.check, q->v6.sport, r->dport);
+		q->v6.check = csum_word(q->v6.check, q->v6.dport, r->sport);
+	}
+	q->v6.sport = r->dport;
+	q->v6.dport = r->sport;
+}
+
+/* Write the quote back, and mend the ICMP checksum that covers it. */
+static __always_inline int store_quote(struct __sk_buff *ctx, const struct flow *f,
+				       struct quote *q, const struct flow *r)
+{
+	__u32 size = is_ipv4(f) ? QUOTE4 : QUOTE6, diff;
+
+	diff = bpf_csum_diff((__be32 *)q, size, NULL, 0, 0);
+	if (is_ipv4(f))
+		requote4(q, r);
+	else
+		requote6(q, r);
+	diff = bpf_csum_diff(NULL, 0, (__be32 *)q, size, diff);
+	if (bpf_l4_csum_replace(ctx, f->l4_off + offsetof(struct icmp_head, check), 0, diff, 0))
+		return -DROP_CSUM_L4;
+	if (bpf_skb_store_bytes(ctx, f->l4_off + ICMP_HEAD, q, size, 0))
+		return -DROP_WRITE_ERROR;
+	return 0;
+}
+
+/* Translate an ICMP error. 1: done, `f` has its new addresses; 0: about no flow of ours. */
+VERIFIED_ONCE int translate_error(struct __sk_buff *ctx, struct flow *f)
+{
+	struct flow before = {}, r = {};
+	struct quote q = {};
+	int ret;
+
+	if (!f || !reversed_quote(ctx, f, &q, &r))
+		return 0;
+	before = r;
+	translate(&r);
+	if (addr_equal(&r.saddr, &before.saddr) && addr_equal(&r.daddr, &before.daddr))
+		return 0;
+	ret = store_quote(ctx, f, &q, &r);
+	if (ret)
+		return ret;
+	/* The sender may be a router on the way; only the flow's own end is renamed. */
+	if (addr_equal(&f->saddr, &before.saddr) && !addr_equal(&r.saddr, &before.saddr)) {
+		ret = rewrite(ctx, f, SOURCE, &r.saddr, f->sport);
+		if (ret)
+			return ret;
+	}
+	ret = rewrite(ctx, f, DESTINATION, &r.daddr, f->dport);
+	return ret ? ret : 1;
+}
+
+#endif

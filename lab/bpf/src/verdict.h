@@ -1,0 +1,24 @@
+/* The end of every program: a verdict, or a reason why there is none. */
+#ifndef LAB_VERDICT_H
+#define LAB_VERDICT_H
+
+#include "icmp.h"
+
+#define CONTINUE 0x100 /* not a verdict: the packet is someone else's business */
+#define REJECT 0x1000  /* added to a drop reason: tell the sender */
+
+/* A drop is counted and reported; a rejected packet and one whose time is over are answered too. */
+static __always_inline int conclude(struct __sk_buff *ctx, const struct flow *f, __u8 direction,
+				    __u32 src_label, int ret)
+{
+	struct drop_point place = {.direction = direction, .src_label = src_label};
+
+	if (ret >= 0)
+		return ret;
+	drop(ctx, &place, -(-ret & 0xff));
+	if (-ret & REJECT || ret == -DROP_TTL_EXCEEDED)
+		return icmp_answer(ctx, f, -(-ret & 0xff));
+	return TC_ACT_SHOT;
+}
+
+#endif
