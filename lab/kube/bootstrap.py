@@ -30,6 +30,7 @@ def objects(plan: Plan) -> list[Object]:
         *(node(planned) for planned in plan.kube_nodes),
         *kubernetes_service(cluster),
         bgp_config(cluster),
+        *([pool(cluster)] if cluster.profile != "cilium-1.10" else ()),
     ]
 
 
@@ -98,6 +99,16 @@ def kubernetes_service(cluster: Cluster) -> list[Object]:
         "ports": ports,
     }
     return [service, endpoints, endpoint_slice]
+
+
+def pool(cluster: Cluster) -> Object:
+    """The pool of LB-IPAM, which profiles newer than the article's use."""
+    return {
+        "apiVersion": "cilium.io/v2",
+        "kind": "CiliumLoadBalancerIPPool",
+        "metadata": {"name": "default"},
+        "spec": {"blocks": [{"cidr": str(cluster.vip_pool)}], "disabled": False},
+    }
 
 
 def bgp_config(cluster: Cluster) -> Object:

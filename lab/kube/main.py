@@ -20,7 +20,8 @@ from lab.kube.deployment import DeploymentController
 from lab.kube.endpoints import EndpointsController
 from lab.kube.garbage import GarbageCollector, NamespaceController
 from lab.kube.kinds import CRD, Registry
-from lab.kube.loadbalancer import MetalLbController
+from lab.kube.lb_ipam_controller import LbIpamController
+from lab.kube.metallb_controller import MetalLbController
 from lab.kube.nodes import NodeController
 from lab.kube.replicaset import ReplicaSetController
 from lab.kube.scheduler import Scheduler
@@ -28,6 +29,9 @@ from lab.kube.services import ServiceNumbers
 from lab.kube.store import Store
 
 Object = dict[str, Any]
+
+ARTICLE = "cilium-1.10"
+"""The profile whose load-balancer addresses come from MetalLB's pools."""
 
 SERVICE_CIDR = IPv4Network("10.96.0.0/12")
 
@@ -47,7 +51,7 @@ class ServerConfig:
     """Objects made at the first start; those that are there stay as they are."""
     service_cidr: IPv4Network = SERVICE_CIDR
     node_ports: tuple[int, int] = (30000, 32767)
-    profile: str = "cilium-1.10"
+    profile: str = ARTICLE
 
 
 def main(config: ServerConfig) -> int:
@@ -98,7 +102,7 @@ def build(store: Store, config: ServerConfig) -> Api:
         ReplicaSetController(api),
         Scheduler(api),
         EndpointsController(api),
-        MetalLbController(api),
+        MetalLbController(api) if config.profile == ARTICLE else LbIpamController(api),
         NodeController(api),
         GarbageCollector(api),
         NamespaceController(api),
