@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from lab.emulation.lean import IPNet, IPTopo
 from lab.emulation.links import LabLink
-from lab.emulation.nodes import Emulated, LabBridge, LabHost, LabRouter
+from lab.emulation.nodes import LabBridge, LabHost, LabRouter
 from lab.emulation.room import Room, prepare_files, quiet_bridges
+from lab.emulation.running import Nodes
 from lab.topology.plan import Interface, Plan, PlannedNode
 
 Progress = Callable[[str], None]
@@ -26,18 +26,17 @@ class LabTopo(IPTopo):  # type: ignore[misc]  # IPMininet has no type hints
     """The plan in IPMininet's words: a switch for each network, a link for each leg."""
 
     def build(self, plan: Plan, run_dir: Path) -> None:
-        bridges = {network.name: f"{network.name}" for network in plan.networks}
-        for number, name in enumerate(bridges.values()):
-            self.addSwitch(name, index=FIRST_BRIDGE + number)
+        for number, network in enumerate(plan.networks):
+            self.addSwitch(network.name, index=FIRST_BRIDGE + number)
         for node in plan.nodes:
             add = self.addRouter if node.daemons else self.addHost
             add(node.name, room=Room(node, run_dir))
-        ports = dict.fromkeys(bridges, 0)
+        ports = dict.fromkeys((network.name for network in plan.networks), 0)
         for number, (node, leg, leg_number) in enumerate(_legs(plan)):
             ports[leg.network] += 1
             self.addLink(
                 node.name,
-                bridges[leg.network],
+                leg.network,
                 intfName1=leg.name,
                 intfName2=f"{leg.network}-{ports[leg.network]}",
                 addr1=leg.mac,
@@ -62,49 +61,6 @@ class LabNet(IPNet):  # type: ignore[misc]
             use_v6=False,
             allocate_IPs=False,
         )
-
-
-class Nodes(Mapping[str, int]):
-    """The running nodes: name -> process id of the holder, in the lab's PID namespace."""
-
-    def __init__(self, net: LabNet) -> None:
-        self._net = net
-
-    def __getitem__(self, name: str) -> int:
-        pid: int = self.node(name).pid
-        return pid
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted(node.name for node in (*self._net.routers, *self._net.hosts)))
-
-    def __len__(self) -> int:
-        return len(self._net.routers) + len(self._net.hosts)
-
-    def node(self, name: str) -> Emulated:
-        """The IPMininet node of that name."""
-        node: Emulated = self._net[name]
-        return node
-
-    def set_link(self, name: str, interface: str, *, up: bool) -> None:
-        """Set an interface of a node up or down, as pulling its cable does."""
-        leg: Any = self.node(name).intf(interface)
-        if up:
-            leg.up()
-        else:
-            leg.down()
-
-    def crash(self, name: str) -> None:
-        """Power off: everything that runs on the node is killed, its links are gone."""
-        self.node(name).terminate()
-
-    def boot(self, name: str) -> int:
-        """Build a crashed node again, with the same links; returns its new holder's id."""
-        node = self.node(name)
-        node.startShell()
-        for leg in node.legs():
-            leg.link.connect()
-        node.start()
-        return self[name]
 
 
 def build(plan: Plan, run_dir: Path, progress: Progress) -> Nodes:

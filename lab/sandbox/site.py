@@ -11,7 +11,7 @@ from lab.sandbox.services import Services
 from lab.topology.plan import Plan
 
 if TYPE_CHECKING:
-    from lab.emulation.build import Nodes
+    from lab.emulation.running import Nodes
 
 
 class Site:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from .wires import running
 
+from lab.errors import SandboxError
 from lab.sandbox.handle import Lab
 from lab.topology import load, resolve
 from lab.topology.plan import Plan
+
+from .wires import running
 
 pytestmark = [
     pytest.mark.system,
@@ -135,6 +137,11 @@ def test_a_node_crashes_and_returns(lab: Lab) -> None:
         lab.ask("crash", node="k8s-worker5")
         assert sleeper.wait(timeout=10) != 0, "every process of the node has gone"
         assert not pings(lab, "client1", "192.168.1.25")
+    assert "k8s-worker5" not in lab.holders()
+    with pytest.raises(SandboxError, match="k8s-worker5 has crashed: boot it first"):
+        lab.ask("link", node="k8s-worker5", interface="eth0", up=False)
     lab.ask("boot", node="k8s-worker5")
+    with pytest.raises(SandboxError, match="k8s-worker5 is running"):
+        lab.ask("boot", node="k8s-worker5")
     assert pings(lab, "client1", "192.168.1.25")
     assert "bgpd" in lab.node("k8s-worker5").run(["vtysh", "-c", "show daemons"]).out

@@ -8,7 +8,6 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 import pytest
-from .wires import apply, running
 
 from lab.frr.answers import bfd_sessions, peers
 from lab.frr.model import Advertisement, Bfd, BgpConfig, GracefulRestart, Neighbor
@@ -16,6 +15,8 @@ from lab.sandbox.handle import Lab
 from lab.topology import load, resolve
 from lab.topology.plan import Plan, PlannedNode
 from lab.wait import until
+
+from .wires import apply, running
 
 pytestmark = [
     pytest.mark.system,

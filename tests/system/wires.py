@@ -42,6 +42,7 @@ def handlers(site: Site) -> Mapping[str, Handler]:
 
     def crash(request: Mapping[str, Any]) -> Mapping[str, Any]:
         site.network.crash(request["node"])
+        site.save()
         return {}
 
     def boot(request: Mapping[str, Any]) -> Mapping[str, Any]:
