@@ -65,6 +65,10 @@ class Stage:
         """A remark that depends on what was seen."""
         self._report.said(text)
 
+    def now(self) -> float:
+        """This moment, in seconds of CLOCK_MONOTONIC, as loads and faults count them."""
+        return time.monotonic()
+
     def apply(self, manifest: str) -> None:
         """Apply a file of the scenarios' folder with kubectl, and show it."""
         path = self._manifests / manifest

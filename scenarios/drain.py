@@ -1,0 +1,53 @@
+"""Maintenance: what takes a node out of load balancing, and what does not."""
+
+from __future__ import annotations
+
+from lab.scenario import observe, web
+from lab.scenario.loaded import loaded
+from lab.scenario.stage import Stage
+from lab.scenario.story import Scenario
+from lab.scenario.wanted import at_least
+
+NODE = "k8s-worker5"
+LABEL = "node.kubernetes.io/exclude-from-external-load-balancers"
+
+scenario = Scenario("A node leaves without breaking a connection", manifests=(web.MANIFEST,))
+
+
+@scenario.step("cordon does not withdraw")
+def cordon(stage: Stage) -> None:
+    """cordon keeps new pods away. The node still announces the address, and serves it."""
+    web.is_announced_by(stage, "every node is a next hop", observe.node_addresses(stage))
+    stage.show(stage.control, f"kubectl cordon {NODE}")
+    stage.show(stage.control, "kubectl get nodes")
+    hops = observe.next_hops(stage, web.ROUTER, web.ADDRESS)
+    stage.holds("every node is a next hop still", hops, observe.node_addresses(stage))
+
+
+@scenario.step("The exclude label does, and new connections notice nothing")
+def exclude(stage: Stage) -> None:
+    """The node withdraws its announcement. It goes on serving what reaches it, so what is under
+    way when the router changes its mind is answered. A steady load runs through the change."""
+    left = observe.node_addresses(stage) - {str(stage.plan.node(NODE).address)}
+    with loaded(stage.lab, web.ADDRESS) as load:
+        moment = stage.now()
+        stage.show(stage.control, f"kubectl label node {NODE} {LABEL}=")
+        web.is_announced_by(stage, "the node is no next hop any more", left)
+        load.until_steady()
+        cost = load.cost(moment)
+    stage.say(f"The load: {cost}.")
+    stage.holds("new connections went on", cost.attempted, at_least(20))
+    stage.holds("none of them failed", cost.failed, 0)
+
+
+@scenario.step("And it comes back")
+def back(stage: Stage) -> None:
+    """Without the label the node announces again; the router spreads over six."""
+    with loaded(stage.lab, web.ADDRESS) as load:
+        moment = stage.now()
+        stage.show(stage.control, f"kubectl label node {NODE} {LABEL}-")
+        stage.show(stage.control, f"kubectl uncordon {NODE}")
+        web.is_announced_by(stage, "every node is a next hop", observe.node_addresses(stage))
+        load.until_steady()
+        cost = load.cost(moment)
+    stage.holds("no new connection failed", cost.failed, 0)
