@@ -21,57 +21,65 @@ def phases(site: Site) -> Sequence[Phase]:
     Those `aside` overlap with what the main thread does: code is imported and secrets are made
     while the network is built; API server and agents come up while FRR does.
     """
-    network = Phase("network", lambda: _build(site))
-    routing = Phase("routing", lambda: _route(site), after=("network",))
+    steps = _Steps(site)
+    network = Phase("network", steps.network)
+    routing = Phase("routing", steps.routing, after=("network",))
     if site.plan.cluster is None:
         return network, routing
+    api_needs = ("code", "credentials", "network")
     return (
         Phase("code", site.services.wait_loaded, aside=True),
-        Phase("credentials", lambda: _make_credentials(site), aside=True),
-        Phase("programs", _compile, aside=True),
+        Phase("credentials", steps.credentials, aside=True),
+        Phase("programs", steps.programs, aside=True),
         network,
-        Phase(
-            "api server",
-            lambda: _start_api(site),
-            after=("code", "credentials", "network"),
-            aside=True,
-        ),
-        Phase("agents", lambda: _start_agents(site), after=("api server", "programs"), aside=True),
+        Phase("api server", steps.api_server, after=api_needs, aside=True),
+        Phase("agents", steps.agents, after=("api server", "programs"), aside=True),
         routing,
-        Phase("nodes ready", lambda: _wait_nodes(site), after=("agents", "routing")),
+        Phase("nodes ready", steps.nodes_ready, after=("agents", "routing")),
     )
 
 
-def _build(site: Site) -> None:
-    write_commands(site.run)
-    site.network = build(site.plan, site.run.path, note)
+class _Steps:
+    """What the phases do; the phase `code` is the fork server's work."""
 
+    def __init__(self, site: Site) -> None:
+        self._site = site
 
-def _route(site: Site) -> None:
-    daemons.start(site.plan, site.network, site.run.path)
+    def network(self) -> None:
+        """Namespaces, links and addresses of all nodes, and the commands they find."""
+        write_commands(self._site.run)
+        self._site.network = build(self._site.plan, self._site.run.path, note)
 
+    def routing(self) -> None:
+        """FRR on the router and on each Kubernetes node."""
+        daemons.start(self._site.plan, self._site.network, self._site.run.path)
 
-def _make_credentials(site: Site) -> None:
-    master(site.run, site.plan).credentials()
+    def credentials(self) -> None:
+        """The API server's certificate and token, and the kubeconfig."""
+        self._master().credentials()
 
+    def programs(self) -> None:
+        """The eBPF object, before six agents find at once that it is not compiled yet."""
+        compiled()
 
-def _compile() -> None:
-    """Once, before six agents find at the same time that the programs are not compiled yet."""
-    compiled()
+    def api_server(self) -> None:
+        """Fork it; its clients wait for its first answer."""
+        member = self._master()
+        self._site.services.start(member.api_server(self._site.network[member.node.name]))
 
+    def agents(self) -> None:
+        """Fork the node agents and the relay."""
+        for node in self._site.plan.nodes:
+            member = Member(self._site.run, self._site.plan, node)
+            for service in member.agents(self._site.network[node.name]):
+                self._site.services.start(service)
 
-def _start_api(site: Site) -> None:
-    member = master(site.run, site.plan)
-    site.services.start(member.api_server(site.network[member.node.name]))
+    def nodes_ready(self) -> None:
+        """Until the API server says that every node is Ready."""
+        member = self._master()
+        holder = self._site.network[member.node.name]
+        reader = ApiReader(member.cluster, member.credentials(), holder)
+        wait_ready(reader, [node.name for node in self._site.plan.kube_nodes])
 
-
-def _start_agents(site: Site) -> None:
-    for node in site.plan.nodes:
-        for service in Member(site.run, site.plan, node).agents(site.network[node.name]):
-            site.services.start(service)
-
-
-def _wait_nodes(site: Site) -> None:
-    member = master(site.run, site.plan)
-    reader = ApiReader(member.cluster, member.credentials(), site.network[member.node.name])
-    wait_ready(reader, [node.name for node in site.plan.kube_nodes])
+    def _master(self) -> Member:
+        return master(self._site.run, self._site.plan)

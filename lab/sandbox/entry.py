@@ -34,6 +34,10 @@ class Entry:
     def to(cls, lab: str, node: str, *, pid1: int, holder: int) -> Entry:
         return cls(pid1, holder, Cgroup.of(lab).child(node))
 
+    def is_open(self) -> bool:
+        """Whether the holder is alive."""
+        return self._namespaces.exists()
+
     def inside(self, argv: Sequence[str]) -> list[str]:
         """A command that runs as one of the node: its files, its processes, its cgroup.
 
@@ -47,5 +51,9 @@ class Entry:
         return [*self._nsenter(WIRE_KINDS), "setpriv", "--pdeathsig", "TERM", "--", *argv]
 
     def _nsenter(self, kinds: Sequence[str]) -> list[str]:
-        namespaces = Path(f"/proc/{self.pid1}/root/proc/{self.holder}/ns")
-        return ["nsenter", *(f"{_OPTIONS[kind]}={namespaces / kind}" for kind in kinds), "--"]
+        entered = (f"{_OPTIONS[kind]}={self._namespaces / kind}" for kind in kinds)
+        return ["nsenter", *entered, "--"]
+
+    @property
+    def _namespaces(self) -> Path:
+        return Path(f"/proc/{self.pid1}/root/proc/{self.holder}/ns")

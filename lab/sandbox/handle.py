@@ -59,13 +59,15 @@ class LabNode:
     def __repr__(self) -> str:
         return f"<node {self.name} of lab {self._lab.name}>"
 
-    @cached_property
+    @property
     def entry(self) -> Entry:
-        """SandboxError while the node is not built yet."""
+        """The way in, looked up anew: a node may boot. SandboxError while it is down."""
         holder = self._lab.holders().get(self.name)
-        if holder is None:
-            raise SandboxError(f"node {self.name} of lab {self._lab.name} is not up yet")
-        return Entry.to(self._lab.name, self.name, pid1=self._lab.pid1, holder=holder)
+        if holder is not None:
+            entry = Entry.to(self._lab.name, self.name, pid1=self._lab.pid1, holder=holder)
+            if entry.is_open():
+                return entry
+        raise SandboxError(f"node {self.name} of lab {self._lab.name} is down")
 
     @property
     def environment(self) -> dict[str, str]:
