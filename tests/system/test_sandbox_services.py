@@ -125,7 +125,7 @@ def test_a_wrong_request_changes_nothing(
 
 def test_objects_outlive_the_api_server(lab: Lab) -> None:
     kubectl, read = lab.control_node().probe, ["kubectl", "get", "namespace", "kept", "-o", "name"]
-    manifest = "{apiVersion: v1, kind: Namespace, metadata: {name: kept}}"
+    manifest = '{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kept"}}'
     until(
         lambda: kubectl(["kubectl", "apply", "-f", "-"], input=manifest).ok,
         bool,
