@@ -10,7 +10,7 @@ import httpx2
 from lightkube import AsyncClient, KubeConfig
 from lightkube.config.models import Cluster, User
 
-from lab.agent import status
+from lab.agent import status, warm
 from lab.agent.agent import Agent
 from lab.agent.config import AgentConfig
 from lab.agent.describe import describe
@@ -18,6 +18,10 @@ from lab.agent.flow_log import FlowLog
 from lab.agent.pods.server import KubeletServer
 from lab.agent.profile import Profile, profile
 from lab.agent.programs import NodePrograms
+
+log = logging.getLogger(__name__)
+
+PREPARED = (warm.LAZY, warm.DECODERS)
 
 API_TIMEOUT = 10.0
 """Seconds for one request; watches have no bound."""
@@ -30,9 +34,11 @@ def main(config: AgentConfig) -> int:
     )
     # One line a request is too many: the client's library would log each.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
+    log.info("agent of %s begins", config.node)
     chosen = profile(config.profile, config.options)
     programs = NodePrograms(config, chosen)
     programs.load()
+    log.info("datapath installed")
     flow_log = FlowLog(config)
     flow_log.start()
     try:
@@ -53,7 +59,7 @@ async def _serve(
     try:
         await running
     except asyncio.CancelledError:
-        logging.getLogger(__name__).info("asked to end; pods, maps and announcements stay")
+        log.info("asked to end; pods, maps and announcements stay")
 
 
 def _client(config: AgentConfig) -> AsyncClient:

@@ -44,6 +44,7 @@ async def keep_reporting(client: AsyncClient, node: str) -> None:
             if not reported:
                 await client.patch(Node.Status, node, status(node), patch_type=PatchType.STRATEGIC)
                 reported = True
+                log.info("node %s reported ready", node)
         except ApiError as error:
             log.warning("node status: %s", error.status.message)
         except (httpx2.HTTPError, httpx2.StreamError) as error:
