@@ -1,4 +1,4 @@
-"""sessionAffinity ClientIP: a node sends a client to the same pod again and again."""
+"""sessionAffinity ClientIP: one node, one client, one pod."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from lab.scenario.wanted import at_least, containing
 CONNECTIONS = 12
 INGRESS = "k8s-worker5"
 
-scenario = Scenario("Session affinity, and where it ends", manifests=(web.MANIFEST,))
+scenario = Scenario(
+    "A node sends a client to the same pod again and again", manifests=(web.MANIFEST,)
+)
 
 
 @scenario.step("Without affinity every pod gets its turn")

@@ -59,12 +59,17 @@ class Cost:
     """The longest time in which no new connection was answered."""
 
     def __str__(self) -> str:
-        how = ", ".join(f"{count} {outcome}" for outcome, count in self.outcomes) or "none"
-        return (
-            f"{self.failed} of {self.attempted} new connections failed ({how}), the last "
-            f"{self.recovered_after:.2f} s after the fault; longest silence {self.silence:.2f} s; "
-            f"{self.broken} of {self.kept} open connections broke"
-        )
+        if self.failed:
+            how = ", ".join(f"{count} {outcome}" for outcome, count in self.outcomes)
+            told = (
+                f"{self.failed} of {self.attempted} new connections failed ({how}), the last of "
+                f"them {self.recovered_after:.2f} s after the fault"
+            )
+        else:
+            told = f"{self.attempted} new connections, none failed"
+        if self.kept:
+            told += f"; {self.broken} of {self.kept} open connections broke"
+        return f"{told}; the longest time without an answer was {self.silence:.2f} s"
 
 
 def cost(seen: Sequence[Attempt], fault: float) -> Cost:

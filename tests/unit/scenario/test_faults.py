@@ -34,8 +34,8 @@ def test_cost_of_a_fault() -> None:
 
 def test_a_fault_that_costs_nothing() -> None:
     cost = measure.cost(measure.attempts(LOAD.splitlines()[:4]), fault=1.05)
-    assert (cost.failed, cost.broken, cost.recovered_after) == (0, 0, 0.0)
-    assert "failed (none)" in str(cost)
+    assert (cost.attempted, cost.failed, cost.broken, cost.recovered_after) == (1, 0, 0, 0.0)
+    assert str(cost).startswith("1 new connections, none failed")
 
 
 def test_an_attempt_on_its_way_when_the_fault_comes_counts() -> None:
