@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from scapy.layers.l2 import Ether
 
 from lab import shell
+from lab.bpf import maglev
 from lab.bpf import structs as s
 from lab.bpf import tables as t
 from lab.bpf.build import compiled
@@ -181,6 +182,10 @@ class Rig:
             kind(address=packed(address), port=backend.port, proto=proto, flags=backend.state),
         )
         return backend_id
+
+    def maglev(self, index: int, backends: Sequence[int]) -> None:
+        """Give a service its lookup table, one backend id for each hash."""
+        maglev.write(self._object.map(t.MAGLEV.name), index, backends)
 
     def pod(self, address: str, endpoint_id: int = POD_ID, label: int = POD_LABEL) -> None:
         """A pod of this node."""

@@ -71,7 +71,10 @@ struct delivery {
 	__u16 rev_nat_index;
 	__u16 ct_flags;
 	__u8 request; /* surely not a reply: spares a lookup */
+	__u8 tracked; /* noted already, as the reply of a pod to itself */
+	__u32 monitor; /* of a flow that is tracked already */
 	__u8 hook;    /* enum hook: decides how a pod is reached */
+	__u8 pad;
 };
 
 enum hook { AT_INGRESS, AT_EGRESS, AT_POD };
@@ -83,6 +86,11 @@ static __always_inline int track_delivery(struct tracked *t, struct __sk_buff *c
 
 	if (f->kind == FLOW_ICMP_ERROR) {
 		ct_related(t);
+		return 0;
+	}
+	if (d->tracked) {
+		t->status = REASON_REPLY;
+		t->monitor = d->monitor;
 		return 0;
 	}
 	if (!d->request && ct_lookup_reply(t, f, TUPLE_OUT, ctx->len))

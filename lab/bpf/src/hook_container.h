@@ -128,6 +128,9 @@ static __always_inline int dispatch(struct __sk_buff *ctx, struct flow *f,
 		d.ct_flags = b->ct_flags;
 		d.rev_nat_index = b->ct_flags & CT_LB_LOOPBACK ? b->rev_nat_index : 0;
 		d.request = b->rev_nat_index != 0;
+		d.tracked = t->status == REASON_REPLY && t->entry &&
+			    t->entry->flags & CT_LB_LOOPBACK;
+		d.monitor = t->monitor;
 		return deliver(ctx, f, to, &d);
 	}
 	info = ipcache_of(&f->daddr, f->family);

@@ -136,12 +136,14 @@ static __always_inline int nodeport_request(struct __sk_buff *ctx, struct flow *
  */
 static __always_inline int nodeport_reply(struct __sk_buff *ctx, struct flow *f, __u8 ct_flags)
 {
-	struct tracked t = {};
+	struct ct_entry *entry = ct_find(f, ct_flags, 1);
 	int ret;
 
-	if (!ct_lookup_reply(&t, f, ct_flags, ctx->len) || !(t.entry->flags & CT_NODE_PORT))
+	/* Others' replies are noted where they are delivered, not here too. */
+	if (!entry || !(entry->flags & CT_NODE_PORT))
 		return CONTINUE;
-	ret = reverse_nat(ctx, f, t.entry->rev_nat_index);
+	ct_touch(entry, f, ctx->len, ct_flags == TUPLE_OUT);
+	ret = reverse_nat(ctx, f, entry->rev_nat_index);
 	return ret ? ret : route(ctx, f);
 }
 

@@ -1,0 +1,179 @@
+"""Connection tracking, source NAT and fragments: what is remembered, for how long, and how full."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.l2 import Ether
+
+from lab.bpf import tables as t
+from lab.bpf.codes import CtFlag, Reason, TupleFlag
+
+from .packets import FROM_ROUTER, PORT, datagram, reply, request
+from .rig import (
+    CLIENT,
+    CONFIG,
+    NODE,
+    POD,
+    REDIRECT,
+    REMOTE_POD,
+    ROUTER,
+    SHOT,
+    VIP,
+    Backend,
+    Rig,
+)
+
+
+def entry(rig: Rig, flags: int, table: Any = t.CT_TCP) -> Any:
+    return next(value for key, value in rig.map(table).items() if key.flags == flags)
+
+
+def seconds_left(value: Any) -> float:
+    return float(value.lifetime - time.clock_gettime(time.CLOCK_MONOTONIC))
+
+
+@pytest.mark.parametrize(
+    ("sent", "lifetime"),
+    [("S", 60), ("SA", 21600), ("SAF", 21600), ("SAFf", 10), ("SAR", 10)],
+    ids=["syn", "established", "half closed", "closed", "reset"],
+)
+def test_lifetimes_follow_the_connection(rig: Rig, sent: str, lifetime: int) -> None:
+    rig.service(VIP, 80, [Backend(POD)])
+    packets = {
+        "S": lambda: rig.run("from_netdev", request()),
+        "A": lambda: rig.run("from_netdev", request(flags="A")),
+        "F": lambda: rig.run("from_netdev", request(flags="FA")),
+        "f": lambda: rig.run("from_container", reply(POD, CLIENT, flags="FA")),
+        "R": lambda: rig.run("from_container", reply(POD, CLIENT, flags="R")),
+    }
+    for step in sent:
+        packets[step]()
+    assert lifetime - 3 <= seconds_left(entry(rig, TupleFlag.IN)) <= lifetime + 1
+
+
+def test_udp_flows_live_a_minute(rig: Rig) -> None:
+    rig.service(VIP, 53, [Backend(POD)], proto=17)
+    rig.run("from_netdev", datagram(CLIENT, VIP))
+    assert 57 <= seconds_left(entry(rig, TupleFlag.IN, t.CT_ANY)) <= 61
+
+
+def test_expired_entry_is_as_good_as_gone(rig: Rig) -> None:
+    rig.service(VIP, 80, [Backend(POD, 1)])
+    rig.run("from_netdev", request())
+    table = rig.map(t.CT_TCP)
+    for key, value in list(table.items()):
+        value.lifetime = 1
+        table.update(key, value)
+    rig.service(VIP, 80, [Backend(POD, 2)])
+    assert rig.run("from_netdev", request()).frame[TCP].dport == 2
+
+
+def test_counters_and_seen_flags_by_direction(rig: Rig) -> None:
+    rig.service(VIP, 80, [Backend(POD)])
+    rig.run("from_netdev", request())
+    rig.run("from_container", reply(POD, CLIENT))
+    rig.run("from_netdev", request(flags="PA"))
+    value = entry(rig, TupleFlag.IN)
+    assert (value.rx_packets, value.tx_packets) == (2, 1)
+    assert (value.rx_flags_seen, value.tx_flags_seen) == (0x02 | 0x18, 0x12)
+    assert value.flags & CtFlag.SEEN_NON_SYN
+
+
+def test_aggregation_reports_what_is_new(rig: Rig) -> None:
+    rig.service(VIP, 80, [Backend(POD)])
+    sent = ["S", "A", "PA", "A", "PA", "FA", "A"]
+    for flags in sent:
+        rig.run("from_netdev", request(flags=flags))
+    seen = [str(Ether(event[48:])[TCP].flags) for event in rig.raw_events()]
+    assert seen == ["S", "A", "PA", "FA"]
+
+
+def test_full_table_evicts_and_forwards(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(CONFIG, {t.CT_TCP.name: 64, t.SNAT.name: 64})
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    verdicts = {rig.run("from_netdev", request(sport=port)).verdict for port in range(40000, 40500)}
+    assert verdicts == {REDIRECT}
+
+
+def test_port_collision_takes_the_next_port(rig: Rig) -> None:
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    first = rig.run("from_netdev", request("192.168.10.11"))
+    second = rig.run("from_netdev", request("192.168.10.12"))
+    assert (first.frame[TCP].sport, second.frame[TCP].sport) == (PORT, PORT + 1)
+    for client, port in (("192.168.10.11", PORT), ("192.168.10.12", PORT + 1)):
+        back = rig.run("from_netdev", reply(REMOTE_POD, ROUTER, dport=port))
+        assert (back.frame[IP].dst, back.frame[TCP].dport) == (client, PORT)
+
+
+def test_port_below_the_range_is_replaced(rig: Rig) -> None:
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    out = rig.run("from_netdev", request(sport=1000))
+    assert 32768 <= out.frame[TCP].sport <= 65535
+    back = rig.run("from_netdev", reply(REMOTE_POD, ROUTER, dport=out.frame[TCP].sport))
+    assert back.frame[TCP].dport == 1000
+
+
+def test_exhausted_ports_are_a_counted_drop(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(replace(CONFIG, snat_ports=(40000, 40003)))
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    got = [rig.run("from_netdev", request(sport=port)).verdict for port in range(50000, 50006)]
+    assert got == [REDIRECT] * 4 + [SHOT] * 2
+    assert rig.dropped() == {Reason.NAT_NO_MAPPING: 2}
+
+
+def test_masquerade_of_an_unknown_protocol_is_refused(rig: Rig) -> None:
+    sent = FROM_ROUTER / IP(src=POD, dst=CLIENT, proto=47) / bytes(20)
+    assert rig.run("to_netdev", sent).verdict == SHOT
+    assert rig.dropped() == {Reason.NAT_UNSUPPORTED_PROTO: 1}
+
+
+def udp_bytes(src: str, dst: str, dport: int, data: bytes) -> bytes:
+    """A UDP header with its checksum, and data."""
+    whole: Any = Ether() / IP(src=src, dst=dst) / UDP(sport=PORT, dport=dport) / data
+    return bytes(whole)[34:]
+
+
+def fragments(src: str, dst: str, data: bytes, number: int = 77) -> list[Any]:
+    """A UDP datagram to port 53 in pieces of 64 bytes."""
+    whole = udp_bytes(src, dst, 53, data)
+    pieces = []
+    for at in range(0, len(whole), 64):
+        more = "MF" if at + 64 < len(whole) else 0
+        header = IP(src=src, dst=dst, id=number, proto=17, frag=at // 8, flags=more)
+        pieces.append(FROM_ROUTER / header / whole[at : at + 64])
+    return pieces
+
+
+def test_fragments_follow_the_first_and_fit_together(rig: Rig) -> None:
+    rig.service(VIP, 53, [Backend(REMOTE_POD, 5353)], proto=17)
+    data = bytes(range(200))
+    sent = [rig.run("from_netdev", piece) for piece in fragments(CLIENT, VIP, data)]
+    assert [out.verdict for out in sent] == [REDIRECT] * 4
+    assert {(out.frame[IP].src, out.frame[IP].dst) for out in sent} == {(ROUTER, REMOTE_POD)}
+    joined = b"".join(bytes(out.frame[IP].payload) for out in sent)
+    assert joined == udp_bytes(ROUTER, REMOTE_POD, 5353, data)
+
+
+def test_fragment_before_the_first_is_a_drop(rig: Rig) -> None:
+    rig.service(VIP, 53, [Backend(REMOTE_POD)], proto=17)
+    pieces = fragments(CLIENT, VIP, bytes(200))
+    assert rig.run("from_netdev", pieces[1]).verdict == SHOT
+    assert rig.dropped() == {Reason.FRAG_NOT_FOUND: 1}
+
+
+def test_fragments_of_two_datagrams_do_not_mix(rig: Rig) -> None:
+    rig.service(VIP, 53, [Backend(REMOTE_POD)], proto=17)
+    rig.run("from_netdev", fragments(CLIENT, VIP, bytes(200), 1)[0])
+    assert rig.run("from_netdev", fragments(CLIENT, VIP, bytes(200), 2)[1]).verdict == SHOT
+
+
+def test_reply_to_the_node_itself_is_not_translated(rig: Rig) -> None:
+    sent = request(CLIENT, NODE, sport=179, dport=40000, flags="SA")
+    out = rig.run("from_netdev", sent)
+    assert (out.verdict, out.packet) == (0, bytes(sent))
