@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from array import array
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from lab.agent.services.entries import PLAIN_MAPS, Entries
+from lab.agent.services.entries import MAGLEV, PLAIN_MAPS, Entries
 from lab.agent.services.table import Operation
-from lab.bpf import tables
+from lab.bpf import maglev, tables
 from lab.bpf.maps import Map
 
 _TABLES = {
@@ -21,6 +23,7 @@ _TABLES = {
         tables.AFFINITY_MATCH,
         tables.IPCACHE,
         tables.ENDPOINTS,
+        tables.MAGLEV,
     )
 }
 
@@ -54,6 +57,11 @@ class NodeMaps:
                 self._write(name, part)
 
     def _write(self, name: str, operations: Sequence[Operation]) -> None:
+        if name == MAGLEV:
+            for op in operations:
+                places = array("I", op.value or b"")
+                maglev.write(self._maps[name].fd, int.from_bytes(op.key, sys.byteorder), places)
+            return
         table = _TABLES[name]
         self._maps[name].update_batch(
             [(table.key.parse(op.key), table.value.parse(op.value)) for op in operations]

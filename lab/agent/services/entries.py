@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
 
 from lab.agent.profile import Profile
-from lab.agent.services.maglev import table
 from lab.agent.services.model import Backend, Balanced, Frontend, Kind, Protocol
-from lab.bpf import structs
+from lab.bpf import maglev, structs
 from lab.bpf.codes import (
     WILDCARD_PORT,
     Algorithm,
@@ -189,10 +189,14 @@ def _maglev(
     algorithm = what.settings.algorithm
     wanted = profile.maglev if algorithm is Algorithm.DEFAULT else algorithm is Algorithm.MAGLEV
     if wanted and what.external and what.active:
-        numbers = [ids[backend] for backend in what.active]
-        places = table(what.active, profile.maglev_size)
-        packed = struct.pack(f"={len(places)}I", *(numbers[index] for index in places))
-        yield (MAGLEV, _U16.pack(number)), packed
+        named = {_name(backend): ids[backend] for backend in what.active}
+        places = maglev.table(named, profile.maglev_size)
+        yield (MAGLEV, _U16.pack(number)), array("I", places).tobytes()
+
+
+def _name(backend: Backend) -> str:
+    """What a backend is hashed by: the same on every node, and the same as Cilium's."""
+    return f"[{backend.address}:{backend.port}/{backend.protocol.name},State:active]"
 
 
 def _wildcard(what: Balanced, profile: Profile) -> Iterator[tuple[Place, bytes]]:
