@@ -32,13 +32,14 @@ def compiled(name: str = "datapath") -> Path:
 
 
 def _fingerprint(name: str) -> str:
-    digest = hashlib.sha256(repr((FLAGS, _include())).encode())
+    digest = hashlib.sha256(repr((FLAGS, include())).encode())
     for path in sorted([*SOURCES.glob("*.h"), SOURCES / f"{name}.bpf.c"]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _include() -> str:
+def include() -> str:
+    """The compiler option for the kernel's headers."""
     # asm/types.h lives in the multiarch directory, which -target bpf does not search
     return f"-I/usr/include/{platform.machine()}-linux-gnu"
 
@@ -52,7 +53,7 @@ def _compile(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     # Several processes may build at once: each writes its own file, the last rename wins.
     draft = target.with_suffix(f".{os.getpid()}.tmp")
-    argv = [clang, *FLAGS, _include(), "-c", str(source), "-o", str(draft)]
+    argv = [clang, *FLAGS, include(), "-c", str(source), "-o", str(draft)]
     try:
         shell.run(argv, timeout=COMPILE_TIMEOUT)
     except CommandError as exc:

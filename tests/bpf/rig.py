@@ -119,6 +119,9 @@ class Rig:
     def raw_events(self) -> list[bytes]:
         return self._ring.read()
 
+    def event_counts(self) -> s.event_counts:
+        return self._ring.counts()
+
     def dropped(self) -> dict[int, int]:
         """Packets dropped so far by reason."""
         metrics = dict(self.map(t.METRICS).items())
