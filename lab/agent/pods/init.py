@@ -94,7 +94,7 @@ class PodInit:
     def _obey(self, order: dict[str, Any]) -> None:
         name = order.get("name", "")
         if order["do"] == "start":
-            self._watch(name, launch(Launch(**order["launch"])), order["attempt"])
+            self._start(name, order["attempt"], order["launch"])
         elif order["do"] == "exec":
             pid = self.containers[order["container"]]["pid"]
             self._watch(name, launch_exec(pid, Launch(**order["launch"]), self.received), 0)
@@ -104,6 +104,12 @@ class PodInit:
             self.containers.pop(name, None)
         elif order["do"] == "stop":
             sys.exit(0)
+
+    def _start(self, name: str, attempt: int, words: dict[str, Any]) -> None:
+        """Start an attempt once: the agent asks again when it looks before it was answered."""
+        known = self.containers.get(name)
+        if known is None or known["attempt"] < attempt:
+            self._watch(name, launch(Launch(**words)), attempt)
 
     def _watch(self, name: str, pid: int, attempt: int) -> None:
         record = {"pid": pid, "attempt": attempt, "started": time.time(), "code": None}
