@@ -56,5 +56,5 @@ def topology(workers: int = 5, **options: object) -> Topology:
         link("k8s-master1", "nodes", "192.168.1.10"),
         nodes,
         links(nodes, "nodes", "192.168.1.21"),
-        cluster(asn=64512, vip_pool="172.16.10.0/24", **options),
+        cluster(**{"asn": 64512, "vip_pool": "172.16.10.0/24", **options}),
     )
