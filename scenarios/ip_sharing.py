@@ -6,8 +6,10 @@ from lab.scenario import observe, web
 from lab.scenario.bounds import API_ANSWER
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
+from lab.scenario.wanted import tell
 
 SHARED = "172.16.10.1"
+NAMES = ("shared-http", "shared-alt")
 
 scenario = Scenario("Services that share an address", manifests=(web.MANIFEST,))
 
@@ -20,8 +22,8 @@ def shared(stage: Stage) -> None:
     stage.apply("ip_sharing.yaml")
     stage.becomes(
         "both have the second address",
-        lambda: {observe.services(stage)[name].external for name in ("shared-http", "shared-alt")},
-        {(SHARED,)},
+        lambda: [tell(observe.services(stage)[name].external) for name in NAMES],
+        [SHARED, SHARED],
         within=API_ANSWER,
     )
     stage.show(stage.control, "kubectl get svc")

@@ -72,6 +72,16 @@ def grace(pod: Pod) -> float:
     return 30.0 if seconds is None else float(seconds)
 
 
+def pause_before_end(pod: Pod) -> float:
+    """Seconds that the pod goes on serving when it has to go: the longest preStop sleep.
+
+    In that time all nodes hear that it goes, and send it no new connections.
+    """
+    containers = pod.spec.containers if pod.spec else ()
+    hooks = [c.lifecycle.preStop for c in containers if c.lifecycle and c.lifecycle.preStop]
+    return max((float(hook.sleep.seconds) for hook in hooks if hook.sleep), default=0.0)
+
+
 def hosts_file(pod: Pod, address: str) -> str:
     """/etc/hosts as the kubelet writes it."""
     spec = pod.spec or PodSpec(containers=[])

@@ -23,7 +23,7 @@ from lab.agent.pods.files import write_pod_files
 from lab.agent.pods.local import LocalPod, PodLink
 from lab.agent.pods.probing import Asker
 from lab.agent.pods.sandbox import Sandbox
-from lab.agent.pods.spec import PATH, grace, hostname, program
+from lab.agent.pods.spec import PATH, grace, hostname, pause_before_end, program
 from lab.agent.pods.status import PodView, pod_status, stamp
 from lab.errors import LabError
 
@@ -85,6 +85,8 @@ class PodWorker:
         self._initial: list[ContainerRun] = []
         self._containers: list[ContainerRun] = []
         self._started = time.time()
+        self._ask_at: float | None = None
+        """When a pod that leaves asks its programs to end; None once it has."""
         self._kill_at: float | None = None
         self._withdrawn = False
         self._reported: dict[str, Any] = {}
@@ -206,9 +208,14 @@ class PodWorker:
     def _leave(self, now: float) -> float | None:
         if self._kill_at is None:
             self._kill_at = now + grace(self.pod)
+            self._ask_at = now + pause_before_end(self.pod)
+        self._kill_at = min(self._kill_at, now + grace(self.pod))
+        if self._ask_at is not None:
+            if now < min(self._ask_at, self._kill_at):
+                return min(self._ask_at, self._kill_at)
+            self._ask_at = None
             for run in self._all():
                 run.terminate()
-        self._kill_at = min(self._kill_at, now + grace(self.pod))
         if now >= self._kill_at:
             for run in self._all():
                 run.kill()

@@ -1,0 +1,64 @@
+"""A node that announces what is not its own is not believed."""
+
+from __future__ import annotations
+
+from lab.scenario import observe, web
+from lab.scenario.bounds import ANNOUNCEMENT
+from lab.scenario.stage import Stage
+from lab.scenario.story import Scenario
+from lab.scenario.wanted import containing
+
+NODE = "k8s-worker3"
+FOREIGN = ("198.51.100.0/24", "192.168.10.0/25", "172.16.10.128/25")
+
+scenario = Scenario("The router believes only what nodes may announce", manifests=(web.MANIFEST,))
+
+
+@scenario.step("A node announces too much")
+def too_much(stage: Stage) -> None:
+    """A foreign network, half of the clients' LAN, half of the pool: a mistake in one node's
+    configuration, or an intruder on it. The last two would draw traffic away, being more
+    specific than what the router has."""
+    web.is_announced_by(stage, "every node is a next hop", observe.node_addresses(stage))
+    for prefix in FOREIGN:
+        announce(stage, f"network {prefix}")
+    address = str(stage.plan.cluster.router) if stage.plan.cluster else ""
+    stage.becomes(
+        "the node has sent the last of them",
+        lambda: sent(stage, address),
+        containing(FOREIGN[-1]),
+        within=ANNOUNCEMENT,
+    )
+
+
+@scenario.step("The router takes none of it")
+def none(stage: Stage) -> None:
+    """It accepts host routes (/32) out of the pool from its neighbors, and nothing else. What the
+    filter refuses is not even in the BGP table."""
+    table = stage.show(web.ROUTER, "vtysh -c 'show bgp ipv4 unicast'").out
+    kernel = stage.run(web.ROUTER, "ip route").out
+    for prefix in FOREIGN:
+        stage.holds(f"{prefix} is not in BGP's table", prefix in table, False)
+        stage.holds(f"{prefix} is not in the kernel", prefix in kernel, False)
+    web.is_answered(stage)
+
+
+@scenario.step("Its honest announcements still count")
+def honest(stage: Stage) -> None:
+    """A refused prefix does not cost the session."""
+    hops = observe.next_hops(stage, web.ROUTER, web.ADDRESS)
+    stage.holds("every node is a next hop", hops, observe.node_addresses(stage))
+    for prefix in FOREIGN:
+        announce(stage, f"no network {prefix}")
+
+
+def announce(stage: Stage, line: str) -> None:
+    """Change the node's BGP configuration by hand."""
+    stage.show(NODE, f"vtysh -c 'configure terminal' -c 'router bgp 64512' -c '{line}'")
+
+
+def sent(stage: Stage, router: str) -> str:
+    """What the node tells that it has advertised to the router."""
+    return stage.run(
+        NODE, f"vtysh -c 'show bgp ipv4 unicast neighbors {router} advertised-routes'"
+    ).out
