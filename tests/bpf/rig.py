@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ from lab.bpf import structs as s
 from lab.bpf import tables as t
 from lab.bpf.build import compiled
 from lab.bpf.codes import EndpointFlag, Identity, Profile, ServiceFlag
-from lab.bpf.config import NodeConfig
+from lab.bpf.config import DualStack, NodeConfig
 from lab.bpf.events import EventRing
 from lab.bpf.layout import addr6, mac, packed
 from lab.bpf.libbpf import TestRunOpts, call
@@ -53,6 +53,19 @@ CONFIG = NodeConfig(
     router_ip=IPv4Address(ROUTER),
     pod_cidr=IPv4Network("10.0.1.0/24"),
     cluster_cidr=IPv4Network("10.0.0.0/16"),
+)
+NODE_6, ROUTER_6 = "fd00:1::21", "fd00:10:0:1::1"
+GATEWAY_6, CLIENT_6 = "fd00:1::1", "fd00:192::11"
+POD_6, POD2_6, REMOTE_POD_6 = "fd00:10:0:1::5", "fd00:10:0:1::6", "fd00:10:0:2::5"
+VIP_6 = "fd00:172::"
+DUAL = replace(
+    CONFIG,
+    ipv6=DualStack(
+        node_ip=IPv6Address(NODE_6),
+        router_ip=IPv6Address(ROUTER_6),
+        pod_cidr=IPv6Network("fd00:10:0:1::/64"),
+        cluster_cidr=IPv6Network("fd00:10::/48"),
+    ),
 )
 MODERN = replace(CONFIG, profile=Profile.MODERN)
 
@@ -233,15 +246,19 @@ class Rig:
         self._cluster()
 
     def _cluster(self) -> None:
-        for address in (NODE, ROUTER):
+        for address in (NODE, ROUTER, NODE_6, ROUTER_6):
             self.map(t.ENDPOINTS).update(
-                s.endpoint_key.of(IPv4Address(address)), s.endpoint_info(flags=EndpointFlag.HOST)
+                s.endpoint_key.of(ip_address(address)), s.endpoint_info(flags=EndpointFlag.HOST)
             )
             self.identity(address, Identity.HOST)
         self.identity("0.0.0.0/0", Identity.WORLD)
         self.identity(NODE2, Identity.REMOTE_NODE)
         self.identity(ROUTER2, Identity.REMOTE_NODE, NODE2)
         self.identity(REMOTE_POD, POD_LABEL, NODE2)
+        self.identity("::/0", Identity.WORLD)
+        self.identity(REMOTE_POD_6, POD_LABEL, NODE2)
+        self.pod(POD_6)
+        self.pod(POD2_6, POD2_ID)
         self.pod(POD)
         self.pod(POD2, POD2_ID)
 

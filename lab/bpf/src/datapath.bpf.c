@@ -17,6 +17,7 @@
 #include "config.h"
 #include "maps.h"
 #include "eastwest.h"
+#include "neighbour.h"
 
 #include "hook_uplink.h"
 #include "hook_overlay.h"

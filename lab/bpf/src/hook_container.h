@@ -3,46 +3,6 @@
  * sends is found by the source address.
  */
 
-#define ARP_REQUEST 1
-#define ARP_REPLY 2
-
-/* An Ethernet frame with ARP for IPv4 (RFC 826). */
-struct arp_packet {
-	struct ethhdr eth;
-	__be16 hardware;
-	__be16 protocol;
-	__u8 hardware_length;
-	__u8 protocol_length;
-	__be16 op;
-	__u8 sender_mac[ETH_ALEN];
-	__be32 sender_ip;
-	__u8 target_mac[ETH_ALEN];
-	__be32 target_ip;
-} __attribute__((packed));
-
-/* The gateway answers for itself: the pod's only neighbour is the node's end of its veth. */
-static __always_inline int answer_arp(struct __sk_buff *ctx)
-{
-	struct arp_packet *arp = header(ctx, 0, sizeof(*arp));
-	const struct endpoint_info *ep;
-	union v6addr sender;
-
-	if (!arp || arp->op != bpf_htons(ARP_REQUEST) || arp->target_ip != config.router_ip)
-		return TC_ACT_OK;
-	addr_set4(&sender, arp->sender_ip);
-	ep = endpoint_of(&sender, FAMILY_IPV4);
-	if (!ep || ep->ifindex != ctx->ifindex)
-		return TC_ACT_SHOT;
-	arp->op = bpf_htons(ARP_REPLY);
-	arp->target_ip = arp->sender_ip;
-	arp->sender_ip = config.router_ip;
-	__builtin_memcpy(arp->target_mac, arp->sender_mac, ETH_ALEN);
-	__builtin_memcpy(arp->sender_mac, ep->node_mac, ETH_ALEN);
-	__builtin_memcpy(arp->eth.h_dest, arp->target_mac, ETH_ALEN);
-	__builtin_memcpy(arp->eth.h_source, ep->node_mac, ETH_ALEN);
-	return bpf_redirect(ctx->ifindex, 0);
-}
-
 /* Track what a pod sends. A reply to a request that came through a service is finished here. */
 static __always_inline int track_sending(struct __sk_buff *ctx, struct flow *f, struct tracked *t,
 					 const struct endpoint_info *ep, const struct balanced *b)
@@ -177,7 +137,7 @@ int from_container(struct __sk_buff *ctx)
 	if (ret == NOT_IP)
 		return ctx->protocol == bpf_htons(ETH_P_ARP) ? answer_arp(ctx) : TC_ACT_OK;
 	if (flow.kind == FLOW_NEIGHBOUR)
-		return TC_ACT_OK;
+		return answer_solicitation(ctx, &flow);
 	if (ret)
 		return conclude(ctx, &flow, DIRECTION_EGRESS, 0, ret);
 	ep = endpoint_of(&flow.saddr, flow.family);

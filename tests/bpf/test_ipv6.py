@@ -1,0 +1,247 @@
+"""The same over IPv6: one row for every way a packet can take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from scapy.layers.inet import TCP, UDP, TCPerror
+from scapy.layers.inet6 import (
+    ICMPv6DestUnreach,
+    ICMPv6EchoRequest,
+    ICMPv6ND_NA,
+    ICMPv6ND_NS,
+    ICMPv6NDOptDstLLAddr,
+    ICMPv6PacketTooBig,
+    IPerror6,
+    IPv6,
+    IPv6ExtHdrDestOpt,
+    IPv6ExtHdrFragment,
+)
+
+from lab.bpf import tables as t
+from lab.bpf.codes import ObsPoint, Reason, ServiceFlag
+from lab.bpf.config import NoBackend
+
+from .packets import FROM_POD, FROM_ROUTER, PORT, TO_POD, same
+from .rig import (
+    CLIENT_6,
+    DUAL,
+    EXPOSED,
+    GATEWAY_6,
+    GATEWAY_MAC,
+    NODE_6,
+    NODE_MAC,
+    OK,
+    POD2_6,
+    POD_6,
+    POD_MAC,
+    REDIRECT,
+    REMOTE_POD_6,
+    ROUTER_6,
+    SHOT,
+    VETH_MAC,
+    VIP_6,
+    Backend,
+    Rig,
+)
+
+CLUSTER_IP_6 = "fd00:96::10"
+
+
+@pytest.fixture
+def dual(make_rig: Callable[..., Rig]) -> Rig:
+    """A node with both families."""
+    return make_rig(DUAL)
+
+
+def request6(dst: str = VIP_6, *, src: str = CLIENT_6, sport: int = PORT, flags: str = "S") -> Any:
+    return FROM_ROUTER / IPv6(src=src, dst=dst) / TCP(sport=sport, dport=80, flags=flags)
+
+
+def reply6(src: str, dst: str, *, sport: int = 80, dport: int = PORT) -> Any:
+    return FROM_POD / IPv6(src=src, dst=dst) / TCP(sport=sport, dport=dport, flags="SA")
+
+
+def test_local_backend_and_back(dual: Rig) -> None:
+    dual.service(VIP_6, 80, [Backend(POD_6, 8080)])
+    out = dual.run("from_netdev", request6())
+    assert out.verdict == REDIRECT
+    wanted = IPv6(src=CLIENT_6, dst=POD_6, hlim=63) / TCP(sport=PORT, dport=8080, flags="S")
+    same(out.frame, TO_POD / wanted)
+    back = dual.run("from_container", reply6(POD_6, CLIENT_6, sport=8080))
+    assert back.verdict == REDIRECT
+    wanted = IPv6(src=VIP_6, dst=CLIENT_6, hlim=63) / TCP(sport=80, dport=PORT, flags="SA")
+    same(back.frame, FROM_POD / wanted)
+    assert (back.frame.src, back.frame.dst) == (NODE_MAC, GATEWAY_MAC)
+
+
+def test_remote_backend_and_back(dual: Rig) -> None:
+    dual.service(VIP_6, 80, [Backend(REMOTE_POD_6)])
+    out = dual.run("from_netdev", request6())
+    assert out.verdict == REDIRECT
+    same(
+        out.frame,
+        TO_POD / IPv6(src=ROUTER_6, dst=REMOTE_POD_6) / TCP(sport=PORT, dport=80, flags="S"),
+    )
+    back = dual.run("from_netdev", reply6(REMOTE_POD_6, ROUTER_6))
+    same(
+        back.frame,
+        FROM_POD / IPv6(src=VIP_6, dst=CLIENT_6, hlim=63) / TCP(sport=80, dport=PORT, flags="SA"),
+    )
+    (event,) = dual.events()
+    assert (event.subtype, event.flags) == (ObsPoint.TO_OVERLAY, 1)
+
+
+def test_udp(dual: Rig) -> None:
+    dual.service(VIP_6, 53, [Backend(REMOTE_POD_6, 5353)], proto=17)
+    out = dual.run(
+        "from_netdev",
+        FROM_ROUTER / IPv6(src=CLIENT_6, dst=VIP_6) / UDP(sport=PORT, dport=53) / b"q",
+    )
+    same(
+        out.frame,
+        TO_POD / IPv6(src=ROUTER_6, dst=REMOTE_POD_6) / UDP(sport=PORT, dport=5353) / b"q",
+    )
+
+
+def test_cluster_ip_and_hairpin(dual: Rig) -> None:
+    dual.service(CLUSTER_IP_6, 80, [Backend(POD_6)], flags=0)
+    assert dual.run("from_netdev", request6(CLUSTER_IP_6)).verdict == SHOT
+    asked = FROM_POD / IPv6(src=POD2_6, dst=CLUSTER_IP_6) / TCP(sport=PORT, dport=80)
+    out = dual.run("from_container", asked)
+    same(out.frame, TO_POD / IPv6(src=POD2_6, dst=POD_6, hlim=63) / TCP(sport=PORT, dport=80))
+    asked = FROM_POD / IPv6(src=POD_6, dst=CLUSTER_IP_6) / TCP(sport=PORT, dport=80)
+    out = dual.run("from_container", asked)
+    assert out.frame[IPv6].dst == POD_6 and out.frame[IPv6].src not in (POD_6, CLUSTER_IP_6)
+    back = dual.run("from_container", reply6(POD_6, out.frame[IPv6].src))
+    assert (back.frame[IPv6].src, back.frame[IPv6].dst) == (CLUSTER_IP_6, POD_6)
+
+
+def test_affinity(dual: Rig) -> None:
+    backends = [Backend(POD_6, port) for port in range(1, 6)]
+    dual.service(VIP_6, 80, backends, flags=EXPOSED | ServiceFlag.AFFINITY, affinity=100)
+    chosen = {
+        dual.run("from_netdev", request6(sport=p)).frame[TCP].dport for p in range(40000, 40020)
+    }
+    assert len(chosen) == 1
+
+
+def test_masquerade_and_back(dual: Rig) -> None:
+    sent = FROM_POD / IPv6(src=POD_6, dst=CLIENT_6) / TCP(sport=PORT, dport=80)
+    assert dual.run("from_container", sent).verdict == OK
+    left = dual.run("to_netdev", sent)
+    same(left.frame, FROM_POD / IPv6(src=NODE_6, dst=CLIENT_6) / TCP(sport=PORT, dport=80))
+    answer = FROM_ROUTER / IPv6(src=CLIENT_6, dst=NODE_6) / TCP(sport=80, dport=PORT, flags="SA")
+    back = dual.run("from_netdev", answer)
+    assert (back.verdict, back.frame[IPv6].dst) == (REDIRECT, POD_6)
+
+
+def test_echo_is_tracked_and_translated(dual: Rig) -> None:
+    sent = (
+        FROM_POD / IPv6(src=POD_6, dst=CLIENT_6) / ICMPv6EchoRequest(id=40000, seq=1, data=b"ping")
+    )
+    left = dual.run("to_netdev", sent)
+    same(
+        left.frame,
+        FROM_POD
+        / IPv6(src=NODE_6, dst=CLIENT_6)
+        / ICMPv6EchoRequest(id=40000, seq=1, data=b"ping"),
+    )
+
+
+def test_packet_too_big_reaches_the_client(dual: Rig) -> None:
+    dual.service(VIP_6, 80, [Backend(REMOTE_POD_6)])
+    forwarded = dual.run("from_netdev", request6()).frame
+    error = FROM_ROUTER / IPv6(src=GATEWAY_6, dst=ROUTER_6) / ICMPv6PacketTooBig(mtu=1400)
+    out = dual.run("from_netdev", error / bytes(forwarded[IPv6])[:48])
+    assert out.frame[IPv6].dst == CLIENT_6
+    inner = out.frame[IPerror6]
+    assert (inner.src, inner[TCPerror].sport, inner.dst) == (CLIENT_6, PORT, VIP_6)
+    fresh = out.frame[IPv6].copy()
+    del fresh[ICMPv6PacketTooBig].cksum
+    assert bytes(fresh) == bytes(out.frame[IPv6])
+
+
+def test_no_backend_answers_port_unreachable(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(replace(DUAL, no_backend=NoBackend.REJECT))
+    rig.service(VIP_6, 80, [])
+    out = rig.run("from_netdev", request6())
+    answer = out.frame[ICMPv6DestUnreach]
+    assert (out.frame[IPv6].src, out.frame[IPv6].dst, answer.code) == (VIP_6, CLIENT_6, 4)
+    fresh = out.frame[IPv6].copy()
+    del fresh[ICMPv6DestUnreach].cksum
+    assert bytes(fresh) == bytes(out.frame[IPv6])
+
+
+def test_extension_headers_are_walked(dual: Rig) -> None:
+    dual.service(VIP_6, 80, [Backend(POD_6)])
+    sent = (
+        FROM_ROUTER
+        / IPv6(src=CLIENT_6, dst=VIP_6)
+        / IPv6ExtHdrDestOpt()
+        / TCP(sport=PORT, dport=80)
+    )
+    out = dual.run("from_netdev", sent)
+    same(
+        out.frame,
+        TO_POD
+        / IPv6(src=CLIENT_6, dst=POD_6, hlim=63)
+        / IPv6ExtHdrDestOpt()
+        / TCP(sport=PORT, dport=80),
+    )
+
+
+def test_fragments_follow_the_first(dual: Rig) -> None:
+    dual.service(VIP_6, 53, [Backend(REMOTE_POD_6, 5353)], proto=17)
+    head = FROM_ROUTER / IPv6(src=CLIENT_6, dst=VIP_6)
+    first = (
+        head
+        / IPv6ExtHdrFragment(m=1, id=5)
+        / UDP(sport=PORT, dport=53, len=24, chksum=1)
+        / bytes(8)
+    )
+    later = head / IPv6ExtHdrFragment(m=0, offset=2, id=5, nh=17) / bytes(8)
+    assert dual.run("from_netdev", later).verdict == SHOT
+    assert dual.dropped() == {Reason.FRAG_NOT_FOUND: 1}
+    for piece in (first, later):
+        out = dual.run("from_netdev", piece)
+        assert (out.frame[IPv6].src, out.frame[IPv6].dst) == (ROUTER_6, REMOTE_POD_6)
+
+
+def test_neighbour_discovery_is_left_to_the_kernel(dual: Rig) -> None:
+    sent = FROM_ROUTER / IPv6(src="fe80::1", dst="ff02::1:ff00:21") / ICMPv6ND_NS(tgt=NODE_6)
+    for program in ("from_netdev", "to_netdev"):
+        out = dual.run(program, sent)
+        assert (out.verdict, out.packet) == (OK, bytes(sent))
+
+
+def test_gateway_answers_neighbour_solicitations(dual: Rig) -> None:
+    sent = FROM_POD / IPv6(src=POD_6, dst="ff02::1:ff00:1") / ICMPv6ND_NS(tgt=ROUTER_6)
+    out = dual.run("from_container", sent)
+    assert (out.verdict, out.frame.src, out.frame.dst) == (REDIRECT, VETH_MAC, POD_MAC)
+    wanted = (
+        FROM_POD
+        / IPv6(src=ROUTER_6, dst=POD_6, hlim=255)
+        / ICMPv6ND_NA(tgt=ROUTER_6, R=1, S=1, O=1)
+        / ICMPv6NDOptDstLLAddr(lladdr=VETH_MAC)
+    )
+    same(out.frame, wanted)
+    sent[ICMPv6ND_NS].tgt = POD2_6
+    assert dual.run("from_container", sent).verdict == OK
+
+
+@pytest.mark.parametrize("length", range(54, 75))
+def test_truncated(dual: Rig, length: int) -> None:
+    dual.service(VIP_6, 80, [Backend(POD_6)])
+    whole = bytes(request6())
+    assert dual.run("from_netdev", whole[: min(length, len(whole) - 1)]).verdict == SHOT
+
+
+def test_node_without_ipv6_leaves_it_to_the_stack(rig: Rig) -> None:
+    sent = request6()
+    out = rig.run("from_netdev", sent)
+    assert (out.verdict, out.packet) == (OK, bytes(sent))
+    assert dict(rig.map(t.CT_TCP6).items()) == {}
