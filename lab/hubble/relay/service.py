@@ -54,8 +54,29 @@ class RelayService:
     async def get_flows(
         self, request: observer_pb2.GetFlowsRequest, context: grpc.aio.ServicerContext
     ) -> AsyncIterator[observer_pb2.GetFlowsResponse]:
-        """The flows of all nodes by time, and first which nodes take part."""
         await _check(request, context)
+        async for response in self.flows(request):
+            yield response
+
+    async def get_nodes(
+        self, _request: observer_pb2.GetNodesRequest, _context: grpc.aio.ServicerContext
+    ) -> observer_pb2.GetNodesResponse:
+        return await self.nodes()
+
+    async def get_namespaces(
+        self, _request: observer_pb2.GetNamespacesRequest, _context: grpc.aio.ServicerContext
+    ) -> observer_pb2.GetNamespacesResponse:
+        return await self.namespaces()
+
+    async def server_status(
+        self, _request: observer_pb2.ServerStatusRequest, _context: grpc.aio.ServicerContext
+    ) -> observer_pb2.ServerStatusResponse:
+        return await self.status()
+
+    async def flows(
+        self, request: observer_pb2.GetFlowsRequest
+    ) -> AsyncIterator[observer_pb2.GetFlowsResponse]:
+        """The flows of all nodes by time, and first which nodes take part."""
         merge = Merge(LIVE_PATIENCE if request.follow else PATIENCE)
         connected = self._pool.connected()
         for status in self._statuses(connected, self._pool.unavailable()):
@@ -71,9 +92,7 @@ class RelayService:
             if joiner is not None:
                 joiner.cancel()
 
-    async def get_nodes(
-        self, _request: observer_pb2.GetNodesRequest, _context: grpc.aio.ServicerContext
-    ) -> observer_pb2.GetNodesResponse:
+    async def nodes(self) -> observer_pb2.GetNodesResponse:
         """Every node that was ever named, with its status when it answers."""
         nodes = [node for _, node in sorted(self._pool.nodes.items())]
         answers = await self._ask_all(nodes, "ServerStatus", observer_pb2.ServerStatusRequest())
@@ -92,9 +111,7 @@ class RelayService:
             listed.append(message)
         return observer_pb2.GetNodesResponse(nodes=listed)
 
-    async def get_namespaces(
-        self, _request: observer_pb2.GetNamespacesRequest, _context: grpc.aio.ServicerContext
-    ) -> observer_pb2.GetNamespacesResponse:
+    async def namespaces(self) -> observer_pb2.GetNamespacesResponse:
         """The namespaces of all nodes, each once, sorted."""
         asked = observer_pb2.GetNamespacesRequest()
         answers = await self._ask_all(self._pool.connected(), "GetNamespaces", asked)
@@ -111,9 +128,7 @@ class RelayService:
             ]
         )
 
-    async def server_status(
-        self, _request: observer_pb2.ServerStatusRequest, _context: grpc.aio.ServicerContext
-    ) -> observer_pb2.ServerStatusResponse:
+    async def status(self) -> observer_pb2.ServerStatusResponse:
         """Sums over the nodes that answer; the uptime is the longest, the version the nodes'."""
         nodes = [node for _, node in sorted(self._pool.nodes.items())]
         answers = await self._ask_all(nodes, "ServerStatus", observer_pb2.ServerStatusRequest())

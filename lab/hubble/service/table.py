@@ -13,6 +13,9 @@ import grpc
 
 from lab.hubble.api import health_pb2, observer_pb2, peer_pb2, recorder_pb2
 
+Call = Callable[..., Any]
+"""A remote procedure as a function of its request."""
+
 OBSERVER = "observer.Observer"
 PEER = "peer.Peer"
 HEALTH = "grpc.health.v1.Health"
@@ -80,7 +83,7 @@ def handler(service: str, methods: Mapping[str, Callable[..., Any]]) -> grpc.Gen
     return grpc.method_handlers_generic_handler(service, handlers)
 
 
-def call(channel: Any, service: str, name: str) -> Callable[..., Any]:
+def call(channel: Any, service: str, name: str) -> Call:
     """The client's side of one procedure, on a blocking or an asyncio channel."""
     method = SERVICES[service][name]
     make = {
@@ -88,7 +91,7 @@ def call(channel: Any, service: str, name: str) -> Callable[..., Any]:
         (False, True): channel.unary_stream,
         (True, True): channel.stream_stream,
     }[method.client_streams, method.streams]
-    multicallable: Callable[..., Any] = make(
+    multicallable: Call = make(
         f"/{service}/{name}",
         request_serializer=method.request.SerializeToString,
         response_deserializer=method.response.FromString,

@@ -1,0 +1,7 @@
+"""`python -m lab.hubble.ui`: the web page's server."""
+
+import sys
+
+from lab.hubble.ui.main import main
+
+sys.exit(main())

@@ -1,0 +1,112 @@
+"""The web application: the page, its files, and one stream of events for each browser."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from google.protobuf.json_format import MessageToDict
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from lab.errors import InputError
+from lab.hubble.ui.filter_text import Choice
+from lab.hubble.ui.headers import SafeHeaders
+from lab.hubble.ui.hub import Hub
+from lab.hubble.ui.viewer import View
+
+STATIC = Path(__file__).parent / "static"
+
+TICK = 0.3
+"""Seconds between two looks at what is new."""
+
+HEARTBEAT = 50
+"""Ticks after which a silent stream shows that it is alive."""
+
+MOST_ENTRIES = 32
+
+
+def application(hub: Hub) -> Starlette:
+    """The application over a hub, which it reads while it runs."""
+
+    @asynccontextmanager
+    async def reading(_app: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(hub.read()), asyncio.create_task(hub.watch())]
+        yield
+        for task in tasks:
+            task.cancel()
+
+    async def stream(request: Request) -> Response:
+        try:
+            view = View(_choice(request), frozenset(request.query_params.getlist("hide")))
+        except InputError as exc:
+            # An answer with any other status would make the browser give up without a word.
+            return _events(_problem(str(exc)))
+        return _events(_follow(hub, view))
+
+    async def flow(request: Request) -> Response:
+        found = hub.find(request.path_params["uuid"])
+        if found is None:
+            return JSONResponse({"problem": "this flow is not kept any more"}, 404)
+        return JSONResponse(MessageToDict(found, preserving_proto_field_name=True))
+
+    async def page(_request: Request) -> Response:
+        return FileResponse(STATIC / "index.html")
+
+    async def health(_request: Request) -> Response:
+        return Response("ok\n", media_type="text/plain")
+
+    return Starlette(
+        routes=[
+            Route("/healthz", health),
+            Route("/api/stream", stream),
+            Route("/api/flows/{uuid}", flow),
+            Mount("/static", StaticFiles(directory=STATIC)),
+            Route("/", page),
+            Route("/{namespace}", page),
+        ],
+        middleware=[Middleware(SafeHeaders)],
+        lifespan=reading,
+    )
+
+
+def _choice(request: Request) -> Choice:
+    query = request.query_params
+    entries = tuple(query.getlist("filter"))
+    if len(entries) > MOST_ENTRIES:
+        raise InputError(f"{len(entries)} filters at once: at most {MOST_ENTRIES} are possible")
+    return Choice(query.get("namespace", ""), query.get("verdict", ""), entries)
+
+
+def _events(content: AsyncIterator[str]) -> StreamingResponse:
+    return StreamingResponse(
+        content, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+    )
+
+
+async def _follow(hub: Hub, view: View) -> AsyncIterator[str]:
+    """Server-sent events until the browser goes."""
+    hub.join(view)
+    try:
+        silent = 0
+        while True:
+            chunks = [f"event: {event}\ndata: {data}\n\n" for event, data in view.tick(hub)]
+            silent = 0 if chunks else silent + 1
+            if silent >= HEARTBEAT:
+                chunks, silent = [": alive\n\n"], 0
+            if chunks:
+                yield "".join(chunks)
+            await asyncio.sleep(TICK)
+    finally:
+        hub.leave(view)
+
+
+async def _problem(text: str) -> AsyncIterator[str]:
+    yield f"event: problem\ndata: {json.dumps({'problem': text})}\n\n"
