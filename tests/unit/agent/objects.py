@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from lightkube.resources.core_v1 import Node, Pod, Service
 from lightkube.resources.discovery_v1 import EndpointSlice
+
+R = TypeVar("R")
+
+
+def _made(kind: type[R], plain: dict[str, Any]) -> R:
+    made: R = kind.from_dict(plain)  # type: ignore[attr-defined]
+    return made
 
 
 def service(
@@ -30,7 +37,7 @@ def service(
         "labels": dict(labels or {}),
         "annotations": dict(annotations or {}),
     }
-    return Service.from_dict({"metadata": meta, "spec": {**base, **spec}, "status": ingress})
+    return _made(Service, {"metadata": meta, "spec": {**base, **spec}, "status": ingress})
 
 
 def endpoint(
@@ -50,7 +57,8 @@ def endpoint_slice(
     ports: list[dict[str, Any]] | None = None,
     service_name: str = "web1-lb",
 ) -> EndpointSlice:
-    return EndpointSlice.from_dict(
+    return _made(
+        EndpointSlice,
         {
             "metadata": {
                 "name": f"{service_name}-abcde",
@@ -60,25 +68,27 @@ def endpoint_slice(
             "addressType": "IPv4",
             "ports": ports or [{"name": "http", "port": 80, "protocol": "TCP"}],
             "endpoints": list(endpoints),
-        }
+        },
     )
 
 
 def node(name: str, address: str, cidr: str, labels: Mapping[str, str] | None = None) -> Node:
-    return Node.from_dict(
+    return _made(
+        Node,
         {
             "metadata": {"name": name, "labels": dict(labels or {})},
             "spec": {"podCIDR": cidr},
             "status": {"addresses": [{"type": "InternalIP", "address": address}]},
-        }
+        },
     )
 
 
 def pod(name: str, address: str, host: str, **labels: str) -> Pod:
-    return Pod.from_dict(
+    return _made(
+        Pod,
         {
             "metadata": {"name": name, "namespace": "default", "uid": name, "labels": labels},
             "spec": {"containers": [{"name": "c", "image": "nginx"}]},
             "status": {"phase": "Running", "podIP": address, "hostIP": host},
-        }
+        },
     )

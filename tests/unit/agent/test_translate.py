@@ -55,7 +55,7 @@ def test_a_vip_that_is_still_to_come_has_its_slot_already() -> None:
     ],
 )
 def test_traffic_policies(external: str, internal: str, expected: dict[str, int]) -> None:
-    spec = {"externalTrafficPolicy": external, "internalTrafficPolicy": internal}
+    spec: dict[str, Any] = {"externalTrafficPolicy": external, "internalTrafficPolicy": internal}
     found = balance(service(**spec), [endpoint_slice(LOCAL, REMOTE)], OLD)
 
     counts = {summary(each)[0]: len(each.active) for each in found}
@@ -134,7 +134,7 @@ def test_a_service_of_another_proxy_is_left_alone() -> None:
 
 
 def test_settings_come_from_the_spec() -> None:
-    spec = {
+    spec: dict[str, Any] = {
         "sessionAffinity": "ClientIP",
         "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 30}},
         "loadBalancerSourceRanges": ["192.168.10.0/24", "2001:db8::/64"],
@@ -150,11 +150,15 @@ def test_affinity_without_a_timeout_lasts_three_hours() -> None:
 
 
 def test_annotations_choose_for_one_service() -> None:
-    annotations = {
+    annotations: dict[str, str] = {
         "service.cilium.io/lb-algorithm": "maglev",
         "service.cilium.io/forwarding-mode": "dsr",
         "service.cilium.io/src-ranges-policy": "deny",
     }
     settings = balance(service(annotations=annotations), [], OLD)[-1].settings
 
-    assert (settings.algorithm, settings.dsr, settings.ranges_deny) == (Algorithm.MAGLEV, True, True)
+    assert (settings.algorithm, settings.dsr, settings.ranges_deny) == (
+        Algorithm.MAGLEV,
+        True,
+        True,
+    )

@@ -1,0 +1,255 @@
+"""The load balancer's table: what is written, in which order, under which ids."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from typing import Any
+
+import pytest
+
+from lab.agent.profile import Profile, profile
+from lab.agent.services import entries
+from lab.agent.services.entries import Entries
+from lab.agent.services.model import Balanced
+from lab.agent.services.table import Operation, Table
+from lab.agent.services.translate import Place, balance
+from lab.bpf import structs
+from lab.bpf.codes import BackendState, ServiceFlag, ServiceFlag2
+from tests.unit.agent.objects import endpoint, endpoint_slice, service
+
+OLD = profile("cilium-1.10", {})
+NEW = profile("modern", {"maglev_size": "251"})
+A, B, C = endpoint("10.0.1.1"), endpoint("10.0.2.2"), endpoint("10.0.3.3")
+WEB = "default/web1-lb"
+
+
+def balanced(
+    *endpoints: dict[str, Any], chosen: Profile = OLD, **spec: Any
+) -> tuple[Balanced, ...]:
+    place = Place("k8s-worker1", (IPv4Address("192.168.1.21"),), chosen)
+    return balance(service(**spec), [endpoint_slice(*endpoints)], place)
+
+
+def apply(held: Entries, operations: list[Operation]) -> Entries:
+    """The maps after the operations."""
+    result = dict(held)
+    for op in operations:
+        if op.value is None:
+            del result[op.map, op.key]
+        else:
+            result[op.map, op.key] = op.value
+    return result
+
+
+def frontends(held: Entries) -> dict[str, structs.lb4_service]:
+    """Slot 0 of every frontend, by address:port."""
+    found = {}
+    for (name, raw), value in held.items():
+        if name == entries.SERVICES:
+            key = structs.lb4_key.parse(raw)
+            if key.backend_slot == 0:
+                where = f"{IPv4Address(key.address)}:{key.dport}"
+                found[where] = structs.lb4_service.parse(value)
+    return found
+
+
+def backends_of(held: Entries, address: str) -> list[str]:
+    """Addresses of a frontend's backends in the order of their slots, through the maps."""
+    slots = {}
+    for (name, raw), value in held.items():
+        key = structs.lb4_key.parse(raw) if name == entries.SERVICES else None
+        if key is not None and key.backend_slot and str(IPv4Address(key.address)) == address:
+            number = structs.lb4_service.parse(value).backend_id
+            backend = held[entries.BACKENDS, number.to_bytes(4, "little")]
+            slots[key.backend_slot] = str(entries.backend_of(backend).address)
+    return [slots[n] for n in sorted(slots)]
+
+
+def test_the_article_s_service_has_id_5() -> None:
+    table = Table(OLD, {})
+    kubernetes = balanced(A, name="kubernetes", vip=None, nodePort=False, type="ClusterIP")
+    held = apply({}, table.update({"default/kubernetes": kubernetes, WEB: balanced(A)}))
+
+    vip = frontends(held)["172.16.10.0:80"]
+    assert (vip.rev_nat_index, vip.count) == (5, 1)
+    assert vip.flags == ServiceFlag.LOADBALANCER | ServiceFlag.ROUTABLE
+
+
+def test_an_address_that_comes_late_gets_the_id_it_would_have_had() -> None:
+    late, other = Table(OLD, {}), "default/other"
+    held = apply({}, late.update({WEB: balanced(A, vip=None)}))
+    later = balanced(A, name="other", clusterIP="10.96.7.7", vip="172.16.10.1")
+    held = apply(held, late.update({other: later}))
+    held = apply(held, late.update({WEB: balanced(A)}))
+
+    assert frontends(held)["172.16.10.0:80"].rev_nat_index == 4
+
+
+def test_backends_come_before_slots_and_slots_before_their_count() -> None:
+    maps = [op.map for op in Table(OLD, {}).update({WEB: balanced(A, B)})]
+
+    first_slot = maps.index(entries.SERVICES)
+    assert set(maps[:first_slot]) == {entries.BACKENDS, entries.REVERSE_NAT}
+    assert set(maps[first_slot:]) == {entries.SERVICES}
+    slots = [
+        structs.lb4_key.parse(op.key).backend_slot
+        for op in Table(OLD, {}).update({WEB: balanced(A, B)})
+        if op.map == entries.SERVICES
+    ]
+    assert slots.index(0) > max(n for n, slot in enumerate(slots) if slot)
+
+
+def test_a_service_goes_in_the_reverse_order() -> None:
+    table = Table(OLD, {})
+    table.update({WEB: balanced(A, B)})
+
+    gone = table.update({WEB: ()})
+    assert all(op.value is None for op in gone)
+    ranks = [entries.rank((op.map, op.key), removing=True) for op in gone]
+    assert ranks == sorted(ranks)
+    assert gone[0].map == entries.SERVICES
+    assert gone[-1].map == entries.BACKENDS
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [([A, B], [A, B, C]), ([A, B, C], [B, C]), ([A], [B]), ([A, B], []), ([], [A, B])],
+)
+@pytest.mark.parametrize("chosen", [OLD, NEW])
+def test_no_packet_sees_half_of_a_service(
+    before: list[Any], after: list[Any], chosen: Profile
+) -> None:
+    """After each single operation every slot up to the count leads to a backend."""
+    table = Table(chosen, {})
+    held = apply({}, table.update({WEB: balanced(*before, chosen=chosen)}))
+
+    for operation in table.update({WEB: balanced(*after, chosen=chosen)}):
+        held = apply(held, [operation])
+        count = frontends(held)["172.16.10.0:80"].count
+        assert len(backends_of(held, "172.16.10.0")[:count]) == count
+    assert backends_of(held, "172.16.10.0") == [each["addresses"][0] for each in after]
+
+
+def test_what_did_not_change_is_not_written_again() -> None:
+    table = Table(OLD, {})
+    table.update({WEB: balanced(A, B)})
+
+    assert table.update({WEB: balanced(A, B)}) == []
+
+
+def test_services_share_a_backend_until_the_last_of_them_is_gone() -> None:
+    table, twin = Table(OLD, {}), balanced(A, name="twin", clusterIP="10.96.9.9", vip=None)
+    table.update({WEB: balanced(A), "default/twin": twin})
+
+    assert entries.BACKENDS not in {op.map for op in table.update({WEB: ()})}
+    assert entries.BACKENDS in {op.map for op in table.update({"default/twin": ()})}
+
+
+def test_a_restarted_agent_writes_nothing_and_keeps_all_ids() -> None:
+    first = Table(OLD, {})
+    before = apply({}, first.update({"default/old": balanced(C, name="old", vip=None)}))
+    held = apply(before, first.update({WEB: balanced(A, B), "default/old": ()}))
+
+    assert Table(OLD, held).update({WEB: balanced(A, B)}, complete=True) == []
+
+
+def test_a_restarted_agent_gives_new_services_new_ids() -> None:
+    held = apply({}, Table(OLD, {}).update({WEB: balanced(A)}))
+    again = Table(OLD, held)
+    ports = [{"name": "http", "port": 80, "protocol": "TCP", "nodePort": 30257}]
+    other = balanced(B, name="other", clusterIP="10.96.7.7", vip="172.16.10.1", ports=ports)
+    held = apply(held, again.update({WEB: balanced(A), "default/other": other}, complete=True))
+
+    numbers = [each.rev_nat_index for each in frontends(held).values()]
+    assert len(numbers) == len(set(numbers)) == 8
+    assert backends_of(held, "172.16.10.1") == ["10.0.2.2"]
+
+
+def test_a_restarted_agent_removes_what_nobody_wants_any_more() -> None:
+    held = apply({}, Table(OLD, {}).update({WEB: balanced(A)}))
+    operations = Table(OLD, held).update({}, complete=True)
+
+    assert apply(held, operations) == {}
+    assert operations[0].map == entries.SERVICES
+
+
+def test_freed_ids_are_not_given_again_at_once() -> None:
+    table = Table(OLD, {})
+    table.update({WEB: balanced(A)})
+    table.update({WEB: ()})
+    held = apply({}, table.update({WEB: balanced(A)}))
+
+    assert frontends(held)["172.16.10.0:80"].rev_nat_index == 8
+
+
+def test_terminating_backends_follow_the_active_ones() -> None:
+    ending = endpoint("10.0.9.9", ready=False, terminating=True)
+    held = apply({}, Table(NEW, {}).update({WEB: balanced(ending, A, chosen=NEW)}))
+
+    vip = frontends(held)["172.16.10.0:80"]
+    assert (vip.count, vip.qcount) == (1, 1)
+    assert backends_of(held, "172.16.10.0") == ["10.0.1.1", "10.0.9.9"]
+    states = {
+        str(entries.backend_of(value).address): structs.lb4_backend.parse(value).flags
+        for (name, _), value in held.items()
+        if name == entries.BACKENDS
+    }
+    assert states == {"10.0.1.1": BackendState.ACTIVE, "10.0.9.9": BackendState.TERMINATING}
+
+
+def test_the_wildcard_of_a_vip_stays_while_one_service_has_the_address() -> None:
+    table = Table(NEW, {})
+    other = balanced(A, name="other", chosen=NEW, clusterIP="10.96.7.7", nodePort=False,
+                     ports=[{"name": "alt", "port": 81, "protocol": "TCP"}])  # fmt: skip
+    held = apply({}, table.update({WEB: balanced(A, chosen=NEW), "default/other": other}))
+    assert "172.16.10.0:0" in frontends(held)
+
+    held = apply(held, table.update({WEB: ()}))
+    assert "172.16.10.0:0" in frontends(held)
+    held = apply(held, table.update({"default/other": ()}))
+    assert held == {}
+
+
+def test_source_ranges_and_affinity_have_entries_of_their_own() -> None:
+    spec: dict[str, Any] = {
+        "loadBalancerSourceRanges": ["192.168.10.0/24"],
+        "sessionAffinity": "ClientIP",
+    }
+    held = apply({}, Table(OLD, {}).update({WEB: balanced(A, B, **spec)}))
+
+    vip = frontends(held)["172.16.10.0:80"]
+    assert vip.flags & ServiceFlag.SOURCE_RANGE
+    assert vip.backend_id == 10800
+    ranges = [
+        structs.lb4_src_range_key.parse(key) for name, key in held if name == entries.SOURCE_RANGES
+    ]
+    assert [(r.prefixlen, r.rev_nat_id, str(IPv4Address(r.addr))) for r in ranges] == [
+        (56, vip.rev_nat_index, "192.168.10.0")
+    ]
+    matches = [name for name, _ in held if name == entries.AFFINITY_MATCH]
+    assert len(matches) == 8
+
+
+def test_policies_that_differ_make_two_scopes() -> None:
+    held = apply({}, Table(OLD, {}).update({WEB: balanced(A, externalTrafficPolicy="Local")}))
+
+    vip = frontends(held)["172.16.10.0:80"]
+    assert vip.flags & ServiceFlag.EXT_LOCAL
+    assert vip.flags2 & ServiceFlag2.TWO_SCOPES
+    scopes = {
+        structs.lb4_key.parse(key).scope
+        for name, key in held
+        if name == entries.SERVICES
+        and str(IPv4Address(structs.lb4_key.parse(key).address)) == "172.16.10.0"
+    }
+    assert scopes == {0, 1}
+
+
+def test_maglev_tables_hold_ids_of_backends_in_equal_shares() -> None:
+    held = apply({}, Table(NEW, {}).update({WEB: balanced(A, B, chosen=NEW)}))
+
+    tables = [value for (name, _), value in held.items() if name == entries.MAGLEV]
+    assert len(tables) == 3  # both NodePort frontends and the VIP; ClusterIPs are east-west
+    numbers = memoryview(tables[0]).cast("I").tolist()
+    assert len(numbers) == 251
+    assert abs(numbers.count(1) - numbers.count(2)) <= 1
