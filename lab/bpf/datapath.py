@@ -57,6 +57,7 @@ from lab.bpf.config import NodeConfig
 from lab.bpf.libbpf import call
 from lab.bpf.maps import Map
 from lab.bpf.object import BpfObject
+from lab.bpf.object_info import pinned_entries
 from lab.bpf.tables import (
     AFFINITY6,
     CT_ANY6,
@@ -89,9 +90,10 @@ def install(config: NodeConfig, *, sizes: Mapping[str, int] | None = None) -> No
     for folder in (GLOBALS, PROGRAMS):
         folder.mkdir(parents=True, exist_ok=True)
     indexes = _indexes(config)
+    wanted = {**({} if config.ipv6 else SIZES6), **(sizes or {}), **pinned_entries(GLOBALS)}
     with BpfObject(compiled(), pin_root=GLOBALS) as loaded:
         loaded.configure(config.layout(**indexes))
-        loaded.resize({**({} if config.ipv6 else SIZES6), **(sizes or {})})
+        loaded.resize(wanted)
         loaded.load(maglev_size=config.maglev_size)
         for name in loaded.programs():
             _pin(loaded.program(name), PROGRAMS / name)

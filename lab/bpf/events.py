@@ -17,7 +17,7 @@ from typing import Any
 
 from lab.bpf.libbpf import call
 from lab.bpf.maps import PerCpuMap
-from lab.bpf.object_info import max_entries
+from lab.bpf.object_info import map_info
 from lab.bpf.structs import event_counts
 from lab.bpf.tables import EVENT_COUNTS, EVENTS_NAME, GLOBALS, Index
 
@@ -45,7 +45,7 @@ class EventRing:
 
     def __init__(self, ring: int, counts: int) -> None:
         page = mmap.PAGESIZE
-        self._size = max_entries(ring)
+        self._size = int(map_info(ring).max_entries)
         self._mask = self._size - 1
         self._ours = mmap.mmap(ring, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
         self._theirs = mmap.mmap(

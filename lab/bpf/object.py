@@ -86,7 +86,8 @@ class BpfObject:
             log = self._log.value.decode(errors="replace")
             if log:
                 raise VerifierError(self.path.name, -code, log)
-            raise BpfError(f"loading {self.path.name}", -code)
+            hint = " (do maps of other layouts lie pinned? then start the lab anew)"
+            raise BpfError(f"loading {self.path.name}{hint if code == -22 else ''}", -code)
 
     def program(self, name: str) -> int:
         """File descriptor of a loaded program; it lives as long as the object is open."""

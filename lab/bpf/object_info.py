@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from ctypes import c_uint32
+from pathlib import Path
 
 from lab.bpf.libbpf import call
 
 
-class _MapInfo(ctypes.Structure):
+class MapInfo(ctypes.Structure):
     """The first words of struct bpf_map_info (linux/bpf.h)."""
 
     _fields_ = [
@@ -21,9 +23,9 @@ class _MapInfo(ctypes.Structure):
     ]
 
 
-def max_entries(fd: int) -> int:
-    """Size of a map: entries, or bytes for a ring buffer."""
-    info = _MapInfo()
+def map_info(fd: int) -> MapInfo:
+    """Type and sizes of a map; `max_entries` is in bytes for a ring buffer."""
+    info = MapInfo()
     size = c_uint32(ctypes.sizeof(info))
     call(
         "bpf_obj_get_info_by_fd",
@@ -32,4 +34,16 @@ def max_entries(fd: int) -> int:
         ctypes.byref(size),
         what="asking for a map's size",
     )
-    return int(info.max_entries)
+    return info
+
+
+def pinned_entries(folder: Path) -> dict[str, int]:
+    """Sizes of all maps pinned in a folder, by name; empty when there are none."""
+    sizes = {}
+    for path in folder.iterdir() if folder.exists() else ():
+        fd = call("bpf_obj_get", os.fsencode(path), what=f"opening {path}")
+        try:
+            sizes[path.name] = int(map_info(fd).max_entries)
+        finally:
+            os.close(fd)
+    return sizes
