@@ -18,8 +18,16 @@ WIRE_KINDS = ("net", "pid")
 
 _OPTIONS = {"mnt": "--mount", "uts": "--uts", "ipc": "--ipc", "net": "--net", "pid": "--pid"}
 
-_JOIN = 'echo $$ > "$0" && exec "$@"'
-"""Join a cgroup, whose cgroup.procs is $0, and become the command that follows."""
+_DEAF = 'trap "" INT QUIT; exec "$@"'
+"""Become the command that follows, nsenter, which is then not ended by Ctrl-C: it waits for the
+program inside, which ends as it sees fit, and hands on its exit code.
+"""
+
+_JOIN = 'echo $$ > "$0" && ' + _DEAF
+"""The same in a cgroup, whose cgroup.procs is $0."""
+
+_AS_ITSELF = ["env", "--default-signal=INT,QUIT", "setpriv", "--pdeathsig", "TERM", "--"]
+"""Inside: hear Ctrl-C again, and end with nsenter, whatever ended that."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +49,14 @@ class Entry:
     def inside(self, argv: Sequence[str]) -> list[str]:
         """A command that runs as one of the node: its files, its processes, its cgroup.
 
-        The command ends with the lab, and with nsenter: PR_SET_PDEATHSIG hands on what ends that.
+        It ends with the lab, and with the process that is started.
         """
         join = ["sh", "-c", _JOIN, str(self.cgroup / "cgroup.procs")]
-        return [*join, *self._nsenter(KINDS), "setpriv", "--pdeathsig", "TERM", "--", *argv]
+        return [*join, *self._nsenter(KINDS), *_AS_ITSELF, *argv]
 
     def on_wire(self, argv: Sequence[str]) -> list[str]:
         """A command with the host's files that sees the node's network only; ends with the lab."""
-        return [*self._nsenter(WIRE_KINDS), "setpriv", "--pdeathsig", "TERM", "--", *argv]
+        return ["sh", "-c", _DEAF, "sh", *self._nsenter(WIRE_KINDS), *_AS_ITSELF, *argv]
 
     def _nsenter(self, kinds: Sequence[str]) -> list[str]:
         entered = (f"{_OPTIONS[kind]}={self._namespaces / kind}" for kind in kinds)

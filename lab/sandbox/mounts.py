@@ -34,6 +34,8 @@ def make_private(run: RunDir) -> None:
     for fd, path in handles:
         path.mkdir(parents=True, exist_ok=True)
         mount(f"/proc/self/fd/{fd}", path, flags=Mount.BIND | Mount.RECURSIVE)
+        # Some systems mount /run without permission to execute; the lab's commands lie there.
+        mount("none", path, flags=Mount.BIND | Mount.REMOUNT | Mount.NO_DEV | Mount.NO_SUID)
         os.close(fd)
     Path("/run/netns").mkdir(exist_ok=True)
     mount_sys()

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from .traces import Traces, descendants
 
 from lab import shell
 from lab.errors import InputError
 from lab.sandbox.handle import Lab, clear, summaries
 from lab.sandbox.rundir import RunDir, is_held
 from lab.wait import until
+
+from .traces import Traces, descendants
 
 pytestmark = [
     pytest.mark.system,
@@ -211,6 +212,17 @@ def test_a_program_of_a_dead_lab_ends(name: str) -> None:
         until(lambda: len(descendants(child.pid)), lambda n: n > 1, within=10, what="sleep")
         lab.end()
         assert child.wait(timeout=10) != 0
+
+
+def test_a_host_that_forbids_to_execute_in_run_can_have_a_lab(name: str) -> None:
+    lab = " ".join(LAB)
+    script = (
+        "mkdir -p /run/lab && mount -t tmpfs -o noexec none /run/lab &&"
+        f" {lab} up {PAIR} --name {name} && {lab} exec --name {name} host1 -- hubble --help;"
+        f" {lab} down {name}"
+    )
+    done = shell.run(["unshare", "--mount", "sh", "-c", script], timeout=UP_WITHIN)
+    assert "usage: hubble" in done.out
 
 
 def test_a_lab_that_fails_leaves_its_logs_and_a_free_name(

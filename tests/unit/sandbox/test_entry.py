@@ -20,6 +20,8 @@ def test_inside_is_the_nodes_cgroup_and_all_its_namespaces() -> None:
         f"--net={NAMESPACES}/net",
         f"--pid={NAMESPACES}/pid",
         "--",
+        "env",
+        "--default-signal=INT,QUIT",
         "setpriv",
         "--pdeathsig",
         "TERM",
@@ -32,7 +34,8 @@ def test_inside_is_the_nodes_cgroup_and_all_its_namespaces() -> None:
 
 def test_on_wire_is_the_network_without_the_files() -> None:
     argv = ENTRY.on_wire(["tcpdump"])
-    assert argv[:4] == [
+    assert argv[:2] == ["sh", "-c"]
+    assert argv[4:8] == [
         "nsenter",
         f"--net={NAMESPACES}/net",
         f"--pid={NAMESPACES}/pid",
