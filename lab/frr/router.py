@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address
+from collections.abc import Iterable, Iterator
 
 from lab.frr.model import Bfd
 from lab.frr.node import FAST_TIMERS, NOTHING, bfd_lines
@@ -20,7 +19,6 @@ def router_tree(plan: Plan, router: PlannedNode) -> Tree:
     leg = _peering_leg(router, cluster)
     if cluster is None or leg is None:
         return {(): ()}
-    neighbors = [node.address for node in plan.kube_nodes]
     bfd = bfd_of(cluster)
     tree: dict[Path, tuple[str, ...]] = {
         (): (
@@ -32,9 +30,9 @@ def router_tree(plan: Plan, router: PlannedNode) -> Tree:
         tree[("bfd",)] = ()
         tree[("bfd", f"profile {bfd.profile}")] = tuple(bfd_lines(bfd))
     bgp = (f"router bgp {cluster.asn}",)
-    tree[bgp] = (*_speaker(leg), *_sessions(cluster, neighbors, leg, bfd))
+    tree[bgp] = (*_speaker(plan, leg), *_sessions(plan, cluster, leg))
     unicast = (*bgp, "address-family ipv4 unicast")
-    tree[unicast] = tuple(_policies(neighbors))
+    tree[unicast] = tuple(_policies(plan.kube_nodes))
     tree[(f"route-map {NOTHING} deny 10",)] = ()
     tree[(f"route-map {POOL} permit 10",)] = (f"match ip address prefix-list {POOL}",)
     return tree
@@ -55,26 +53,31 @@ def _peering_leg(router: PlannedNode, cluster: Cluster | None) -> Interface | No
     return next((leg for leg in router.interfaces if leg.address.ip == address), None)
 
 
-def _speaker(leg: Interface) -> Iterator[str]:
+def _speaker(plan: Plan, leg: Interface) -> Iterator[str]:
     yield f"bgp router-id {leg.address.ip}"
     yield "no bgp ebgp-requires-policy"
+    if len({node.asn for node in plan.kube_nodes}) > 1:
+        # Ways through different ASes of the same number are used side by side too.
+        yield "bgp bestpath as-path multipath-relax"
     yield "coalesce-time 0"
 
 
-def _sessions(
-    cluster: Cluster, neighbors: Sequence[IPv4Address], leg: Interface, bfd: Bfd | None
-) -> Iterator[str]:
-    for neighbor in neighbors:
-        yield f"neighbor {neighbor} remote-as {cluster.asn}"
+def _sessions(plan: Plan, cluster: Cluster, leg: Interface) -> Iterator[str]:
+    bfd = bfd_of(cluster)
+    for node in plan.kube_nodes:
+        neighbor = f"neighbor {node.address}"
+        yield f"{neighbor} remote-as {node.asn}"
         if bfd:
-            yield f"neighbor {neighbor} bfd"
-            yield f"neighbor {neighbor} bfd profile {bfd.profile}"
-        yield f"neighbor {neighbor} update-source {leg.name}"
-        yield f"neighbor {neighbor} timers connect 1"
+            yield f"{neighbor} bfd"
+            yield f"{neighbor} bfd profile {bfd.profile}"
+        if cluster.bgp_password:
+            yield f"{neighbor} password {cluster.bgp_password}"
+        yield f"{neighbor} update-source {leg.name}"
+        yield f"{neighbor} timers connect 1"
 
 
-def _policies(neighbors: Sequence[IPv4Address]) -> Iterator[str]:
-    for neighbor in neighbors:
-        yield f"neighbor {neighbor} next-hop-self"
-        yield f"neighbor {neighbor} route-map {POOL} in"
-        yield f"neighbor {neighbor} route-map {NOTHING} out"
+def _policies(nodes: Iterable[PlannedNode]) -> Iterator[str]:
+    for node in nodes:
+        yield f"neighbor {node.address} next-hop-self"
+        yield f"neighbor {node.address} route-map {POOL} in"
+        yield f"neighbor {node.address} route-map {NOTHING} out"

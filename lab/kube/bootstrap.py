@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from lab.kube import cilium_crds
@@ -29,7 +30,7 @@ def objects(plan: Plan) -> list[Object]:
         *cilium_crds.definitions(),
         *(node(planned) for planned in plan.kube_nodes),
         *kubernetes_service(cluster),
-        bgp_config(cluster),
+        bgp_config(plan, cluster),
         *([pool(cluster)] if cluster.profile != "cilium-1.10" else ()),
     ]
 
@@ -111,13 +112,11 @@ def pool(cluster: Cluster) -> Object:
     }
 
 
-def bgp_config(cluster: Cluster) -> Object:
+def bgp_config(plan: Plan, cluster: Cluster) -> Object:
     """MetalLB's ConfigMap, as Cilium 1.10 reads it: every node peers with the one router."""
     text = (
         "peers:\n"
-        f"- peer-address: {cluster.router}\n"
-        f"  peer-asn: {cluster.asn}\n"
-        f"  my-asn: {cluster.asn}\n"
+        f"{_peers(plan, cluster)}"
         "address-pools:\n"
         "- name: default\n"
         "  protocol: bgp\n"
@@ -131,3 +130,25 @@ def bgp_config(cluster: Cluster) -> Object:
         "metadata": {"name": "bgp-config", "namespace": "kube-system"},
         "data": {"config.yaml": text},
     }
+
+
+def _peers(plan: Plan, cluster: Cluster) -> str:
+    """One peer for all nodes, or one for each where each has an AS number of its own."""
+    if all(planned.asn == cluster.asn for planned in plan.kube_nodes):
+        return _peer(cluster, cluster.asn)
+    return "".join(
+        f"{_peer(cluster, planned.asn)}"
+        "  node-selectors:\n"
+        "  - match-labels:\n"
+        f"      kubernetes.io/hostname: {planned.name}\n"
+        for planned in plan.kube_nodes
+    )
+
+
+def _peer(cluster: Cluster, my_asn: int | None) -> str:
+    password = f"  password: {json.dumps(cluster.bgp_password)}\n" if cluster.bgp_password else ""
+    return (
+        f"- peer-address: {cluster.router}\n"
+        f"  peer-asn: {cluster.asn}\n"
+        f"  my-asn: {my_asn}\n{password}"
+    )

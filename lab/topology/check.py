@@ -6,6 +6,7 @@ part that another check has to refuse first (an address that is no address is re
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network
@@ -22,6 +23,9 @@ MAX_NETWORK_NAME = 11
 
 MAX_NODE_NAME = 63
 """A host name is one DNS label (RFC 1123)."""
+
+PASSWORD = re.compile("[!-~]*")
+"""FRR reads a password as one word."""
 
 RESERVED_INTERFACES = frozenset({"lo", "cilium_host", "cilium_net", "cilium_vxlan"})
 
@@ -225,9 +229,10 @@ def _values(options: Options) -> Iterator[str]:
     profile = options.get("profile", vocabulary.PROFILES[0])
     if profile not in vocabulary.PROFILES:
         yield f"cluster: unknown profile {profile!r}; there are {_list(vocabulary.PROFILES)}"
-    asn = options.get("asn", 1)
-    if not isinstance(asn, int) or not 0 < asn < 2**32:
-        yield f"cluster: asn {asn!r} is no AS number (1 to 4294967295, RFC 6793)"
+    for option in ("asn", "node_asn"):
+        asn = options.get(option, 1)
+        if not isinstance(asn, int) or not 0 < asn < 2**32:
+            yield f"cluster: {option} {asn!r} is no AS number (1 to 4294967295, RFC 6793)"
     port = options.get("api_port", 1)
     if not isinstance(port, int) or not 0 < port < 2**16:
         yield f"cluster: api_port {port!r} is no port"
@@ -238,6 +243,9 @@ def _values(options: Options) -> Iterator[str]:
     yield from _maglev_size(options.get("maglev_size", 16381))
     yield from _node_ports(options.get("node_ports", (1, 2)))
     yield from _bfd(options.get("bfd", ""))
+    password = options.get("bgp_password", "")
+    if not isinstance(password, str) or not PASSWORD.fullmatch(password):
+        yield "cluster: bgp_password has a character that FRR cannot read: no spaces"
 
 
 def _maglev_size(value: object) -> Iterator[str]:

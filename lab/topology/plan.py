@@ -46,6 +46,8 @@ class PlannedNode:
     pod_cidr: IPv4Network | None = None
     router_ip: IPv4Address | None = None
     """Address of cilium_host: the node's own address in its pod network."""
+    asn: int | None = None
+    """AS number of the node's BGP speaker, if it is to have one."""
 
     @property
     def is_kube(self) -> bool:
@@ -81,6 +83,8 @@ class Cluster:
     """BGP peer of every node."""
     profile: str
     """`cilium-1.10` or `modern`."""
+    bgp_password: str = ""
+    """TCP MD5 signature of all sessions (RFC 2385); empty: none."""
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -156,6 +160,7 @@ def _node(data: Mapping[str, Any]) -> PlannedNode:
         daemons=tuple(data["daemons"]),
         pod_cidr=IPv4Network(data["pod_cidr"]) if data["pod_cidr"] else None,
         router_ip=IPv4Address(data["router_ip"]) if data["router_ip"] else None,
+        asn=data["asn"],
     )
 
 
@@ -171,5 +176,6 @@ def _cluster(data: Mapping[str, Any]) -> Cluster:
         asn=data["asn"],
         router=IPv4Address(data["router"]),
         profile=data["profile"],
+        bgp_password=data["bgp_password"],
         options=dict(data["options"]),
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from itertools import islice
+from itertools import count, islice, repeat
 from typing import Any
 
 from lab.errors import TopologyError
@@ -24,12 +25,12 @@ def resolve(topology: Topology) -> Plan:
         raise TopologyError(f"topology {topology.name!r}", found)
     interfaces = _interfaces(topology)
     cluster = _cluster(topology, interfaces) if topology.clusters else None
-    pods = _pod_networks(cluster)
+    shares = _shares(topology, cluster)
     return Plan(
         name=topology.name,
         networks=tuple(Network(n.name, IPv4Network(n.subnet)) for n in topology.networks),
         nodes=tuple(
-            _node(topology, node, interfaces[node.name], cluster, pods) for node in topology.nodes
+            _node(topology, node, interfaces[node.name], cluster, shares) for node in topology.nodes
         ),
         cluster=cluster,
     )
@@ -59,10 +60,11 @@ def _node(
     node: Node,
     interfaces: tuple[Interface, ...],
     cluster: Cluster | None,
-    pods: Iterator[IPv4Network],
+    shares: _Shares,
 ) -> PlannedNode:
     is_kube = node.kind in (NodeKind.MASTER, NodeKind.WORKER)
-    pod_cidr = next(pods) if is_kube else None
+    pod_cidr = next(shares.pod_networks) if is_kube else None
+    of_router = cluster.asn if cluster and node.kind is NodeKind.ROUTER else None
     return PlannedNode(
         name=node.name,
         kind=node.kind,
@@ -71,6 +73,7 @@ def _node(
         daemons=_daemons(node.kind, cluster),
         pod_cidr=pod_cidr,
         router_ip=next(islice(pod_cidr.hosts(), 1)) if pod_cidr else None,
+        asn=next(shares.as_numbers) if is_kube else of_router,
     )
 
 
@@ -107,6 +110,7 @@ def _cluster(topology: Topology, interfaces: dict[str, tuple[Interface, ...]]) -
         asn=written["asn"],
         router=_router(topology, interfaces, at_master.network),
         profile=written["profile"],
+        bgp_password=written["bgp_password"],
         options=_datapath_options(written),
     )
 
@@ -125,6 +129,19 @@ def _datapath_options(written: Options) -> dict[str, str]:
     return {name: str(written[name]) for name in named if written.get(name) not in (None, "")}
 
 
-def _pod_networks(cluster: Cluster | None) -> Iterator[IPv4Network]:
-    """A pod network for each master and worker, in the order of the topology."""
-    return cluster.cluster_cidr.subnets(new_prefix=POD_PREFIX) if cluster else iter(())
+@dataclass(frozen=True)
+class _Shares:
+    """What masters and workers get one after the other, in the order of the topology."""
+
+    pod_networks: Iterator[IPv4Network]
+    as_numbers: Iterator[int]
+
+
+def _shares(topology: Topology, cluster: Cluster | None) -> _Shares:
+    if cluster is None:
+        return _Shares(iter(()), iter(()))
+    first = topology.clusters[0].options.get("node_asn")
+    return _Shares(
+        pod_networks=cluster.cluster_cidr.subnets(new_prefix=POD_PREFIX),
+        as_numbers=count(first) if isinstance(first, int) and first else repeat(cluster.asn),
+    )

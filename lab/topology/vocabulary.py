@@ -15,6 +15,7 @@ NODE = ("gateway",)
 LINK = ("mac",)
 
 CLUSTER: Mapping[str, object] = {
+    # AS number of the router; also of the nodes, unless node_asn is that of the first of them.
     "asn": 64512,
     "vip_pool": "172.16.10.0/24",
     "cluster_cidr": "10.0.0.0/16",
@@ -23,6 +24,8 @@ CLUSTER: Mapping[str, object] = {
     "api_port": 6443,
     "profile": PROFILES[0],
     "bfd": "",
+    "bgp_password": "",
+    "node_asn": 0,
 }
 
 

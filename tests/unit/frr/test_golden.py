@@ -18,7 +18,7 @@ from lab.topology import load, resolve
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def router(**options: str) -> str:
+def router(**options: object) -> str:
     plan = resolve(load("basic", **options))
     return files(plan, plan.node("bgp-router1"))["frr.conf"]
 
@@ -26,6 +26,7 @@ def router(**options: str) -> str:
 CASES: dict[str, Callable[[], str]] = {
     "router.conf": router,
     "router-bfd.conf": lambda: router(bfd="3x50"),
+    "router-ebgp.conf": lambda: router(node_asn=64601, bgp_password="secret", workers=1),
     "node.conf": lambda: text(node_tree(PLAIN)),
     "node-everything.conf": lambda: text(node_tree(RICH)),
 }

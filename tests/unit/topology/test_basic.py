@@ -87,6 +87,14 @@ def test_the_datapaths_options_are_handed_on_as_text() -> None:
     assert cluster.options == {"mode": "dsr", "maglev_size": "251"}
 
 
+def test_nodes_share_the_routers_as_unless_they_have_their_own(plan: Plan) -> None:
+    assert {node.asn for node in (*plan.kube_nodes, plan.node("bgp-router1"))} == {64512}
+    assert plan.node("client1").asn is None
+    ebgp = resolve(load("basic", node_asn=64601))
+    assert [node.asn for node in ebgp.kube_nodes] == list(range(64601, 64607))
+    assert ebgp.node("bgp-router1").asn == 64512
+
+
 def test_macs_carry_the_address_and_differ(plan: Plan) -> None:
     macs = [leg.mac for node in plan.nodes for leg in node.interfaces]
     assert plan.node("k8s-worker1").interfaces[0].mac == "02:00:c0:a8:01:15"

@@ -114,6 +114,14 @@ def test_good_ones_have_none() -> None:
         ),
         ([*KUBE, cluster(asn=0)], "cluster: asn 0 is no AS number (1 to 4294967295, RFC 6793)"),
         (
+            [*KUBE, cluster(node_asn="a")],
+            "cluster: node_asn 'a' is no AS number (1 to 4294967295, RFC 6793)",
+        ),
+        (
+            [*KUBE, cluster(bgp_password="two words")],
+            "cluster: bgp_password has a character that FRR cannot read: no spaces",
+        ),
+        (
             [*KUBE, cluster(mode="dnat")],
             "cluster: mode 'dnat' is unknown; there are snat, dsr, hybrid",
         ),
