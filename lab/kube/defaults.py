@@ -30,6 +30,10 @@ def _namespace(obj: Object) -> None:
     _fill(obj.setdefault("spec", {}), finalizers=["kubernetes"])
 
 
+def _node(obj: Object) -> None:
+    obj.setdefault("spec", {})
+
+
 def _service(obj: Object) -> None:
     spec = obj.setdefault("spec", {})
     _fill(spec, type="ClusterIP", sessionAffinity="None")
@@ -137,6 +141,7 @@ def _custom_resource_definition(obj: Object) -> None:
 
 _DEFAULTS: dict[str, Callable[[Object], None]] = {
     "Namespace": _namespace,
+    "Node": _node,
     "Service": _service,
     "Pod": _pod,
     "Deployment": _deployment,

@@ -49,7 +49,24 @@ def strategic(target: Any, change: Any, schema: Schema) -> Any:
     """Merge lists by the key that the schema names; honours the `$` directives."""
     if not isinstance(change, dict):
         raise bad_request("error decoding patch: a strategic merge patch is an object")
+    _check_directives(change)
     return _merge_object(target, change, schema)
+
+
+def _check_directives(change: Any) -> None:
+    """Directives have the shapes that the merge relies on, all the way down."""
+    if isinstance(change, list):
+        for item in change:
+            _check_directives(item)
+    if not isinstance(change, dict):
+        return
+    for name, value in change.items():
+        listed = name == _RETAIN or name.startswith((_ORDER, _DELETE_PRIMITIVES))
+        if listed and not isinstance(value, list):
+            raise bad_request(f"error decoding patch: {name} is a list")
+        if name == _DIRECTIVE and value not in ("replace", "delete", "merge"):
+            raise bad_request(f"error decoding patch: invalid value for {name}: {value!r}")
+        _check_directives(value)
 
 
 def _merge_object(target: Any, change: dict[str, Any], schema: Schema) -> dict[str, Any]:

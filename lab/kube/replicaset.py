@@ -14,6 +14,9 @@ from lab.kube.store import Change, Key
 
 Object = dict[str, Any]
 
+BURST = 100
+"""Pods made in one turn; the server answers requests before the next hundred."""
+
 
 class ReplicaSetController:
     """Reconciles one ReplicaSet a turn."""
@@ -47,7 +50,7 @@ class ReplicaSetController:
         replica_set = stored.object
         pods = [pod for pod in self._pods(replica_set) if is_active(pod)]
         missing = replica_set["spec"]["replicas"] - len(pods)
-        for _ in range(missing):
+        for _ in range(min(missing, BURST)):
             self._make(replica_set)
         for pod in sorted(pods, key=usefulness)[: max(-missing, 0)]:
             self._api.delete(POD, (key[0], pod["metadata"]["name"]))

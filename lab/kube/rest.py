@@ -225,7 +225,7 @@ class Rest:
 
     def _put_scale(self, target: Target, scale: Object, write: Write) -> Answer:
         replicas = (scale.get("spec") or {}).get("replicas", 0)
-        if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
+        if not isinstance(replicas, int) or isinstance(replicas, bool) or not 0 <= replicas < 2**31:
             text = "must be greater than or equal to 0"
             cause = status.Cause.invalid("spec.replicas", replicas, text)
             raise status.invalid(target.resource, target.name, [cause])

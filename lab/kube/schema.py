@@ -152,10 +152,13 @@ def _type_fits(schema: Schema, value: Any) -> bool:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if wanted is None:
         return True
+    if wanted == "integer":
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return whole and -(2**63) <= value < 2**63
     fits = isinstance(value, _PYTHON[wanted]) and (wanted == "boolean" or value is not True)
     if fits and schema.get("format") == "date-time":
         return bool(_TIME.fullmatch(value))
-    return fits and not (wanted == "integer" and isinstance(value, bool))
+    return fits
 
 
 def _type_error(schema: Schema, value: Any, path: str) -> str:

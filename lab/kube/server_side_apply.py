@@ -45,10 +45,9 @@ def apply_object(
 ) -> tuple[Stored, bool]:
     """Create or change an object to what a manager wants; tells whether it was created."""
     if not manager:
-        cause = status.Cause.required("fieldManager", "is required for apply patch")
-        raise status.ApiError(
-            422, "Invalid", f"PatchOptions.meta.k8s.io is invalid: {cause.message}"
-        )
+        why = status.Cause.required("fieldManager", "is required for apply patch")
+        text = f'PatchOptions.meta.k8s.io "" is invalid: {why.field}: {why.message}'
+        raise status.ApiError(422, "Invalid", text)
     meta = applied.setdefault("metadata", {})
     if not isinstance(meta, dict) or meta.get("managedFields"):
         raise status.bad_request("metadata.managedFields must be nil")

@@ -201,7 +201,7 @@ def _container_ports(ports: list[Object], where: str) -> Causes:
 
 def _workload(new: Object, old: Object | None) -> Causes:
     spec = new["spec"]
-    if spec.get("replicas", 0) < 0:
+    if not 0 <= spec.get("replicas", 0) < 2**31:
         yield Cause.invalid("spec.replicas", spec["replicas"], "must be greater than or equal to 0")
     template, selector = spec.get("template"), spec.get("selector")
     if template is None or selector is None:

@@ -1,0 +1,186 @@
+"""A whole control plane in memory, spoken to as the web server would speak to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from lab.kube.api import Api
+from lab.kube.app import App
+from lab.kube.bootstrap import namespace
+from lab.kube.main import ServerConfig, build
+from lab.kube.store import Store
+
+Object = dict[str, Any]
+
+TOKEN = "secret"
+JSON = "application/json"
+MERGE = "application/merge-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+APPLY = "application/apply-patch+yaml"
+
+
+def node(name: str, **spec: Any) -> Object:
+    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
+        "spec": spec,
+        "status": {
+            "conditions": [ready],
+            "addresses": [{"type": "InternalIP", "address": "192.0.2.1"}],
+        },
+    }
+
+
+def pools(text: str) -> Object:
+    config = f"address-pools: [{{name: default, protocol: bgp, addresses: ['{text}']}}]"
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "bgp-config", "namespace": "kube-system"},
+        "data": {"config.yaml": config},
+    }
+
+
+NAMESPACES = tuple(namespace(n) for n in ("default", "kube-system", "kube-node-lease"))
+
+
+@dataclass
+class Reply:
+    """Code and body of an answer."""
+
+    code: int
+    body: Any
+    headers: dict[str, str]
+
+    @property
+    def message(self) -> str:
+        return str(self.body.get("message", ""))
+
+    @property
+    def reason(self) -> str:
+        return str(self.body.get("reason", ""))
+
+
+class Cluster:
+    """The server under test; every method is one request."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.app = App(api, token=TOKEN, address="192.0.2.1:6443")
+
+    async def call(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        *,
+        media: str = JSON,
+        accept: str = JSON,
+        token: str = TOKEN,
+    ) -> Reply:
+        """One request; a body that is no bytes is sent as JSON."""
+        raw = (
+            body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        )
+        parts = urlsplit(url)
+        headers = {"content-type": media, "accept": accept, "authorization": f"Bearer {token}"}
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": parts.path,
+            "query_string": parts.query.encode(),
+            "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
+        }
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": raw, "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await self.app(scope, receive, send)
+        text = b"".join(m.get("body", b"") for m in sent[1:])
+        got = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
+        return Reply(sent[0]["status"], _decoded(text, got["content-type"]), got)
+
+    async def get(self, url: str, **options: Any) -> Reply:
+        return await self.call("GET", url, **options)
+
+    async def post(self, url: str, body: Any, **options: Any) -> Reply:
+        return await self.call("POST", url, body, **options)
+
+    async def settle(self) -> None:
+        """Let the controllers finish what is due now."""
+        for _ in range(200):
+            await asyncio.sleep(0)
+
+    async def run_pods(self) -> None:
+        """Play the agents once: every bound pod runs and is ready, every deleted one is gone."""
+        await self.settle()
+        pods = (await self.get("/api/v1/pods")).body["items"]
+        for number, pod in enumerate(pods, start=2):
+            url = (
+                f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
+            )
+            if "deletionTimestamp" in pod["metadata"]:
+                await self.call("DELETE", f"{url}?gracePeriodSeconds=0")
+            elif pod["spec"].get("nodeName") and pod["status"]["phase"] == "Pending":
+                await self.call("PATCH", f"{url}/status", running(number), media=STRATEGIC)
+        await self.settle()
+
+
+def running(number: int) -> Object:
+    """What an agent patches into the status of a pod that is ready."""
+    then = "2024-01-01T00:00:00Z"
+    condition = {"type": "Ready", "status": "True", "lastTransitionTime": then}
+    status = {"phase": "Running", "podIP": f"10.0.1.{number}", "conditions": [condition]}
+    return {"status": status}
+
+
+def _decoded(text: bytes, content_type: str) -> Any:
+    if content_type != JSON:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return [json.loads(line) for line in text.splitlines()]
+
+
+def with_cluster(
+    story: Callable[[Cluster], Awaitable[None]],
+    *objects: Object,
+    state: Path | str = ":memory:",
+    profile: str = "cilium-1.10",
+) -> None:
+    """Tell a story on a fresh control plane that has some objects already."""
+
+    broken: list[Any] = []
+
+    async def tell() -> None:
+        # An exception in a controller reaches the loop, which would only log it.
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: broken.append(context))
+        store = Store(state)
+        here = Path()
+        config = ServerConfig(
+            "192.0.2.1", 6443, here, here, TOKEN, here,
+            bootstrap=(*NAMESPACES, *objects), profile=profile,
+        )  # fmt: skip
+        cluster = Cluster(build(store, config))
+        await cluster.settle()
+        try:
+            await story(cluster)
+        finally:
+            store.close()
+
+    asyncio.run(tell())
+    assert not broken, broken[0]

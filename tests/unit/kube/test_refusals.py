@@ -1,0 +1,235 @@
+"""What is wrong with a request is told as a Status; nothing of it ends in a traceback."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from lab.kube import cilium_crds
+from tests.unit.kube.cluster import (
+    APPLY,
+    JSON,
+    JSON_PATCH,
+    MERGE,
+    STRATEGIC,
+    Cluster,
+    with_cluster,
+)
+
+PODS = "/api/v1/namespaces/default/pods"
+SERVICES = "/api/v1/namespaces/default/services"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+
+SERVICE: dict[str, Any] = {
+    "metadata": {"name": "web"},
+    "spec": {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]},
+}
+
+
+def refused(
+    method: str, url: str, body: Any, code: int, reason: str, words: str, **how: Any
+) -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.post(SERVICES, SERVICE)
+        reply = await cluster.call(method, url, body, **how)
+        assert (reply.code, reply.reason) == (code, reason), reply.body
+        assert words in reply.message
+        assert reply.body["kind"] == "Status"
+
+    with_cluster(story)
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "reason", "words"),
+    [
+        ("/", 404, "NotFound", "could not find"),
+        ("/api/v2/pods", 404, "NotFound", "could not find"),
+        ("/api/v1/pods/x", 404, "NotFound", "could not find"),
+        ("/api/v1/namespaces/default/gadgets", 404, "NotFound", "could not find"),
+        ("/api/v1/namespaces/default/services/web/scale", 404, "NotFound", "could not find"),
+        ("/api/v1/namespaces/default/nodes", 404, "NotFound", "could not find"),
+        (f"{PODS}/nobody", 404, "NotFound", 'pods "nobody" not found'),
+        (f"{DEPLOYMENTS}/nobody", 404, "NotFound", 'deployments.apps "nobody" not found'),
+        (f"{PODS}?labelSelector=a%3D%3D%3Db", 400, "BadRequest", "unable to parse requirement"),
+        (f"{PODS}?fieldSelector=spec.color%3Dred", 400, "BadRequest", "field label not supported"),
+        (f"{PODS}?limit=many", 400, "BadRequest", "invalid syntax"),
+        (f"{PODS}?continue=garbage", 400, "BadRequest", "continue key is not valid"),
+        (f"{PODS}?watch=1&resourceVersion=999999", 410, "Expired", "too old resource version"),
+    ],
+)
+def test_reading(url: str, code: int, reason: str, words: str) -> None:
+    refused("GET", url, None, code, reason, words)
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "code", "reason", "words"),
+    [
+        (PODS, b"{", 400, "BadRequest", "unrecognized"),
+        (PODS, b"[]", 400, "BadRequest", "not an object"),
+        (PODS, b"\xff\xfe", 400, "BadRequest", "unrecognized"),
+        (PODS, b"[" * 100_000, 400, "BadRequest", ""),
+        (PODS, {"metadata": []}, 400, "BadRequest", "cannot unmarshal array"),
+        (PODS, {"metadata": {"name": 7}}, 400, "BadRequest", "metadata.name of type string"),
+        (PODS, {"kind": "Service"}, 400, "BadRequest", "does not match the expected kind"),
+        (PODS, {"spec": {"containers": []}}, 422, "Invalid", "metadata.name: Required value"),
+        (PODS, {"metadata": {"name": "UPPER"}, "spec": {"containers": []}}, 422, "Invalid",
+         'Pod "UPPER" is invalid'),
+        (SERVICES, SERVICE, 409, "AlreadyExists", 'services "web" already exists'),
+        (SERVICES, {"metadata": {"name": "two"}, "spec": SERVICE["spec"]}, 422, "Invalid",
+         "spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated"),
+        (SERVICES, {"metadata": {"name": "x"}, "spec": {"ports": [{"port": 70000}]}}, 422,
+         "Invalid", "spec.ports[0].port: Invalid value: 70000: must be between 1 and 65535"),
+        (SERVICES, {"metadata": {"name": "x"},
+                    "spec": {"type": "NodePort", "ports": [{"port": 1, "nodePort": 80}]}}, 422,
+         "Invalid", "The range of valid ports is 30000-32767"),
+        (SERVICES, {"metadata": {"name": "x"}, "spec": {"type": "Magic", "ports": [{"port": 1}]}},
+         422, "Invalid", 'spec.type: Unsupported value: "Magic"'),
+        (SERVICES + "?fieldValidation=Strict",
+         {"metadata": {"name": "x"}, "spec": {"ports": [{"port": 1, "tragetPort": 2}]}}, 400,
+         "BadRequest", 'strict decoding error: unknown field "spec.ports[0].tragetPort"'),
+        ("/api/v1/namespaces/nowhere/configmaps", {"metadata": {"name": "x"}}, 404, "NotFound",
+         'namespaces "nowhere" not found'),
+        ("/api/v1/pods", {"metadata": {"name": "x"}}, 405, "MethodNotAllowed", "not allow"),
+    ],
+)  # fmt: skip
+def test_creating(url: str, body: Any, code: int, reason: str, words: str) -> None:
+    refused("POST", url, body, code, reason, words)
+
+
+@pytest.mark.parametrize(
+    ("media", "body", "code", "words"),
+    [
+        (MERGE, b"{", 400, ""),
+        (MERGE, {"spec": {"clusterIP": "10.96.0.77"}}, 422, "may not change once set"),
+        (MERGE, {"metadata": {"resourceVersion": "1"}}, 409, "the object has been modified"),
+        (MERGE, {"metadata": {"name": "other"}}, 400, "does not match the name on the URL"),
+        (MERGE, [1, 2], 400, "not an object"),
+        (JSON_PATCH, {"op": "add"}, 400, "list of operations"),
+        (JSON_PATCH, [{"op": "fly", "path": "/a"}], 400, "decoding patch"),
+        (JSON_PATCH, [{"op": "remove", "path": "/nothing"}], 422, "rejected"),
+        (JSON_PATCH, [{"op": "test", "path": "/kind", "value": "Pod"}], 422, "rejected"),
+        (JSON_PATCH, [{"op": "add", "path": 5}], 400, "decoding patch"),
+        (STRATEGIC, [1], 400, "is an object"),
+        (STRATEGIC, {"spec": {"ports": [7]}}, 400, "are objects"),
+        (STRATEGIC, {"spec": {"ports": [{"name": "x"}]}}, 400, "declared merge key: port"),
+        (STRATEGIC, {"metadata": {"$setElementOrder/finalizers": 3}}, 400, "decoding patch"),
+        (STRATEGIC, {"metadata": {"$deleteFromPrimitiveList/finalizers": 3}}, 400, "decoding"),
+        (STRATEGIC, {"spec": {"$retainKeys": 3}}, 400, "decoding patch"),
+        (APPLY, b"a: [1", 400, "YAML"),
+        (APPLY, b"a: &x 1\nb: *x", 400, "aliases"),
+        (APPLY, b"metadata: {name: web}", 422, "fieldManager"),
+        ("text/plain", b"hello", 415, "unknown format"),
+        ("application/xml", b"<a/>", 415, "unknown format"),
+    ],
+)
+def test_patching(media: str, body: Any, code: int, words: str) -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.post(SERVICES, SERVICE)
+        reply = await cluster.call("PATCH", f"{SERVICES}/web", body, media=media)
+        assert reply.code == code, reply.body
+        assert words in reply.message
+
+    with_cluster(story)
+
+
+def test_a_token_is_required() -> None:
+    refused("GET", PODS, None, 401, "Unauthorized", "Unauthorized", token="wrong")
+
+
+def test_a_form_that_is_not_spoken() -> None:
+    media = "application/vnd.kubernetes.protobuf"
+    refused("GET", PODS, None, 406, "NotAcceptable", "application/json", accept=media)
+
+
+def test_a_body_without_end_is_refused() -> None:
+    refused("POST", PODS, b"[" * (4 << 20), 413, "RequestEntityTooLarge", "limit")
+
+
+def _mutations(value: Any, dice: random.Random) -> Any:
+    """The value with one random part replaced by nonsense."""
+    nonsense = [None, True, -1, 2**70, 1e400, "", "x" * 300, [], {}, [[]], [None], {"$patch": 1}]
+    if isinstance(value, dict) and value and dice.random() < 0.8:
+        key = dice.choice(sorted(value))
+        return {**value, key: _mutations(value[key], dice)}
+    if isinstance(value, list) and value and dice.random() < 0.8:
+        place = dice.randrange(len(value))
+        return [*value[:place], _mutations(value[place], dice), *value[place + 1 :]]
+    return dice.choice(nonsense)
+
+
+DEPLOYMENT: dict[str, Any] = {
+    "metadata": {"name": "web", "labels": {"a": "b"}, "annotations": {"x": "y"},
+                 "finalizers": ["lab/x"], "ownerReferences": [{"apiVersion": "v1", "kind": "Pod",
+                                                               "name": "p", "uid": "u"}]},
+    "spec": {
+        "replicas": 2,
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}},
+        "selector": {"matchLabels": {"app": "web"}, "matchExpressions": [
+            {"key": "app", "operator": "In", "values": ["web"]}]},
+        "template": {"metadata": {"labels": {"app": "web"}}, "spec": {
+            "tolerations": [{"key": "a", "operator": "Exists"}], "nodeSelector": {"a": "b"},
+            "containers": [{"name": "c", "image": "nginx", "ports": [{"containerPort": 80}],
+                            "env": [{"name": "A", "value": "b"}]}]}},
+    },
+}  # fmt: skip
+POOL: dict[str, Any] = {
+    "metadata": {"name": "blue"},
+    "spec": {"blocks": [{"cidr": "10.0.0.0/24"}, {"start": "10.1.0.1", "stop": "10.1.0.9"}],
+             "serviceSelector": {"matchLabels": {"a": "b"}}, "disabled": False},
+}  # fmt: skip
+DEFINITION: dict[str, Any] = {
+    "metadata": {"name": "gadgets.lab.example"},
+    "spec": {"group": "lab.example", "scope": "Namespaced",
+             "names": {"kind": "Gadget", "plural": "gadgets", "shortNames": ["gg"]},
+             "versions": [{"name": "v1", "served": True, "storage": True,
+                           "schema": {"openAPIV3Schema": {"type": "object", "properties": {
+                               "spec": {"type": "object", "required": ["size"], "properties": {
+                                   "size": {"type": "integer", "minimum": 1},
+                                   "tags": {"type": "array", "items": {"type": "string"}}}}}}},
+                           "additionalPrinterColumns": [
+                               {"name": "Size", "type": "integer", "jsonPath": ".spec.size"}]}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    ("url", "sound"),
+    [
+        (DEPLOYMENTS, DEPLOYMENT),
+        (SERVICES, {**SERVICE, "metadata": {"name": "other", "labels": {"a": "b"}}}),
+        ("/apis/cilium.io/v2/ciliumloadbalancerippools", POOL),
+        ("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", DEFINITION),
+        ("/api/v1/nodes", {"metadata": {"name": "n"}, "spec": {"taints": [
+            {"key": "a", "effect": "NoSchedule"}]}, "status": {"addresses": []}}),
+        ("/api/v1/namespaces/default/endpoints", {"metadata": {"name": "e"}, "subsets": [
+            {"addresses": [{"ip": "10.0.0.1"}], "ports": [{"port": 80}]}]}),
+        ("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases",
+         {"metadata": {"name": "n"}, "spec": {"renewTime": "2024-01-01T00:00:00.000000Z"}}),
+    ],
+    ids=["deployment", "service", "pool", "definition", "node", "endpoints", "lease"],
+)  # fmt: skip
+def test_nonsense_is_answered(url: str, sound: dict[str, Any], seed: int) -> None:
+    """Random damage to a good object: created, or refused with a 4xx, and still served."""
+
+    async def story(cluster: Cluster) -> None:
+        dice = random.Random(seed)
+        for media, method in ((JSON, "POST"), (MERGE, "PATCH"), (STRATEGIC, "PATCH")):
+            for _ in range(8):
+                body = _mutations(sound, dice)
+                where = url if method == "POST" else f"{url}/{sound['metadata']['name']}"
+                reply = await cluster.call(method, where, _plain(body), media=media)
+                assert reply.code < 500, reply.body
+                await cluster.post(url, sound)
+                await cluster.settle()
+                table = "application/json;as=Table;g=meta.k8s.io;v=v1"
+                listed = await cluster.get(url, accept=table)
+                assert listed.code == 200
+
+    with_cluster(story, *cilium_crds.definitions())
+
+
+def _plain(body: Any) -> bytes:
+    return json.dumps(body).encode()
