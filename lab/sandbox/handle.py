@@ -214,7 +214,10 @@ def clear(run: RunDir) -> None:
     """Remove what a dead lab has left: its run directory, and its cgroup if nobody was there to."""
     if not run.path.exists() or is_held(run):
         return
-    lock = claim(run)
+    try:
+        lock = claim(run)
+    except InputError:  # Somebody starts it again, or clears it, at this very moment.
+        return
     Cgroup.of(run.name).remove()
     remove(run)
     os.close(lock)

@@ -199,7 +199,7 @@ def empty(run: RunDir) -> None:
 def remove(run: RunDir) -> None:
     """Remove the directory; its lock must be held, and is worthless afterwards."""
     empty(run)
-    run.lock.unlink()
+    run.lock.unlink(missing_ok=True)
     try:
         run.path.rmdir()
     except OSError:
@@ -211,5 +211,5 @@ def all_run_dirs() -> Iterator[RunDir]:
     """The run directories there are, of running labs and of dead ones, by name."""
     if ROOT.is_dir():
         for path in sorted(ROOT.iterdir()):
-            if path.is_dir():
+            if (path / "lock").exists():
                 yield RunDir(path)

@@ -101,6 +101,7 @@ def test_run_dirs_are_listed_by_name(root: Path) -> None:
     for name in ("b", "a"):
         os.close(claim(RunDir.of(name)))
     (root / "stray-file").touch()
+    (root / "stray-directory").mkdir()
     assert [run.name for run in all_run_dirs()] == ["a", "b"]
 
 
