@@ -7,12 +7,13 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from .configs import OTHER_VIP, PLAIN, RICH, ROUTER, SECOND, VIP
 from lab.errors import InputError
 from lab.frr.model import Advertisement, BgpConfig, Neighbor
 from lab.frr.node import node_tree
 from lab.frr.speaker import plan_changes
 from lab.frr.tree import Tree, parse, text
+
+from .configs import OTHER_VIP, PLAIN, RICH, ROUTER, SECOND, VIP
 
 BGP = "router bgp 64512"
 IPV4 = "address-family ipv4 unicast"
@@ -130,6 +131,11 @@ def test_without_neighbors_nothing_of_bgp_is_left_and_what_is_not_ours_stays() -
     assert "no router bgp 64512" in commands
     assert "no route-map to-192.168.1.1 permit 65535" in commands
     assert not [command for command in commands if "somebody" in command]
+
+
+def test_what_an_operator_or_a_newer_frr_adds_to_our_section_stays() -> None:
+    added = " bgp log-neighbor-changes\n no bgp hard-administrative-reset\n !\n address-family"
+    assert changes(PLAIN, RUNNING.replace(" !\n address-family", added)) == []
 
 
 def test_a_bfd_profile_is_the_business_of_bfdd_alone() -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from .configs import PLAIN, RICH
 from lab import shell
 from lab.frr.node import node_tree
 from lab.frr.plan import files
 from lab.frr.tree import parse, text
 from lab.topology import load, resolve
+
+from .configs import PLAIN, RICH
 
 GOLDEN = Path(__file__).parent / "golden"
 
