@@ -34,9 +34,35 @@ OURS = (
 """Beginnings of all top-level lines that a node's configuration may have."""
 
 
-def is_ours(line: str) -> bool:
-    """Whether a top-level line or section of a node's FRR belongs to the agent."""
-    return line.startswith(OURS)
+OUR_LINES = (
+    "bgp graceful-restart",
+    "bgp router-id ",
+    "detect-multiplier ",
+    "match ",
+    "minimum-ttl ",
+    "neighbor ",
+    "network ",
+    "receive-interval ",
+    "set ",
+    "transmit-interval ",
+)
+"""Beginnings of the lines within those sections that may have to go again."""
+
+
+def ours(running: Tree, wanted: Tree) -> Tree:
+    """What of a running configuration is wanted, or else the agent's to remove.
+
+    An operator's sections and settings stay, and so does what a newer FRR says of its own accord.
+    """
+
+    def is_ours(path: Path, line: str) -> bool:
+        return line in wanted.get(path, ()) or line.startswith(OUR_LINES if path else OURS)
+
+    return {
+        path: tuple(line for line in lines if is_ours(path, line))
+        for path, lines in running.items()
+        if not path or path[0].startswith(OURS)
+    }
 
 
 def node_tree(config: BgpConfig) -> Tree:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab.frr import vty
 from lab.frr.model import BgpConfig
-from lab.frr.node import is_ours, node_tree
+from lab.frr.node import node_tree, ours
 from lab.frr.tree import Tree, difference, parse, part, without
 from lab.frr.vty import Vty
 
@@ -49,12 +49,8 @@ class Speaker:
 
 def plan_changes(wanted: Tree, running: Tree, daemon: str) -> list[list[str]]:
     """The commands for one daemon, in steps; sections and lines not the agent's stay."""
-    ours = {
-        path: tuple(line for line in lines if path or is_ours(line))
-        for path, lines in running.items()
-        if not path or is_ours(path[0])
-    }
-    before, after = part(ours, daemon), part(wanted, daemon)
+    after = part(wanted, daemon)
+    before = part(ours(running, after), daemon)
     prepared = without(after, DIALS)
     known = {path: lines for path, lines in before.items() if path in after}
     kept = {
