@@ -51,9 +51,9 @@ def measure(rounds: int) -> Iterator[Row]:
         iperf, web = address_of(lab, "iperf"), address_of(lab, "web")
         client = lab.node("client1")
         answers(lab, "client1", f"http://{web}/")
-        _listens(client.probe, iperf)
+        listens(client.probe, iperf)
         from_bare_client = partial(bare.run, "client")
-        _listens(from_bare_client, POD)
+        listens(from_bare_client, POD)
         yield from _rows(rounds, Side(client.run, iperf, web), Side(from_bare_client, POD, POD))
 
 
@@ -96,7 +96,7 @@ def _rows(rounds: int, vip: Side, bare: Side) -> Iterator[Row]:
         yield Row(name, unit, ours, other, BARE, target, less_is_better=False)
 
 
-def _listens(run: Run, address: str) -> None:
+def listens(run: Run, address: str) -> None:
     argv = ["sh", "-c", f"iperf3 -c {address} -n 1K >/dev/null 2>&1 && echo yes || true"]
     until(partial(run, argv), lambda seen: seen.out, within=30, what=f"iperf3 at {address}")
 

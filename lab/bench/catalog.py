@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from lab.bench import apply, balancing, bringup, memory
+from lab.bench import apply, balancing, bringup, datapath, memory
 from lab.bench.model import Benchmark
 
 BENCHMARKS = (
     Benchmark("bringup", "from the command to the first HTTP 200, and down again", bringup.measure),
     Benchmark("memory", "the whole basic lab", memory.measure),
     Benchmark("balancing", "through the VIP against the same path without it", balancing.measure),
+    Benchmark("datapath", "what the program on the uplink takes", datapath.measure),
     Benchmark("apply", "from kubectl apply to six next hops on the router", apply.measure),
 )
