@@ -9,7 +9,7 @@ from zlib import crc32
 
 from lab.errors import InputError
 from lab.frr.model import Address, Advertisement, Bfd, BgpConfig, Neighbor, Prefix
-from lab.frr.tree import Path, Tree
+from lab.frr.tree import Place, Tree
 
 NOTHING = "nothing"
 """Route map that lets no route through: nodes learn nothing by BGP."""
@@ -55,7 +55,7 @@ def ours(running: Tree, wanted: Tree) -> Tree:
     An operator's sections and settings stay, and so does what a newer FRR says of its own accord.
     """
 
-    def is_ours(path: Path, line: str) -> bool:
+    def is_ours(path: Place, line: str) -> bool:
         return line in wanted.get(path, ()) or line.startswith(OUR_LINES if path else OURS)
 
     return {
@@ -69,7 +69,7 @@ def node_tree(config: BgpConfig) -> Tree:
     """The sections that a node's BGP needs; none without neighbors."""
     if not config.neighbors:
         return {}
-    tree: dict[Path, tuple[str, ...]] = {}
+    tree: dict[Place, tuple[str, ...]] = {}
     tree[()] = (FAST_TIMERS, *_prefix_lists(config))
     for bfd in _profiles(config.neighbors):
         tree[("bfd",)] = ()
@@ -148,7 +148,7 @@ def _family(config: BgpConfig, version: int) -> Iterator[str]:
                 yield f"neighbor {neighbor.address} maximum-prefix {neighbor.maximum_prefixes}"
 
 
-def _outgoing(config: BgpConfig, neighbor: Neighbor) -> Iterator[tuple[Path, tuple[str, ...]]]:
+def _outgoing(config: BgpConfig, neighbor: Neighbor) -> Iterator[tuple[Place, tuple[str, ...]]]:
     """The route map towards a neighbor: exceptions by prefix list, everything else as it is."""
     name = _map(neighbor.address)
     for slot, treatment in sorted(_treatments(config, neighbor).items()):
@@ -198,10 +198,12 @@ def _treatments(config: BgpConfig, neighbor: Neighbor) -> dict[int, _Treatment]:
     others: their routes would for a moment be announced without their attributes.
     """
     ways: dict[tuple[str, ...], _Treatment] = {}
-    for advertisement in config.advertisements:
-        heard = advertisement.neighbors is None or neighbor.address in advertisement.neighbors
-        lines = tuple(_set_lines(advertisement)) if heard else ()
-        if lines or not heard:
+    heard = [one for one in config.advertisements if _hears(neighbor, one)]
+    heard_prefixes = {one.prefix for one in heard}
+    others = [one for one in config.advertisements if one.prefix not in heard_prefixes]
+    for advertisement in (*heard, *others):
+        lines = tuple(_set_lines(advertisement)) if _hears(neighbor, advertisement) else ()
+        if lines or advertisement.prefix not in heard_prefixes:
             ways.setdefault(lines, _Treatment(lines)).prefixes.append(advertisement.prefix)
     slots: dict[int, _Treatment] = {}
     for lines in sorted(ways):
@@ -210,6 +212,10 @@ def _treatments(config: BgpConfig, neighbor: Neighbor) -> dict[int, _Treatment]:
             slot = 1 + slot % _SLOTS
         slots[slot] = ways[lines]
     return slots
+
+
+def _hears(neighbor: Neighbor, advertisement: Advertisement) -> bool:
+    return advertisement.neighbors is None or neighbor.address in advertisement.neighbors
 
 
 def _set_lines(advertisement: Advertisement) -> Iterator[str]:

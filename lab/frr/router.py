@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from lab.frr.model import Bfd
 from lab.frr.node import FAST_TIMERS, NOTHING, bfd_lines
-from lab.frr.tree import Path, Tree
+from lab.frr.tree import Place, Tree
 from lab.topology.plan import Cluster, Interface, Plan, PlannedNode
 
 POOL = "load-balancer-pool"
@@ -20,7 +20,7 @@ def router_tree(plan: Plan, router: PlannedNode) -> Tree:
     if cluster is None or leg is None:
         return {(): ()}
     bfd = bfd_of(cluster)
-    tree: dict[Path, tuple[str, ...]] = {
+    tree: dict[Place, tuple[str, ...]] = {
         (): (
             FAST_TIMERS,
             f"ip prefix-list {POOL} seq 5 permit {cluster.vip_pool} ge 32",

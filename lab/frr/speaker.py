@@ -11,7 +11,7 @@ from pathlib import Path
 from lab.frr import vty
 from lab.frr.model import BgpConfig
 from lab.frr.node import node_tree, ours
-from lab.frr.tree import Tree, difference, parse, part, without
+from lab.frr.tree import Tree, difference, parse, part
 from lab.frr.vty import Vty
 
 DIALS = (" timers connect ", " activate")
@@ -48,14 +48,16 @@ class Speaker:
 
 
 def plan_changes(wanted: Tree, running: Tree, daemon: str) -> list[list[str]]:
-    """The commands for one daemon, in steps; sections and lines not the agent's stay."""
+    """The commands for one daemon in one step or two: all but new sessions, then those."""
     after = part(wanted, daemon)
     before = part(ours(running, after), daemon)
-    prepared = without(after, DIALS)
-    known = {path: lines for path, lines in before.items() if path in after}
-    kept = {
-        path: tuple(line for line in lines if line in known.get(path, ()) or line in prepared[path])
+    between = {
+        path: tuple(line for line in lines if line in before.get(path, ()) or not _dials(line))
         for path, lines in after.items()
     }
-    steps = [difference(kept, before), difference(after, kept)]
+    steps = [difference(between, before), difference(after, between)]
     return [commands for commands in steps if commands]
+
+
+def _dials(line: str) -> bool:
+    return any(word in line for word in DIALS)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-Path = tuple[str, ...]
+Place = tuple[str, ...]
 """The lines that open a section, outermost first; () is the top level."""
 
-Tree = Mapping[Path, tuple[str, ...]]
+Tree = Mapping[Place, tuple[str, ...]]
 """Lines of each section, in order."""
 
 OPENERS = ("router bgp ", "address-family ", "route-map ", "bfd", "profile ")
@@ -40,10 +40,10 @@ def part(tree: Tree, daemon: str) -> Tree:
     return {}
 
 
-def parse(configuration: str) -> dict[Path, tuple[str, ...]]:
+def parse(configuration: str) -> dict[Place, tuple[str, ...]]:
     """The tree of a configuration file or of `show running-config`."""
-    tree: dict[Path, list[str]] = {}
-    path: Path = ()
+    tree: dict[Place, list[str]] = {}
+    path: Place = ()
     for raw in configuration.splitlines():
         line = raw.strip()
         if line in _ENDS or not line:
@@ -80,15 +80,7 @@ def difference(wanted: Tree, running: Tree) -> list[str]:
     return commands
 
 
-def without(tree: Tree, words: tuple[str, ...]) -> Tree:
-    """The tree without the lines in which one of the words occurs."""
-    return {
-        path: tuple(line for line in lines if not any(word in line for word in words))
-        for path, lines in tree.items()
-    }
-
-
-def _goes_with_another(path: Path, wanted: Tree, running: Tree) -> bool:
+def _goes_with_another(path: Place, wanted: Tree, running: Tree) -> bool:
     """Whether a section that is not wanted lies in another one that is not."""
     above = (path[:depth] for depth in range(1, len(path)))
     return any(outer in running and outer not in wanted for outer in above)
@@ -98,7 +90,7 @@ def _negated(line: str) -> str:
     return line[3:] if line.startswith("no ") else f"no {line}"
 
 
-def _within(path: Path, commands: list[str], *, always: bool = False) -> list[str]:
+def _within(path: Place, commands: list[str], *, always: bool = False) -> list[str]:
     """The commands inside a section, which is entered and left again; none for none."""
     if not commands and not always:
         return []
@@ -113,7 +105,7 @@ def _closer(opener: str) -> str:
     return next((end for start, end in _CLOSERS.items() if opener.startswith(start)), "exit")
 
 
-def _section(tree: Tree, path: Path, depth: int) -> Iterator[str]:
+def _section(tree: Tree, path: Place, depth: int) -> Iterator[str]:
     """A section with its subsections, indented as FRR prints it."""
     if not path:
         yield from tree[path]

@@ -11,6 +11,7 @@ A topology file has a drawing as its docstring and a function `topology()` that 
     links(workers, "nodes", "192.168.1.21")                      a leg each, consecutive addresses
     cluster(asn=64512, vip_pool="172.16.10.0/24")                Kubernetes over masters and workers
 
+Options of the words are keywords; `lab.topology.vocabulary` lists them with their meaning.
 `load(name)` reads such a file, `resolve(topology)` checks it and decides every name and address.
 """
 

@@ -27,6 +27,9 @@ MAX_NODE_NAME = 63
 PASSWORD = re.compile("[!-~]*")
 """FRR reads a password as one word."""
 
+MAC = re.compile("[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}")
+"""The lowest bit of the first byte says multicast (IEEE 802)."""
+
 RESERVED_INTERFACES = frozenset({"lo", "cilium_host", "cilium_net", "cilium_vxlan"})
 
 
@@ -102,7 +105,7 @@ def _subnets(topology: Topology) -> Iterator[str]:
 def _cluster_subnets(topology: Topology) -> Iterator[tuple[str, object]]:
     for cluster in topology.clusters[:1]:
         for option in ("vip_pool", "cluster_cidr", "service_cidr"):
-            yield option, cluster.options.get(option, vocabulary.CLUSTER[option])
+            yield option, cluster.options.get(option, vocabulary.CLUSTER[option].default)
 
 
 def _link_ends(topology: Topology) -> Iterator[str]:
@@ -160,15 +163,39 @@ def _in_subnet(what: str, found: IPv4Address, of: IPv4Network) -> Iterator[str]:
 
 def _gateways(topology: Topology) -> Iterator[str]:
     owned = {address(link.address) for link in topology.links}
-    parts = [(f"network {n.name!r}", n.options) for n in topology.networks]
-    parts += [(f"node {n.name!r}", n.options) for n in topology.nodes]
-    for what, options in parts:
-        text = options.get("gateway")
+    for what, text, reach in _wanted_gateways(topology):
         found = address(text)
-        if text is not None and found is None:
+        if found is None:
             yield f"{what}: gateway {text!r} is no IPv4 address"
-        elif found is not None and found not in owned:
+        elif found not in owned:
             yield f"{what}: no node has the gateway's address {found}"
+        elif not any(found in subnet for subnet in reach):
+            yield f"{what}: gateway {found} is not on any of its links"
+
+
+def _wanted_gateways(topology: Topology) -> Iterator[tuple[str, object, list[IPv4Network]]]:
+    """Whose gateway, as it is written, and the subnets that it has to be in."""
+    subnets = {network.name: subnet(network.subnet) for network in topology.networks}
+    for network in topology.networks:
+        if "gateway" in network.options:
+            reach = [subnets[network.name]]
+            yield f"network {network.name!r}", network.options["gateway"], _known(reach)
+    for node in topology.nodes:
+        if "gateway" in node.options:
+            reach = [subnets.get(ln.network) for ln in topology.links if ln.node == node.name]
+            yield f"node {node.name!r}", node.options["gateway"], _known(reach)
+
+
+def _known(subnets: Iterable[IPv4Network | None]) -> list[IPv4Network]:
+    return [one for one in subnets if one is not None]
+
+
+def _macs(topology: Topology) -> Iterator[str]:
+    written = [(link, link.options["mac"]) for link in topology.links if "mac" in link.options]
+    for link, mac in written:
+        if not isinstance(mac, str) or not MAC.fullmatch(mac):
+            yield f"{link}: mac {mac!r} is no unicast address such as 02:00:00:00:00:01"
+    yield from _twice("mac", (str(mac).lower() for _, mac in written))
 
 
 def _options(topology: Topology) -> Iterator[str]:
@@ -226,9 +253,10 @@ def _peering(topology: Topology) -> Iterator[str]:
 
 
 def _values(options: Options) -> Iterator[str]:
-    profile = options.get("profile", vocabulary.PROFILES[0])
-    if profile not in vocabulary.PROFILES:
-        yield f"cluster: unknown profile {profile!r}; there are {_list(vocabulary.PROFILES)}"
+    for option, known in {**vocabulary.CLUSTER, **vocabulary.DATAPATH}.items():
+        value = options.get(option, known.default)
+        if value is not None and known.values and value not in known.values:
+            yield f"cluster: {option} {value!r} is unknown; there are {_list(known.values)}"
     for option in ("asn", "node_asn"):
         asn = options.get(option, 1)
         if not isinstance(asn, int) or not 0 < asn < 2**32:
@@ -236,10 +264,6 @@ def _values(options: Options) -> Iterator[str]:
     port = options.get("api_port", 1)
     if not isinstance(port, int) or not 0 < port < 2**16:
         yield f"cluster: api_port {port!r} is no port"
-    for option, choice in vocabulary.DATAPATH.items():
-        value = options.get(option)
-        if value is not None and choice.values and value not in choice.values:
-            yield f"cluster: {option} {value!r} is unknown; there are {_list(choice.values)}"
     yield from _maglev_size(options.get("maglev_size", 16381))
     yield from _node_ports(options.get("node_ports", (1, 2)))
     yield from _bfd(options.get("bfd", ""))
@@ -285,6 +309,7 @@ CHECKS: tuple[Callable[[Topology], Iterator[str]], ...] = (
     _interfaces,
     _addresses,
     _gateways,
+    _macs,
     _options,
     _cluster,
 )

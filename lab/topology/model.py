@@ -19,7 +19,7 @@ Options = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Network:
-    """A broadcast domain. Option `gateway`: default route of the hosts whose first leg is here."""
+    """A broadcast domain with its subnet."""
 
     name: str
     subnet: str
@@ -28,7 +28,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Node:
-    """A machine. Option `gateway`: its own default route, over that of its network."""
+    """A machine of some kind."""
 
     name: str
     kind: NodeKind
@@ -52,7 +52,7 @@ class Link:
 
 @dataclass(frozen=True)
 class ClusterParts:
-    """Kubernetes over the masters and workers; see `lab.topology.check` for its options."""
+    """Kubernetes over the masters and workers."""
 
     options: Options = field(default_factory=dict)
 

@@ -97,7 +97,8 @@ def _daemons(kind: NodeKind, cluster: Cluster | None) -> tuple[str, ...]:
 
 
 def _cluster(topology: Topology, interfaces: dict[str, tuple[Interface, ...]]) -> Cluster:
-    written: dict[str, Any] = {**vocabulary.CLUSTER, **topology.clusters[0].options}
+    defaults = {name: option.default for name, option in vocabulary.CLUSTER.items()}
+    written: dict[str, Any] = {**defaults, **topology.clusters[0].options}
     kinds = {node.kind: node.name for node in topology.nodes}
     at_master = interfaces[kinds[NodeKind.MASTER]][0]
     return Cluster(

@@ -1,6 +1,6 @@
-"""The keywords that the words of a topology know, and their values when not written.
+"""The options that the words of a topology know: what each means, and its value when not written.
 
-`DATAPATH` are handed on to the node agents as text; what each does is theirs to say.
+Those in DATAPATH are handed on to the node agents as text.
 """
 
 from __future__ import annotations
@@ -10,34 +10,35 @@ from dataclasses import dataclass
 
 PROFILES = ("cilium-1.10", "modern")
 
-NETWORK = ("gateway",)
-NODE = ("gateway",)
-LINK = ("mac",)
-
-CLUSTER: Mapping[str, object] = {
-    # AS number of the router; also of the nodes, unless node_asn is that of the first of them.
-    "asn": 64512,
-    "vip_pool": "172.16.10.0/24",
-    "cluster_cidr": "10.0.0.0/16",
-    "service_cidr": "10.96.0.0/12",
-    "node_ports": (30000, 32767),
-    "api_port": 6443,
-    "profile": PROFILES[0],
-    "bfd": "",
-    "bgp_password": "",
-    "node_asn": 0,
-}
-
 
 @dataclass(frozen=True)
-class Choice:
-    """The values an option may take; none listed: any text."""
+class Option:
+    """`values`: the only ones it may have; none listed: see the check for its form."""
 
+    meaning: str
+    default: object = None
     values: tuple[str, ...] = ()
 
 
-DATAPATH: Mapping[str, Choice] = {
-    "mode": Choice(("snat", "dsr", "hybrid")),
-    "algorithm": Choice(("random", "maglev")),
-    "maglev_size": Choice(),
+NETWORK = {"gateway": Option("default route of the nodes whose first leg is in this network")}
+NODE = {"gateway": Option("the node's default route, over that of its network")}
+LINK = {"mac": Option("MAC address of the leg; computed from its IPv4 address otherwise")}
+
+CLUSTER: Mapping[str, Option] = {
+    "asn": Option("AS number of the router, and of the nodes unless node_asn is given", 64512),
+    "node_asn": Option("AS number of the first node; each gets one of its own (eBGP)"),
+    "vip_pool": Option("addresses of LoadBalancer services", "172.16.10.0/24"),
+    "cluster_cidr": Option("addresses of pods: a /24 for each node", "10.0.0.0/16"),
+    "service_cidr": Option("addresses of services inside the cluster", "10.96.0.0/12"),
+    "node_ports": Option("first and last port of NodePort services", (30000, 32767)),
+    "api_port": Option("port of the API server on the master", 6443),
+    "profile": Option("whose behaviour the datapath has", PROFILES[0], PROFILES),
+    "bfd": Option("failure detection on all sessions: packets missed x milliseconds, as 3x50", ""),
+    "bgp_password": Option("TCP MD5 signature of all sessions", ""),
+}
+
+DATAPATH: Mapping[str, Option] = {
+    "mode": Option("how replies leave the cluster", values=("snat", "dsr", "hybrid")),
+    "algorithm": Option("how a backend is chosen", values=("random", "maglev")),
+    "maglev_size": Option("places in a Maglev table, a prime number"),
 }

@@ -109,8 +109,30 @@ def test_good_ones_have_none() -> None:
             "network 'x': gateway 'first' is no IPv4 address",
         ),
         (
+            [
+                *PAIR,
+                *KUBE,
+                cluster(),
+                host("c", gateway="10.1.0.1"),
+                link("c", "nodes", "10.2.0.9"),
+            ],
+            "node 'c': gateway 10.1.0.1 is not on any of its links",
+        ),
+        (
+            [*PAIR, link("a", "lan", "10.1.0.9", mac="03:00:00:00:00:01")],
+            "link a - lan: mac '03:00:00:00:00:01' is no unicast address such as 02:00:00:00:00:01",
+        ),
+        (
+            [
+                *PAIR,
+                link("a", "lan", "10.1.0.8", mac="02:00:00:00:00:0a"),
+                link("b", "lan", "10.1.0.9", mac="02:00:00:00:00:0A"),
+            ],
+            "mac '02:00:00:00:00:0a' is defined 2 times",
+        ),
+        (
             [*KUBE, cluster(profile="cilium")],
-            "cluster: unknown profile 'cilium'; there are cilium-1.10, modern",
+            "cluster: profile 'cilium' is unknown; there are cilium-1.10, modern",
         ),
         ([*KUBE, cluster(asn=0)], "cluster: asn 0 is no AS number (1 to 4294967295, RFC 6793)"),
         (
