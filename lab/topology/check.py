@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network
 
 from lab.topology import vocabulary
+from lab.topology.check_cluster import cluster_problems
 from lab.topology.model import Link, Options, Topology
-from lab.topology.plan import NodeKind
+from lab.topology.reading import address, listed, subnet
 
 MAX_INTERFACE_NAME = 15
 """IFNAMSIZ less its terminating NUL (linux/if.h)."""
@@ -24,9 +25,6 @@ MAX_NETWORK_NAME = 11
 MAX_NODE_NAME = 63
 """A host name is one DNS label (RFC 1123)."""
 
-PASSWORD = re.compile("[!-~]*")
-"""FRR reads a password as one word."""
-
 MAC = re.compile("[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}")
 """The lowest bit of the first byte says multicast (IEEE 802)."""
 
@@ -36,22 +34,6 @@ RESERVED_INTERFACES = frozenset({"lo", "cilium_host", "cilium_net", "cilium_vxla
 def problems(topology: Topology) -> list[str]:
     """All mistakes, in the order of the checks; empty when the topology can be resolved."""
     return [sentence for check in CHECKS for sentence in check(topology)]
-
-
-def address(text: object) -> IPv4Address | None:
-    """The address a text stands for, or None."""
-    try:
-        return IPv4Address(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-
-
-def subnet(text: object) -> IPv4Network | None:
-    """The subnet a text stands for, or None; host bits must be zero."""
-    try:
-        return IPv4Network(text) if isinstance(text, str) and "/" in text else None
-    except ValueError:
-        return None
 
 
 def interface_names(topology: Topology) -> list[str]:
@@ -115,7 +97,7 @@ def _link_ends(topology: Topology) -> Iterator[str]:
         if link.node not in nodes:
             yield f"{link}: unknown node {link.node!r}"
         if link.network not in networks:
-            yield f"{link}: unknown network {link.network!r}; there are {_list(networks)}"
+            yield f"{link}: unknown network {link.network!r}; there are {listed(networks)}"
     linked = {link.node for link in topology.links}
     for node in topology.nodes:
         if node.name not in linked:
@@ -213,93 +195,13 @@ def _options(topology: Topology) -> Iterator[str]:
 def _unknown(what: str, options: Options, known: Iterable[str]) -> Iterator[str]:
     for option in options:
         if option not in known:
-            yield f"{what}: unknown option {option!r}; there are {_list(known)}"
-
-
-def _cluster(topology: Topology) -> Iterator[str]:
-    kinds = Counter(node.kind for node in topology.nodes)
-    kube = kinds[NodeKind.MASTER] + kinds[NodeKind.WORKER]
-    if len(topology.clusters) > 1:
-        yield f"{len(topology.clusters)} clusters: there can be one"
-    if kube and not topology.clusters:
-        yield "there are masters or workers and no cluster(): add one"
-    if not topology.clusters:
-        return
-    if kinds[NodeKind.MASTER] != 1:
-        yield f"a cluster has one master, here are {kinds[NodeKind.MASTER]}"
-    yield from _peering(topology)
-    yield from _values(topology.clusters[0].options)
-
-
-def _peering(topology: Topology) -> Iterator[str]:
-    """All masters and workers have their first leg in one network, with one router on it."""
-    kinds = {node.name: node.kind for node in topology.nodes}
-    first: dict[str, Link] = {}
-    for link in topology.links:
-        first.setdefault(link.node, link)
-    kube = [
-        link for name, link in first.items()
-        if kinds.get(name) in (NodeKind.MASTER, NodeKind.WORKER)
-    ]  # fmt: skip
-    networks = sorted({link.network for link in kube})
-    if len(networks) > 1:
-        yield f"the nodes of a cluster share one network, here are {_list(networks)}"
-    if len(networks) != 1:
-        return
-    on_it = {link.node for link in topology.links if link.network == networks[0]}
-    routers = sorted(name for name in on_it if kinds.get(name) is NodeKind.ROUTER)
-    if len(routers) != 1:
-        yield f"network {networks[0]!r} has one router for BGP, here are {_list(routers) or 'none'}"
-
-
-def _values(options: Options) -> Iterator[str]:
-    for option, known in {**vocabulary.CLUSTER, **vocabulary.DATAPATH}.items():
-        value = options.get(option, known.default)
-        if value is not None and known.values and value not in known.values:
-            yield f"cluster: {option} {value!r} is unknown; there are {_list(known.values)}"
-    for option in ("asn", "node_asn"):
-        asn = options.get(option, 1)
-        if not isinstance(asn, int) or not 0 < asn < 2**32:
-            yield f"cluster: {option} {asn!r} is no AS number (1 to 4294967295, RFC 6793)"
-    port = options.get("api_port", 1)
-    if not isinstance(port, int) or not 0 < port < 2**16:
-        yield f"cluster: api_port {port!r} is no port"
-    yield from _maglev_size(options.get("maglev_size", 16381))
-    yield from _node_ports(options.get("node_ports", (1, 2)))
-    yield from _bfd(options.get("bfd", ""))
-    password = options.get("bgp_password", "")
-    if not isinstance(password, str) or not PASSWORD.fullmatch(password):
-        yield "cluster: bgp_password has a character that FRR cannot read: no spaces"
-
-
-def _maglev_size(value: object) -> Iterator[str]:
-    """A Maglev table has a prime number of places (NSDI 2016, section 3.4)."""
-    size = int(str(value)) if str(value).isdigit() else 0
-    if size < 251 or size > 131071 or any(size % n == 0 for n in range(2, int(size**0.5) + 1)):
-        yield f"cluster: maglev_size {value!r} is no prime between 251 and 131071"
-
-
-def _node_ports(value: object) -> Iterator[str]:
-    if not isinstance(value, tuple) or len(value) != 2 or not 0 < value[0] <= value[1] < 2**16:
-        yield f"cluster: node_ports {value!r} is no range of ports, such as (30000, 32767)"
-
-
-def _bfd(value: object) -> Iterator[str]:
-    """`MULTIPLIERxMILLISECONDS`, with the bounds of FRR's `detect-multiplier` and intervals."""
-    multiplier, _, interval = str(value).partition("x")
-    good = multiplier.isdigit() and interval.isdigit()
-    if value != "" and not (good and 2 <= int(multiplier) <= 255 and 10 <= int(interval) <= 60000):
-        yield f"cluster: bfd {value!r} is not of the form 3x50 (packets missed x milliseconds)"
+            yield f"{what}: unknown option {option!r}; there are {listed(known)}"
 
 
 def _twice(what: str, names: Iterable[str]) -> Iterator[str]:
     for name, count in Counter(names).items():
         if count > 1:
             yield f"{what} {name!r} is defined {count} times"
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(names if isinstance(names, tuple) else sorted(names))
 
 
 CHECKS: tuple[Callable[[Topology], Iterator[str]], ...] = (
@@ -311,5 +213,5 @@ CHECKS: tuple[Callable[[Topology], Iterator[str]], ...] = (
     _gateways,
     _macs,
     _options,
-    _cluster,
+    cluster_problems,
 )
