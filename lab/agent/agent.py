@@ -20,6 +20,7 @@ from lightkube.resources.discovery_v1 import EndpointSlice
 from lab.agent.announcing import Announcing
 from lab.agent.balancing import Balancing
 from lab.agent.bell import Bell
+from lab.agent.bgp_objects import BgpObjects
 from lab.agent.cluster import Cluster
 from lab.agent.config import AgentConfig
 from lab.agent.health_ports import HealthPorts, wanted_ports
@@ -92,7 +93,12 @@ class Agent:
         self._neighbourhood = Neighbourhood(
             config, self.cluster, maps, flow_log.directory, tunnel=profile.tunnel
         )
-        self._announcing = Announcing(config, self.cluster, profile, self._balancing.served)
+        self._bgp_objects = (
+            BgpObjects(config, client, lambda _: self._bgp.ring()) if profile.cilium_bgp else None
+        )
+        self._announcing = Announcing(
+            config, self.cluster, profile, self._balancing.served, self._bgp_objects
+        )
         self._health_ports = HealthPorts()
         self.kubelet = Kubelet(config, client, self, mtu=programs.mtu, route_mtu=programs.pod_mtu)
         self._neighbourhood.pods = {pod.uid: pod for pod in self.kubelet.found()}
@@ -103,6 +109,7 @@ class Agent:
         self._neighbourhood.settle_local()
         await asyncio.gather(
             *(mirror.run() for mirror in self.cluster.mirrors),
+            *(mirror.run() for mirror in (self._bgp_objects.mirrors if self._bgp_objects else ())),
             _loop("services", self._services, self._settle_services),
             _loop("places", self._places, self._settle_places),
             _loop("bgp", self._bgp, self._announcing.settle, at_least_every=BGP_LOOK),
@@ -169,12 +176,13 @@ async def _loop(
     at_least_every: float | None = None,
 ) -> None:
     """Settle a part whenever its bell rings, and again soon after a failure."""
-    wait = at_least_every
+    wait, said = at_least_every, ""
     while True:
         await bell.heard(wait)
         try:
             await settle()
-            wait = at_least_every
+            wait, said = at_least_every, ""
         except LabError as error:
-            log.warning("%s: %s", what, error)
-            wait = RETRY
+            if str(error) != said:
+                log.warning("%s: %s", what, error)
+            wait, said = RETRY, str(error)

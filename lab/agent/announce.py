@@ -7,28 +7,30 @@ announces from nodes with a ready endpoint of their own, in both.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lightkube.models.core_v1 import ServiceSpec
 from lightkube.resources.core_v1 import Node, Service
 from lightkube.resources.discovery_v1 import EndpointSlice
 
 from lab.agent.profile import Profile
 from lab.agent.services.endpoints import ready_count
-from lab.agent.services.model import Address
-from lab.agent.services.translate import vips
+from lab.agent.services.model import Address, Kind
+from lab.agent.services.translate import addresses, vips
 
 EXCLUDE = "node.kubernetes.io/exclude-from-external-load-balancers"
 
 
 @dataclass(frozen=True)
 class Announced:
-    """A VIP that the node announces, and for whom."""
+    """An address of a service that the node may announce."""
 
     address: Address
     service: Service
     local: bool
-    """By externalTrafficPolicy Local: never as part of an aggregate."""
+    """By a traffic policy Local: never as part of an aggregate."""
+    kind: Kind = Kind.LOAD_BALANCER
 
 
 def announced(
@@ -38,10 +40,11 @@ def announced(
     profile: Profile,
     served: Collection[Address],
 ) -> list[Announced]:
-    """The VIPs that `node` announces.
+    """The addresses of services that `node` may announce; which of them it does, its BGP
+    configuration says.
 
-    `slices` has the endpoint slices of each service by namespace/name; `served` are the addresses
-    that the node's datapath balances already.
+    `slices` has the endpoint slices of each service by namespace/name; `served` are the VIPs that
+    the node's datapath balances already.
     """
     if node is None or excluded(node):
         return []
@@ -50,12 +53,22 @@ def announced(
         meta, spec = service.metadata, service.spec
         if meta is None or spec is None:
             continue
-        local = spec.externalTrafficPolicy == "Local"
         pieces = slices.get(f"{meta.namespace}/{meta.name}", ())
-        if not _wanted(pieces, node, local, profile):
-            continue
-        found += [Announced(vip, service, local) for vip in vips(service) if vip in served]
+        for kind, address in _addresses(service, spec, served):
+            inside = kind is Kind.CLUSTER_IP
+            policy = spec.internalTrafficPolicy if inside else spec.externalTrafficPolicy
+            local = policy == "Local"
+            if _wanted(pieces, node, local, profile):
+                found.append(Announced(address, service, local, kind))
     return found
+
+
+def _addresses(
+    service: Service, spec: ServiceSpec, served: Collection[Address]
+) -> Iterator[tuple[Kind, Address]]:
+    yield from ((Kind.LOAD_BALANCER, vip) for vip in vips(service) if vip in served)
+    yield from ((Kind.EXTERNAL_IPS, each) for each in addresses(spec.externalIPs or ()))
+    yield from ((Kind.CLUSTER_IP, each) for each in addresses([spec.clusterIP]))
 
 
 def excluded(node: Node) -> bool:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from lab.agent.announce import announced
-from lab.agent.bgp.desired import from_metallb
+from lab.agent.bgp import metallb
 from lab.agent.bgp.metallb import Settings, parse
+from lab.agent.bgp_objects import BgpObjects
 from lab.agent.cluster import BGP_CONFIG, Cluster
 from lab.agent.config import AgentConfig
 from lab.agent.profile import Profile
@@ -23,7 +24,11 @@ log = logging.getLogger(__name__)
 
 
 class Announcing:
-    """Applies a configuration when it changed, or when bgpd is another one than before."""
+    """Applies a configuration when it changed, or when bgpd is another one than before.
+
+    Cilium's own resources are heeded where there are any (`objects`); a node that none of them
+    selects follows MetalLB's ConfigMap.
+    """
 
     def __init__(
         self,
@@ -31,11 +36,13 @@ class Announcing:
         cluster: Cluster,
         profile: Profile,
         served: Callable[[], Collection[Address] | None],
+        objects: BgpObjects | None,
     ) -> None:
         self._config = config
         self._cluster = cluster
         self._profile = profile
         self._served = served
+        self._objects = objects
         self._speaker = Speaker()
         self._applied: BgpConfig | None = None
         self._daemon = 0
@@ -49,7 +56,7 @@ class Announcing:
         FRR goes on announcing what an earlier agent told it.
         """
         served = self._served()
-        if not self._cluster.complete or served is None:
+        if not self._complete or served is None:
             return
         wanted, daemon = self.wanted(served), _generation(DIRECTORY / "bgpd.vty")
         if wanted == self._applied and daemon == self._daemon:
@@ -58,19 +65,28 @@ class Announcing:
             log.info("frr: %s", command)
         self._applied, self._daemon = wanted, daemon
 
+    @property
+    def _complete(self) -> bool:
+        mirrors = [*self._cluster.mirrors, *(self._objects.mirrors if self._objects else ())]
+        return all(mirror.complete for mirror in mirrors)
+
     def wanted(self, served: Collection[Address]) -> BgpConfig:
         """The node's BGP as the objects have it now, with the VIPs that the maps balance."""
         node = self._cluster.nodes.objects.get(self._config.node)
-        vips = announced(
+        found = announced(
             self._cluster.services.objects.values(),
             self._cluster.all_slices(),
             node,
             self._profile,
             served,
         )
+        if node is not None and self._objects is not None:
+            config = self._objects.compose(node, found, self._bfd)
+            if config is not None:
+                return config
         labels = (node.metadata.labels if node and node.metadata else None) or {}
-        return from_metallb(
-            self._settings(), vips, node_ip=self._config.node_ip, labels=labels, bfd=self._bfd
+        return metallb.compose(
+            self._settings(), found, node_ip=self._config.node_ip, labels=labels, bfd=self._bfd
         )
 
     def _settings(self) -> Settings:

@@ -51,10 +51,6 @@ class Cluster:
         return self.nodes.complete and self.pods.complete
 
     @property
-    def complete(self) -> bool:
-        return all(mirror.complete for mirror in self.mirrors)
-
-    @property
     def connected(self) -> bool:
         return all(mirror.connected for mirror in self.mirrors)
 

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from lab.agent.cluster import Cluster
 from lab.agent.config import AgentConfig
+from lab.agent.identity import labels_of, number_of
 from lab.agent.lookup import Directory
 from lab.agent.maps import NodeMaps
 from lab.agent.places import (
@@ -15,6 +16,7 @@ from lab.agent.places import (
     IPCACHE,
     Entries,
     NodePlace,
+    endpoint_key,
     endpoints,
     ipcache,
     node_places,
@@ -22,6 +24,8 @@ from lab.agent.places import (
 )
 from lab.agent.pods.local import LocalPod
 from lab.agent.services.table import Operation
+from lab.bpf import structs
+from lab.bpf.codes import Identity
 from lab.shell import run
 
 
@@ -49,7 +53,7 @@ class Neighbourhood:
 
     def settle_local(self) -> None:
         """Bring the entries of this node's own addresses up to date."""
-        self._write(ENDPOINTS, endpoints(self._me, self.pods.values()))
+        self._write(ENDPOINTS, endpoints(self._me, self.pods.values(), self._identity))
 
     async def settle(self) -> None:
         """Bring everything up to date; what is not known yet is left as it is."""
@@ -62,6 +66,14 @@ class Neighbourhood:
         self._directory.set_places(self._me.name, nodes, pods, self.pods.values())
         if not self._tunnel:
             await self._write_routes(routes(self._me, nodes))
+
+    def _identity(self, local: LocalPod) -> int:
+        """By the pod's labels; while its object is not known, what the map says already."""
+        pod = self._cluster.pods.objects.get(f"{local.namespace}/{local.name}")
+        if pod is not None:
+            return number_of(labels_of(pod))
+        held = self._held[ENDPOINTS].get(endpoint_key(local))
+        return structs.endpoint_info.parse(held).sec_id if held else Identity.INIT
 
     def _write(self, name: str, wanted: Entries) -> None:
         held = self._held[name]

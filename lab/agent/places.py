@@ -6,7 +6,7 @@ Entries of `cilium_ipcache` (identity and tunnel endpoint of every address of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
@@ -72,20 +72,28 @@ def ipcache(me: str, nodes: Iterable[NodePlace], pods: Iterable[Pod], *, tunnel:
     return entries
 
 
-def endpoints(me: NodePlace, pods: Iterable[LocalPod]) -> Entries:
+def endpoints(
+    me: NodePlace, pods: Iterable[LocalPod], identity: Callable[[LocalPod], int]
+) -> Entries:
     """All of `cilium_lxc` on a node: its pods, and its own two addresses."""
     host = bytes(structs.endpoint_info(flags=EndpointFlag.HOST))
     entries = {bytes(structs.endpoint_key.of(address)): host for address in (me.address, me.router)}
     for pod in pods:
-        entries[bytes(structs.endpoint_key.of(pod.address))] = bytes(
+        entries[endpoint_key(pod)] = bytes(
             structs.endpoint_info(
                 ifindex=pod.link.index,
                 lxc_id=pod.endpoint_id,
                 mac=_mac(pod.link.mac),
                 node_mac=_mac(pod.link.node_mac),
+                sec_id=identity(pod),
             )
         )
     return entries
+
+
+def endpoint_key(pod: LocalPod) -> bytes:
+    """The key of a pod in `cilium_lxc`."""
+    return bytes(structs.endpoint_key.of(pod.address))
 
 
 def routes(me: NodePlace, nodes: Iterable[NodePlace]) -> dict[IPv4Network, IPv4Address]:

@@ -30,6 +30,8 @@ class Profile:
     """The service map's key tells TCP from UDP."""
     announces_empty: bool
     """VIPs of services without endpoints are announced under externalTrafficPolicy Cluster."""
+    cilium_bgp: bool
+    """Cilium's own BGP resources are heeded, before MetalLB's ConfigMap."""
     maglev_size: int = 16381
     tunnel: bool = True
     """VXLAN between the nodes; without, the nodes route each other's pod networks."""
@@ -45,6 +47,7 @@ _PROFILES = {
         terminating=False,
         protocol_in_key=True,
         announces_empty=False,
+        cilium_bgp=False,
     ),
     "modern": Profile(
         name="modern",
@@ -53,6 +56,7 @@ _PROFILES = {
         terminating=True,
         protocol_in_key=True,
         announces_empty=True,
+        cilium_bgp=True,
     ),
 }
 

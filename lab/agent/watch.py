@@ -63,7 +63,9 @@ class Mirror(Generic[R]):
                 await self._watch(version)
             except ApiError as error:
                 # 410: the server no longer knows the version that the watch began at.
-                gap = UNKNOWN_RETRY if error.status.code == 404 else gap
+                if error.status.code == 404:
+                    gap = UNKNOWN_RETRY
+                    self._none()
                 log.info("%s: %s", self.kind.__name__, error)
             except (httpx2.HTTPError, httpx2.StreamError, msgspec.DecodeError) as error:
                 log.info("%s: %s: %s", self.kind.__name__, type(error).__name__, error)
@@ -84,6 +86,13 @@ class Mirror(Generic[R]):
         if first and not news:
             self._changed("")
         return listing.resourceVersion
+
+    def _none(self) -> None:
+        """The server does not know the kind: there are no objects of it."""
+        gone, self.objects = list(self.objects), {}
+        first, self.complete = not self.complete, True
+        for name in gone or [""] * first:
+            self._changed(name)
 
     async def _watch(self, version: str) -> None:
         events = self._client.watch(  # type: ignore[type-var]

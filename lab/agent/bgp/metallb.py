@@ -7,15 +7,19 @@ node takes the peers, and how each pool's addresses are announced.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, ip_network, summarize_address_range
 from typing import Any
 
 import yaml
 
+from lab.agent.announce import Announced
+from lab.agent.bgp.composing import Attributes, Composer
 from lab.agent.bgp.selection import Labels, selects
+from lab.agent.services.model import Kind
 from lab.errors import InputError
+from lab.frr.model import Bfd, BgpConfig, Neighbor
 
 DEFAULT_HOLD = 90
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
@@ -74,6 +78,32 @@ class Settings:
         return ()
 
 
+def compose(
+    settings: Settings,
+    vips: Iterable[Announced],
+    *,
+    node_ip: IPv4Address,
+    labels: Labels,
+    bfd: Bfd | None,
+) -> BgpConfig:
+    """A node's BGP as the ConfigMap wants it; without peers none."""
+    peers = [peer for peer in settings.peers if peer.is_for(labels)]
+    if not peers:
+        return BgpConfig(asn=0, router_id=node_ip)
+    composer = Composer(peers[0].my_asn, peers[0].router_id or node_ip)
+    for peer in peers:
+        composer.peer(_neighbor(peer, bfd), peer.my_asn)
+    addresses = [peer.address for peer in peers]
+    for vip in vips:
+        if vip.kind is not Kind.LOAD_BALANCER or not isinstance(vip.address, IPv4Address):
+            continue
+        for manner in settings.manners(vip.address):
+            prefix = IPv4Network((vip.address, manner.aggregation_length), strict=False)
+            attributes = Attributes(manner.communities, local_preference=manner.local_preference)
+            composer.tell(prefix, addresses, attributes)
+    return composer.config()
+
+
 def parse(text: str) -> Settings:
     """The settings of a `config.yaml`; InputError lists every mistake in it."""
     try:
@@ -89,6 +119,18 @@ def parse(text: str) -> Settings:
     if problems:
         raise InputError("\n  ".join(["bgp-config: config.yaml has mistakes", *problems]))
     return Settings(tuple(peers), tuple(pool for pool in pools if pool is not None))
+
+
+def _neighbor(peer: Peer, bfd: Bfd | None) -> Neighbor:
+    return Neighbor(
+        address=peer.address,
+        asn=peer.asn,
+        password=peer.password,
+        port=None if peer.port == 179 else peer.port,
+        keepalive=peer.hold // 3,
+        hold=peer.hold,
+        bfd=bfd,
+    )
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -75,7 +75,7 @@ def vips(service: Service) -> list[Address]:
     status = service.status.loadBalancer if service.status else None
     if service.spec is None or service.spec.type != "LoadBalancer" or status is None:
         return []
-    return list(_addresses(ingress.ip for ingress in status.ingress or ()))
+    return list(addresses(ingress.ip for ingress in status.ingress or ()))
 
 
 def _port(
@@ -86,8 +86,8 @@ def _port(
     found = endpoints(slices, port, node=place.node, graceful=graceful)
     settings = _settings(service, port, place.profile)
     name, protocol = service_name(service.metadata), Protocol[port.protocol or "TCP"]
-    for kind, addresses, number in _exposures(service, port, place):
-        for index, address in enumerate(addresses):
+    for kind, found_at, number in _exposures(service, port, place):
+        for index, address in enumerate(found_at):
             for scope in _scopes(kind, settings):
                 slot = Slot(name, port.name or "", kind, index, scope)
                 frontend = Frontend(address, number, protocol, scope) if address else None
@@ -100,10 +100,10 @@ def _exposures(
     """(kind, addresses, port number); an address that is still to come is None."""
     spec = service.spec
     assert spec is not None
-    yield Kind.CLUSTER_IP, list(_addresses(spec.clusterIPs or [spec.clusterIP])), port.port
+    yield Kind.CLUSTER_IP, list(addresses(spec.clusterIPs or [spec.clusterIP])), port.port
     if port.nodePort:
         yield Kind.NODE_PORT, [IPv4Address(0), *place.addresses], port.nodePort
-    yield Kind.EXTERNAL_IPS, list(_addresses(spec.externalIPs or ())), port.port
+    yield Kind.EXTERNAL_IPS, list(addresses(spec.externalIPs or ())), port.port
     if spec.type == "LoadBalancer":
         yield Kind.LOAD_BALANCER, vips(service) or [None], port.port
 
@@ -152,7 +152,8 @@ def _ranges(spec: ServiceSpec) -> tuple[Prefix, ...]:
     return tuple(prefix for prefix in ranges if prefix.version == 4)
 
 
-def _addresses(texts: Iterable[str | None]) -> Iterator[Address]:
+def addresses(texts: Iterable[str | None]) -> Iterator[Address]:
+    """The IPv4 addresses among texts as a spec has them: absent ones and `None` left out."""
     for text in texts:
         if text and text != "None":
             address = ip_address(text)

@@ -9,6 +9,7 @@ import pytest
 
 from lab.agent.announce import EXCLUDE, announced
 from lab.agent.profile import profile
+from lab.agent.services.model import Kind
 from tests.unit.agent.objects import endpoint, endpoint_slice, node, service
 
 METALLB = profile("cilium-1.10", {})
@@ -28,7 +29,7 @@ def vips(policy: str, endpoints: list[Any], chosen: Any = METALLB, **node_facts:
         chosen,
         {VIP},
     )
-    return [str(each.address) for each in found]
+    return [str(each.address) for each in found if each.kind is Kind.LOAD_BALANCER]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,8 @@ def test_a_node_with_the_exclude_label_announces_nothing() -> None:
 def test_a_vip_that_the_datapath_does_not_serve_yet_is_not_announced() -> None:
     here = node("k8s-worker1", "192.168.1.21", "10.0.1.0/24")
     slices = {"default/web1-lb": [endpoint_slice(HERE)]}
-    assert announced([service()], slices, here, METALLB, set()) == []
+    found = announced([service()], slices, here, METALLB, set())
+    assert [each for each in found if each.kind is Kind.LOAD_BALANCER] == []
 
 
 def test_without_its_node_object_an_agent_announces_nothing() -> None:

@@ -7,8 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from lab.agent.announce import Announced
-from lab.agent.bgp.desired import from_metallb
-from lab.agent.bgp.metallb import Manner, Settings, parse
+from lab.agent.bgp.metallb import Manner, Settings, compose, parse
 from lab.errors import InputError
 from lab.frr.model import Advertisement, BgpConfig, Neighbor
 from tests.unit.agent.objects import service
@@ -57,7 +56,7 @@ address-pools:
 def bgp(text: str, *vips: str, labels: dict[str, str] | None = None) -> BgpConfig:
     announced = [Announced(IPv4Address(vip), service(vip=vip), local=False) for vip in vips]
     node_ip = IPv4Address("192.168.1.21")
-    return from_metallb(parse(text), announced, node_ip=node_ip, labels=labels or {}, bfd=None)
+    return compose(parse(text), announced, node_ip=node_ip, labels=labels or {}, bfd=None)
 
 
 def test_the_article_s_configuration() -> None:

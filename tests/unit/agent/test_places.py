@@ -72,13 +72,13 @@ def test_a_pod_that_ended_is_nowhere() -> None:
 
 def test_endpoints_are_the_pods_of_the_node_and_its_own_addresses() -> None:
     found = {}
-    for raw, value in endpoints(NODES[0], [LOCAL]).items():
+    for raw, value in endpoints(NODES[0], [LOCAL], lambda _: 4711).items():
         key, info = structs.endpoint_key.parse(raw), structs.endpoint_info.parse(value)
         found[str(IPv4Address(bytes(key.ip)[:4]))] = info
     assert set(found) == {"192.168.1.21", "10.0.1.1", "10.0.1.7"}
     assert found["10.0.1.1"].flags == EndpointFlag.HOST
     web = found["10.0.1.7"]
-    assert (web.ifindex, web.lxc_id, web.flags) == (42, 0x0107, 0)
+    assert (web.ifindex, web.lxc_id, web.flags, web.sec_id) == (42, 0x0107, 0, 4711)
     assert bytes(web.mac)[:6].hex() == "020000000007"
     assert bytes(web.node_mac)[:6].hex() == "020000000107"
 
