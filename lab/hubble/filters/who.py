@@ -39,7 +39,7 @@ def by_ip(values: Iterable[str], attribute: str) -> Predicate:
         try:
             network = ip_network(text, strict=False)
         except ValueError as exc:
-            raise InputError(f"invalid IP address or CIDR {text!r}: {exc}") from exc
+            raise InputError(f"invalid IP address or CIDR {text!r}") from exc
         if network.num_addresses == 1:
             exact.add(network.network_address.packed)
         else:

@@ -14,7 +14,7 @@ from lab.hubble.ui.hub import Hub, describe
 from lab.hubble.ui.rows import row
 from lab.hubble.ui.service_map import ServiceMap
 
-ROWS = 60
+ROWS = 40
 """Rows sent at one tick at most; the newest ones, with the number of those left out."""
 
 _CONTEXT = Context(

@@ -29,22 +29,23 @@ function time(row, cell) {
   cell.title = new Date(row.time).toISOString();
 }
 
+/** `weight` is the column's share of the width, 1 unless it says otherwise. */
 export const COLUMNS = [
-  { id: "source", name: "Source Identity", fill: identity("source") },
-  { id: "source-pod", name: "Source Pod", fill: text((row) => row.source.pod) },
+  { id: "source", weight: 1.4, name: "Source Identity", fill: identity("source") },
+  { id: "source-pod", weight: 1.5, name: "Source Pod", fill: text((row) => row.source.pod) },
   { id: "source-ip", name: "Source IP", fill: text((row) => row.source.address, "mono") },
-  { id: "destination", name: "Destination Identity", fill: identity("destination") },
-  { id: "destination-pod", name: "Destination Pod", fill: text((row) => row.destination.pod) },
+  { id: "destination", weight: 1.4, name: "Destination Identity", fill: identity("destination") },
+  { id: "destination-pod", weight: 1.5, name: "Destination Pod", fill: text((row) => row.destination.pod) },
   { id: "destination-ip", name: "Destination IP", fill: text((row) => row.destination.address, "mono") },
-  { id: "port", name: "Destination Port", fill: text((row) => row.destination.port || "") },
-  { id: "layer7", name: "L7 info", fill: text((row) => row.layer7, "quiet") },
+  { id: "port", weight: 0.9, name: "Destination Port", fill: text((row) => row.destination.port || "") },
+  { id: "layer7", weight: 0.7, name: "L7 info", fill: text((row) => row.layer7, "quiet") },
   { id: "direction", name: "Traffic Direction", fill: text((row) => row.direction) },
-  { id: "verdict", name: "Verdict", fill: verdict },
+  { id: "verdict", weight: 1.5, name: "Verdict", fill: verdict },
   { id: "flags", name: "TCP Flags", fill: text((row) => row.flags.join(" "), "mono") },
   { id: "type", name: "Event", fill: text((row) => row.type) },
   { id: "node", name: "Node", fill: text((row) => row.node) },
   { id: "auth", name: "Authentication", fill: text(() => "disabled", "quiet") },
-  { id: "time", name: "Timestamp", fill: time },
+  { id: "time", weight: 1.3, name: "Timestamp", fill: time },
 ];
 
 /** The columns with these ids, in the table's own order. */

@@ -82,7 +82,8 @@ export class ServiceMap {
     }
     for (const [id, element] of this.cardElements) {
       element.classList.toggle("on", near.has(id));
-      element.setAttribute("aria-pressed", String(id === this.picked));
+      const pressed = String(id === this.picked);
+      if (element.getAttribute("aria-pressed") !== pressed) element.setAttribute("aria-pressed", pressed);
     }
   }
 

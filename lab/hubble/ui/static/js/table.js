@@ -7,6 +7,7 @@ import { COLUMNS, chosen } from "./columns.js";
 const KEPT = 300;
 const SHOWN = 150;
 const AGEING = 1000;
+const NARROWEST = 115;
 
 export class Table {
   /** `onPick(row)` is called with the row that the user opens. */
@@ -29,7 +30,12 @@ export class Table {
 
   setColumns(ids) {
     this.columns = chosen(ids);
+    const whole = this.columns.reduce((sum, column) => sum + (column.weight ?? 1), 0);
+    this.head.closest("table").style.minWidth = `${Math.round(whole * NARROWEST)}px`;
     put(this.head, ...this.columns.map((column) => el("th", { scope: "col" }, column.name)));
+    this.columns.forEach((column, index) => {
+      this.head.children[index].style.width = `${((column.weight ?? 1) / whole) * 100}%`;
+    });
     for (const box of byId("columns").querySelectorAll("input")) box.checked = ids.includes(box.value);
     this.redraw();
   }
