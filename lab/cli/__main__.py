@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
-from lab.cli.main import main
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        # Inside, so that Ctrl-C during the import leads to no traceback.
+        from lab.cli.main import main
+
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -10,7 +10,8 @@ import click
 
 from lab import shell
 from lab.cli.options import as_json, name_option, output_option, settings
-from lab.sandbox.handle import Lab, Summary, summaries
+from lab.sandbox.handle import Lab
+from lab.sandbox.listing import Summary, summaries
 from lab.sandbox.rundir import require_root
 from lab.topology import drawing
 from lab.topology.load import DIRECTORY as TOPOLOGIES

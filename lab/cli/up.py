@@ -7,8 +7,9 @@ import click
 from lab.cli.options import as_json, name_option, output_option, settings
 from lab.cli.progress import Progress
 from lab.errors import InputError
-from lab.sandbox.handle import Lab, clear, summaries
+from lab.sandbox.ending import end
 from lab.sandbox.launch import launch
+from lab.sandbox.listing import summaries
 from lab.sandbox.rundir import RunDir, require_root
 from lab.topology.load import load
 from lab.topology.resolve import resolve
@@ -68,5 +69,4 @@ def _end(name: str) -> None:
     if not run.path.exists():
         known = ", ".join(summary.name for summary in summaries()) or "none"
         raise InputError(f"there is no lab named {name!r}; there are: {known}")
-    Lab(run).end()
-    clear(run)
+    end(run)

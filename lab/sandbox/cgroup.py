@@ -54,7 +54,7 @@ class Cgroup:
     def pids(self) -> Iterator[int]:
         """Every process in it and below, by its id as the reader sees it."""
         for directory, _, _ in os.walk(self.path):
-            with contextlib.suppress(FileNotFoundError, OSError):
+            with contextlib.suppress(OSError):
                 yield from map(int, (Path(directory) / "cgroup.procs").read_text().split())
 
     def remove(self) -> None:

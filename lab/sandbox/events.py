@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lab.errors import LabError
@@ -77,3 +79,13 @@ class EventWriter:
 
 def failure(error: LabError) -> Failed:
     return Failed(str(error), error.exit_code)
+
+
+@contextmanager
+def telling(fd: int) -> Iterator[None]:
+    """Tell an error of the block to the command line before it ends this process."""
+    try:
+        yield
+    except LabError as error:
+        EventWriter(fd).send(failure(error))
+        raise

@@ -52,6 +52,8 @@ class Service:
 
 @dataclass(frozen=True)
 class Start:
+    """Start a service, unless it runs."""
+
     service: Service
 
 
@@ -141,7 +143,9 @@ class _ForkServer:
             self._start_due()
 
     def _on_start(self, request: Start) -> None:
-        self._slots[request.service.name] = _Slot(request.service)
+        running = self._slots.get(request.service.name)
+        if running is None or running.pid is None:
+            self._slots[request.service.name] = _Slot(request.service)
 
     def _on_stop(self, request: Stop) -> None:
         slot = self._slots[request.name]

@@ -3,49 +3,29 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from lab import shell
 from lab.errors import CommandError, InputError, SandboxError
-from lab.sandbox.cgroup import Cgroup
 from lab.sandbox.control import ask
+from lab.sandbox.ending import end
 from lab.sandbox.entry import Entry
 from lab.sandbox.environment import environment
 from lab.sandbox.rundir import (
-    GONE_WITHIN,
     RunDir,
     all_run_dirs,
-    claim,
     is_held,
+    keeper_processes,
     read_json,
-    remove,
     require_root,
-    until_free,
 )
 from lab.shell import Result
 from lab.topology.plan import NodeKind, Plan, PlannedNode
-from lab.wait import until
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A lab in one line: of a dead one, only its name and logs are left."""
-
-    name: str
-    topology: str
-    state: str
-    """`starting`, `ready`, `failed` or `dead`."""
-    nodes: int
-    seconds: float
-    """Since its start."""
-    keeper: int
 
 
 class LabNode:
@@ -143,7 +123,7 @@ class Lab:
     @property
     def pid1(self) -> int:
         """PID 1 of the lab as the host sees it."""
-        return int(self._processes()["pid1"])
+        return keeper_processes(self.run)["pid1"]
 
     def holders(self) -> Mapping[str, int]:
         """The process that holds each node, as the lab sees it."""
@@ -180,62 +160,4 @@ class Lab:
 
     def end(self) -> None:
         """End the lab and return when nothing is left of it."""
-        keeper = self._processes().get("keeper")
-        if keeper is not None:
-            _terminate(self.run, int(keeper))
-        until_free(self.run)
-        clear(self.run)
-
-    def _processes(self) -> dict[str, Any]:
-        return until(
-            lambda: read_json(self.run.keeper),
-            lambda seen: seen or not is_held(self.run),
-            within=GONE_WITHIN,
-            what=f"the keeper of lab {self.name}",
-        )
-
-
-def _terminate(run: RunDir, keeper: int) -> None:
-    try:
-        handle = os.pidfd_open(keeper)
-    except ProcessLookupError:
-        return
-    try:
-        # The handle was taken before this look: while the lock is held, the id is the keeper's.
-        if is_held(run):
-            signal.pidfd_send_signal(handle, signal.SIGTERM)
-    except ProcessLookupError:
-        return
-    finally:
-        os.close(handle)
-
-
-def clear(run: RunDir) -> None:
-    """Remove what a dead lab has left: its run directory, and its cgroup if nobody was there to."""
-    if not run.path.exists() or is_held(run):
-        return
-    try:
-        lock = claim(run)
-    except InputError:  # Somebody starts it again, or clears it, at this very moment.
-        return
-    Cgroup.of(run.name).remove()
-    remove(run)
-    os.close(lock)
-
-
-def summaries() -> list[Summary]:
-    """All labs of this machine, running or dead, by name."""
-    return [_summary(run) for run in all_run_dirs()]
-
-
-def _summary(run: RunDir) -> Summary:
-    plan, state, keeper = (read_json(path) for path in (run.plan, run.state, run.keeper))
-    began = state.get("began")
-    return Summary(
-        name=run.name,
-        topology=plan.get("name", ""),
-        state=state.get("state", "starting") if is_held(run) else "dead",
-        nodes=len(plan.get("nodes", ())),
-        seconds=time.time() - began if began else 0.0,
-        keeper=keeper.get("keeper", 0),
-    )
+        end(self.run)

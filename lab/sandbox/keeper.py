@@ -16,12 +16,12 @@ from __future__ import annotations
 import os
 import select
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
-from lab.errors import LabError
 from lab.sandbox.cgroup import Cgroup
-from lab.sandbox.events import EventWriter, failure
+from lab.sandbox.events import telling
 from lab.sandbox.logs import redirect_output
 from lab.sandbox.pid1 import Crew, become_pid1
 from lab.sandbox.process import run_to_the_end, wake_on
@@ -76,32 +76,27 @@ class _Keeper:
         """Start PID 1, wait for the end of the lab, remove what it leaves on the host."""
         wakeup = wake_on(signal.SIGTERM)
         life, tether = os.pipe()
-        unshare(Namespace.PID)
+        with telling(self._inherited.events):
+            unshare(Namespace.PID)
         pid1 = os.fork()
         if pid1 == 0:
             os.close(tether)
             os.close(self._inherited.leash)
             become_pid1(self._run, self._cgroup, life, self._inherited.events, self._crew)
         os.close(life)
-        self._release(pid1, tether)
+        # From here on there are two who can remove the cgroup: it may be made.
+        with telling(self._inherited.events):
+            write_json(self._run.keeper, {"keeper": os.getpid(), "pid1": pid1})
+            self._cgroup.remove()
+            self._cgroup.create()
+        os.close(self._inherited.events)
+        with suppress(BrokenPipeError):  # PID 1 may be dead already: then there is its end to see
+            os.write(tether, GO)
         self._watch(pid1, wakeup)
         os.waitpid(pid1, 0)
         self._cgroup.remove()
         if self._wanted_end:
             remove(self._run)  # A lab that ended by itself has logs to read.
-
-    def _release(self, pid1: int, tether: int) -> None:
-        """Create the cgroup only now: from here on there are two who can remove it."""
-        try:
-            write_json(self._run.keeper, {"keeper": os.getpid(), "pid1": pid1})
-            self._cgroup.remove()
-            self._cgroup.create()
-            os.write(tether, GO)
-        except LabError as error:
-            EventWriter(self._inherited.events).send(failure(error))
-            os.kill(pid1, signal.SIGKILL)
-        else:
-            os.close(self._inherited.events)
 
     def _watch(self, pid1: int, wakeup: int) -> None:
         """Return when the lab ended; end it when the leash breaks or SIGTERM comes."""

@@ -14,7 +14,7 @@ from lab.sandbox.cgroup import Cgroup, hierarchy
 from lab.sandbox.events import Failed, PhaseEvent, Ready, decode
 from lab.sandbox.keeper import LET_GO, Inherited, keep
 from lab.sandbox.rundir import RunDir, claim, require_root, until_free, write_json
-from lab.sandbox.supervisor import Program, crew
+from lab.sandbox.supervisor import crew
 from lab.topology.plan import Plan
 
 
@@ -102,7 +102,7 @@ class Launch:
         self.end()
 
 
-def launch(plan: Plan, name: str, program: Program | None = None) -> Launch:
+def launch(plan: Plan, name: str) -> Launch:
     """Start a lab under a name and return at once; the caller follows its bring-up.
 
     The calling process must have a single thread, since it forks. InputError when the name is
@@ -122,8 +122,7 @@ def launch(plan: Plan, name: str, program: Program | None = None) -> Launch:
         if keeper == 0:
             os.close(leash)
             os.close(events)
-            members = crew(run, plan, program or Program())
-            keep(run, Inherited(lock, leash_end, events_end), members)
+            keep(run, Inherited(lock, leash_end, events_end), crew(run, plan))
         for fd in (lock, leash_end, events_end):
             os.close(fd)
         return Launch(run, keeper, leash, events)

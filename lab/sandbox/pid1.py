@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from lab.sandbox.cgroup import Cgroup
-from lab.sandbox.events import EventWriter
+from lab.sandbox.events import EventWriter, telling
 from lab.sandbox.logs import note, redirect_output
 from lab.sandbox.mounts import make_private
 from lab.sandbox.process import hear_nothing, run_to_the_end, wake_on
@@ -62,10 +62,11 @@ class _Pid1:
         if not os.read(self._life, 1):
             self._remove_cgroup()
             return
-        (self._cgroup.path / "cgroup.procs").write_text("0")
-        unshare(OWN_NAMESPACES)
-        make_private(self._run)
-        socket.sethostname(self._run.name)
+        with telling(events):
+            (self._cgroup.path / "cgroup.procs").write_text("0")
+            unshare(OWN_NAMESPACES)
+            make_private(self._run)
+            socket.sethostname(self._run.name)
         children = self._start(crew(EventWriter(events)))
         os.close(events)
         self._reap(children, wakeup)

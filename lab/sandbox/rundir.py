@@ -187,6 +187,20 @@ def until_free(run: RunDir) -> None:
     )
 
 
+def keeper_processes(run: RunDir) -> dict[str, int]:
+    """Ids of a lab's `keeper` and `pid1` as the host sees them; empty for a dead lab.
+
+    A lab that is just starting is waited for.
+    """
+    found: dict[str, int] = until(
+        lambda: read_json(run.keeper),
+        lambda seen: seen or not is_held(run),
+        within=GONE_WITHIN,
+        what=f"the keeper of lab {run.name}",
+    )
+    return found
+
+
 def empty(run: RunDir) -> None:
     """Remove everything but the lock, which must be held."""
     for entry in run.path.iterdir():

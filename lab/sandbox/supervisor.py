@@ -8,14 +8,14 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from multiprocessing import Pipe
 from typing import Any
 
-from lab.errors import LabError, SandboxError
+from lab.errors import InputError, LabError, SandboxError
 from lab.sandbox.control import ControlServer, Handler
 from lab.sandbox.events import EventWriter, Failed, PhaseEvent, Ready, failure
 from lab.sandbox.fork_server import serve
+from lab.sandbox.member import CODE
 from lab.sandbox.phases import run_phases
 from lab.sandbox.pid1 import Crew
 from lab.sandbox.rundir import RunDir
@@ -27,19 +27,14 @@ LONGEST_WAIT = 120.0
 """Seconds that a client may wait for a lab to be ready."""
 
 
-@dataclass(frozen=True)
-class Program:
-    """Which code the sandbox's processes load, by name: the command line must not import it."""
-
-    phases: str = "lab.sandbox.bringup:phases"
-    """`module:function` from a Site to its phases."""
-    handlers: str = "lab.sandbox.faults:handlers"
-    """`module:function` from a Site to what the control socket takes beyond `status`."""
-    preload: tuple[str, ...] = ("lab.sandbox.cluster",)
-    """What the fork server imports for a lab with a cluster."""
+PHASES = "lab.sandbox.bringup:phases"
+HANDLERS = "lab.sandbox.faults:handlers"
+"""`module:function`, called with the Site: the phases of the bring-up, and what the control socket
+takes beyond `status`. By name, because the command line must not import so much.
+"""
 
 
-def crew(run: RunDir, plan: Plan, program: Program) -> Crew:
+def crew(run: RunDir, plan: Plan) -> Crew:
     """The children of a lab's PID 1."""
 
     def members(events: EventWriter) -> Mapping[str, Callable[[], int]]:
@@ -48,12 +43,12 @@ def crew(run: RunDir, plan: Plan, program: Program) -> Crew:
         def services() -> int:
             ours.close()
             events.close()
-            return serve(theirs, program.preload if plan.cluster else ())
+            return serve(theirs, [CODE] if plan.cluster else [])
 
         def supervisor() -> int:
             theirs.close()
             site = Site(run, plan, Services(ours), time.time())
-            return Supervisor(site, events, program).run()
+            return Supervisor(site, events).run()
 
         return {"services": services, "supervisor": supervisor}
 
@@ -63,10 +58,9 @@ def crew(run: RunDir, plan: Plan, program: Program) -> Crew:
 class Supervisor:
     """One lab's bring-up and its state."""
 
-    def __init__(self, site: Site, events: EventWriter, program: Program) -> None:
+    def __init__(self, site: Site, events: EventWriter) -> None:
         self._site = site
         self._events = events
-        self._program = program
         self._start = time.monotonic()
         self._phases: dict[str, PhaseEvent] = {}
         self._ready = threading.Event()
@@ -76,7 +70,7 @@ class Supervisor:
         try:
             self._serve()
             self._site.save()
-            run_phases(self._load(self._program.phases), self._tell)
+            run_phases(self._load(PHASES), self._tell)
         except LabError as error:
             traceback.print_exc()
             return self._fail(failure(error))
@@ -94,7 +88,7 @@ class Supervisor:
 
     def _serve(self) -> None:
         handlers: dict[str, Handler] = {"status": self._status, "wait-ready": self._wait_ready}
-        handlers.update(self._load(self._program.handlers))
+        handlers.update(self._load(HANDLERS))
         ControlServer(self._site.run.control, handlers)
 
     def _load(self, entry: str) -> Any:
@@ -124,7 +118,9 @@ class Supervisor:
         }
 
     def _wait_ready(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        within = min(float(request.get("within", LONGEST_WAIT)), LONGEST_WAIT)
-        if not self._ready.wait(timeout=within):
+        within = request.get("within", LONGEST_WAIT)
+        if not isinstance(within, (int, float)):
+            raise InputError(f"'within' is a number of seconds, not {within!r}")
+        if not self._ready.wait(timeout=min(within, LONGEST_WAIT)):
             raise SandboxError(f"lab {self._site.run.name} is not ready after {within:g} s")
         return {}

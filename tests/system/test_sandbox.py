@@ -13,7 +13,9 @@ import pytest
 
 from lab import shell
 from lab.errors import InputError
-from lab.sandbox.handle import Lab, clear, summaries
+from lab.sandbox.ending import end
+from lab.sandbox.handle import Lab
+from lab.sandbox.listing import summaries
 from lab.sandbox.rundir import RunDir, is_held
 from lab.wait import until
 
@@ -38,8 +40,7 @@ def name(request: pytest.FixtureRequest) -> Iterator[str]:
     yield chosen
     run = RunDir.of(chosen)
     if run.path.exists():
-        Lab(run).end()
-        clear(run)
+        end(run)
 
 
 @pytest.fixture
