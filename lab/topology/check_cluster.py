@@ -9,13 +9,17 @@ from collections.abc import Iterator
 from lab.topology import vocabulary
 from lab.topology.model import Link, Options, Topology
 from lab.topology.plan import NodeKind
-from lab.topology.reading import listed
+from lab.topology.reading import listed, subnet
+
+POD_PREFIX = 24
+"""Length of a node's pod network, that of Kubernetes' default node-cidr-mask-size."""
 
 PASSWORD = re.compile("[!-~]*")
 """FRR reads a password as one word."""
 
 
 def cluster_problems(topology: Topology) -> Iterator[str]:
+    """All mistakes that concern the cluster; some of them for want of one."""
     kinds = Counter(node.kind for node in topology.nodes)
     kube = kinds[NodeKind.MASTER] + kinds[NodeKind.WORKER]
     if len(topology.clusters) > 1:
@@ -26,8 +30,10 @@ def cluster_problems(topology: Topology) -> Iterator[str]:
         return
     if kinds[NodeKind.MASTER] != 1:
         yield f"a cluster has one master, here are {kinds[NodeKind.MASTER]}"
+    options = topology.clusters[0].options
     yield from _peering(topology)
-    yield from _values(topology.clusters[0].options)
+    yield from _pod_networks(kube, options)
+    yield from _values(options)
 
 
 def _peering(topology: Topology) -> Iterator[str]:
@@ -48,7 +54,17 @@ def _peering(topology: Topology) -> Iterator[str]:
     on_it = {link.node for link in topology.links if link.network == networks[0]}
     routers = sorted(name for name in on_it if kinds.get(name) is NodeKind.ROUTER)
     if len(routers) != 1:
-        yield f"network {networks[0]!r} has one router for BGP, here are {listed(routers) or 'none'}"
+        here = listed(routers) or "none"
+        yield f"network {networks[0]!r} has one router for BGP, here are {here}"
+
+
+def _pod_networks(nodes: int, options: Options) -> Iterator[str]:
+    written = options.get("cluster_cidr", vocabulary.CLUSTER["cluster_cidr"].default)
+    of_pods = subnet(written)
+    if of_pods is not None and nodes > 2 ** max(0, POD_PREFIX - of_pods.prefixlen):
+        yield f"cluster: {of_pods} has no /{POD_PREFIX} for each of {nodes} nodes"
+    elif of_pods is not None and of_pods.prefixlen > POD_PREFIX:
+        yield f"cluster: {of_pods} is smaller than the /{POD_PREFIX} of a node"
 
 
 def _values(options: Options) -> Iterator[str]:

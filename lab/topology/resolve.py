@@ -11,11 +11,9 @@ from typing import Any
 from lab.errors import TopologyError
 from lab.topology import vocabulary
 from lab.topology.check import interface_names, problems
+from lab.topology.check_cluster import POD_PREFIX
 from lab.topology.model import Link, Node, Options, Topology
 from lab.topology.plan import Cluster, Interface, Network, NodeKind, Plan, PlannedNode
-
-POD_PREFIX = 24
-"""Length of a node's pod network, of Kubernetes' default node-cidr-mask-size."""
 
 
 def resolve(topology: Topology) -> Plan:

@@ -144,6 +144,24 @@ def test_good_ones_have_none() -> None:
             "cluster: bgp_password has a character that FRR cannot read: no spaces",
         ),
         (
+            [
+                *KUBE,
+                worker("w"),
+                link("w", "nodes", "10.2.0.11"),
+                cluster(cluster_cidr="10.0.0.0/24"),
+            ],
+                *KUBE,
+                worker("w"),
+                link("w", "nodes", "10.2.0.11"),
+                cluster(cluster_cidr="10.0.0.0/24"),
+            ],
+            "cluster: 10.0.0.0/24 has no /24 for each of 2 nodes",
+        ),
+        (
+            [*KUBE, cluster(cluster_cidr="10.0.0.0/25")],
+            "cluster: 10.0.0.0/25 is smaller than the /24 of a node",
+        ),
+        (
             [*KUBE, cluster(mode="dnat")],
             "cluster: mode 'dnat' is unknown; there are snat, dsr, hybrid",
         ),
