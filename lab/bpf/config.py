@@ -77,8 +77,7 @@ class datapath_config(Layout):
         ("tunnel", c_uint8),
         ("masquerade", c_uint8),
         ("default_maglev", c_uint8),
-        ("socket_lb_pods", c_uint8),
-        ("pad", c_uint8 * 1),
+        ("pad", c_uint8 * 2),
     ]
 
 
@@ -122,7 +121,6 @@ class NodeConfig:
     forwarding: Forwarding = Forwarding.SNAT
     tunnel: bool = True
     masquerade: bool = True
-    socket_lb_pods: bool = False
     aggregation: Aggregation = Aggregation.MEDIUM
     timeouts: Timeouts = Timeouts()
     snat_ports: tuple[int, int] = (32768, 65535)
@@ -168,7 +166,6 @@ class NodeConfig:
             forwarding=self.forwarding,
             tunnel=self.tunnel,
             masquerade=self.masquerade,
-            socket_lb_pods=self.socket_lb_pods,
         )
         result.no_backend = self._no_backend()
         result.default_maglev = self.modern if self.maglev is None else self.maglev

@@ -49,7 +49,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lab.bpf import devices
+from lab.bpf import devices, sockets
 from lab.bpf.attach import Hook, attach
 from lab.bpf.build import compiled
 from lab.bpf.codes import EndpointFlag
@@ -78,26 +78,38 @@ SIZES6 = dict.fromkeys(
 """On a node without IPv6 the tables are there, for one object serves all, but tiny."""
 
 
-def install(config: NodeConfig, *, sizes: Mapping[str, int] | None = None) -> None:
+def install(
+    config: NodeConfig,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    cgroup: Path | None = None,
+) -> None:
     """Make devices and maps, load the programs, put them on every hook.
 
     On a node that has a datapath already its maps are kept with their entries and each program is
     swapped in one step: running flows do not notice. `sizes`: entries of maps by name, only for
-    the first installation. MachineError without clang or libbpf; VerifierError or BpfError when
+    the first installation. `cgroup`: a cgroup v2 folder whose processes' connections to services
+    are balanced at the socket (see `sockets.own_cgroup`); None balances them packet by packet.
+    MachineError without clang or libbpf; VerifierError or BpfError when
     the kernel refuses something.
     """
     devices.prepare(config)
     for folder in (GLOBALS, PROGRAMS):
         folder.mkdir(parents=True, exist_ok=True)
     indexes = _indexes(config)
-    wanted = {**({} if config.ipv6 else SIZES6), **(sizes or {}), **pinned_entries(GLOBALS)}
+    previous = _pinned_socket_programs()
     with BpfObject(compiled(), pin_root=GLOBALS) as loaded:
-        loaded.configure(config.layout(**indexes))
-        loaded.resize(wanted)
+        loaded.configure(config.layout(**indexes, host_cookie=sockets.namespace_cookie()))
+        kept = {n: size for n, size in pinned_entries(GLOBALS).items() if n in loaded.maps()}
+        loaded.resize({**({} if config.ipv6 else SIZES6), **(sizes or {}), **kept})
+        loaded.leave_out(() if cgroup else sockets.ATTACH_TYPES)
         loaded.load(maglev_size=config.maglev_size)
         for name in loaded.programs():
             _pin(loaded.program(name), PROGRAMS / name)
         _attach_node(loaded, indexes, config.tunnel)
+        if cgroup is not None:
+            programs = {name: loaded.program(name) for name in sockets.ATTACH_TYPES}
+            sockets.attach(programs, cgroup, previous=previous)
         pods = {info.ifindex for info in _pods()}
         for ifindex in pods & {index for index, _ in socket.if_nameindex()}:
             _attach_pod(ifindex, loaded.program("from_container"), loaded.program("to_container"))
@@ -118,6 +130,17 @@ def pinned_program(name: str) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
+
+
+def _pinned_socket_programs() -> dict[str, int]:
+    """Descriptors of an earlier installation's socket programs; kept open until this process ends,
+    which is what makes taking them off possible.
+    """
+    return {
+        name: int(call("bpf_obj_get", os.fsencode(PROGRAMS / name)))
+        for name in sockets.ATTACH_TYPES
+        if (PROGRAMS / name).exists()
+    }
 
 
 def _indexes(config: NodeConfig) -> dict[str, int]:

@@ -96,7 +96,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bpf_program__fd": (c_int, (c_void_p,)),
     "bpf_program__name": (c_char_p, (c_void_p,)),
     "bpf_program__set_autoload": (c_int, (c_void_p, ctypes.c_bool)),
-    "bpf_program__pin": (c_int, (c_void_p, c_char_p)),
+    "bpf_program__autoload": (ctypes.c_bool, (c_void_p,)),
     "bpf_map__fd": (c_int, (c_void_p,)),
     "bpf_map__name": (c_char_p, (c_void_p,)),
     "bpf_map__set_autocreate": (c_int, (c_void_p, ctypes.c_bool)),
@@ -128,6 +128,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bpf_prog_attach": (c_int, (c_int, c_int, c_int, c_uint32)),
     "bpf_prog_detach2": (c_int, (c_int, c_int, c_int)),
     "bpf_prog_test_run_opts": (c_int, (c_int, POINTER(TestRunOpts))),
+    "bpf_enable_stats": (c_int, (c_int,)),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from lab.bpf.layout import Layout
@@ -98,7 +98,19 @@ class BpfObject:
         return int(call("bpf_program__fd", handle, what=f"program {name}"))
 
     def programs(self) -> list[str]:
-        return [name for _, name in self._each("program")]
+        """Names of the programs that are or will be loaded."""
+        return [
+            name for handle, name in self._each("program") if raw("bpf_program__autoload", handle)
+        ]
+
+    def maps(self) -> list[str]:
+        return [name for _, name in self._each("map")]
+
+    def leave_out(self, names: Collection[str]) -> None:
+        """Do not load some programs: what a node does not use costs it nothing."""
+        for handle, name in self._each("program"):
+            if name in names:
+                call("bpf_program__set_autoload", handle, False)
 
     def map(self, name: str) -> int:
         """File descriptor of a map; it lives as long as the object is open."""

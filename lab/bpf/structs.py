@@ -315,6 +315,24 @@ class endpoint_info(Layout):
     ]
 
 
+class socket_peer(Layout):
+    """A socket (by its cookie) and the backend it talks to; IPv4 in the first four bytes."""
+
+    _fields_ = [
+        ("cookie", c_uint64),
+        ("address", addr6),
+        ("port", be16),
+        ("pad", c_uint16),
+        ("pad2", c_uint32),
+    ]
+
+
+class nat_target(Layout):
+    """The service that a socket asked for; IPv4 in the first four bytes."""
+
+    _fields_ = socket_peer._fields_[1:]
+
+
 class metrics_key(Layout):
     """A reason (Reason, 0 = forwarded) and a Direction (low two bits of dir)."""
 

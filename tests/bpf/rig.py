@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from scapy.layers.l2 import Ether
 
 from lab import shell
-from lab.bpf import maglev
+from lab.bpf import maglev, sockets
 from lab.bpf import structs as s
 from lab.bpf import tables as t
 from lab.bpf.build import compiled
@@ -101,23 +101,29 @@ class Backend:
 class Rig:
     """One node's programs, loaded with `config`."""
 
-    def __init__(self, config: NodeConfig = CONFIG, sizes: dict[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        config: NodeConfig = CONFIG,
+        sizes: dict[str, int] | None = None,
+        cgroup: Path | None = None,
+    ) -> None:
         # Namespaces belong to threads: one thread is the node, the test itself stays outside.
         self._node = ThreadPoolExecutor(max_workers=1)
         self.config = config
         self._sizes = {**SMALL, **(sizes or {})}
         self._backends: dict[tuple[Backend, int], int] = {}
         self._services = 0
-        self._inside(self._start)
+        self._cgroup = cgroup
+        self.inside(self._start)
 
     def close(self) -> None:
-        self._inside(self._object.close)
+        self.inside(self._object.close)
         self._ring.close()
         self._node.shutdown()
 
     def run(self, program: str, packet: Any) -> Outcome:
         """One packet (Scapy or bytes) through one program."""
-        return self._inside(lambda: self._run(program, bytes(packet)))
+        return self.inside(lambda: self._run(program, bytes(packet)))
 
     def map(self, table: Table) -> Any:
         """A map of the rig, typed."""
@@ -225,7 +231,8 @@ class Rig:
             s.remote_endpoint_info(sec_label=label, tunnel_endpoint=endpoint),
         )
 
-    def _inside(self, act: Callable[[], T]) -> T:
+    def inside(self, act: Callable[[], T]) -> T:
+        """Do something in the node's network namespace."""
         return self._node.submit(act).result()
 
     def _start(self) -> None:
@@ -236,13 +243,22 @@ class Rig:
         shell.run(["ip", "-batch", "-"], input=NETWORK)
         self._object = BpfObject(compiled())
         self._object.configure(
-            self.config.layout(uplink=INTERFACE, host=INTERFACE, overlay=INTERFACE)
+            self.config.layout(
+                uplink=INTERFACE,
+                host=INTERFACE,
+                overlay=INTERFACE,
+                host_cookie=sockets.namespace_cookie(),
+            )
         )
         self._object.resize(self._sizes)
+        self._object.leave_out(() if self._cgroup else sockets.ATTACH_TYPES)
         self._object.load(maglev_size=self.config.maglev_size)
         self._ring = EventRing(
             self._object.map(t.EVENTS_NAME), os.dup(self._object.map(t.EVENT_COUNTS.name))
         )
+        if self._cgroup is not None:
+            programs = {name: self._object.program(name) for name in sockets.ATTACH_TYPES}
+            sockets.attach(programs, self._cgroup, previous={})
         self._cluster()
 
     def _cluster(self) -> None:

@@ -48,8 +48,7 @@ struct datapath_config {
 	__u8 tunnel;		/* 1: VXLAN between the nodes, 0: native routing */
 	__u8 masquerade;
 	__u8 default_maglev;
-	__u8 socket_lb_pods; /* socket programs serve pods too, not only the node itself */
-	__u8 pad[1];
+	__u8 pad[2];
 };
 
 const volatile struct datapath_config config SEC(".rodata.config");

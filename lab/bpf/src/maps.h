@@ -72,6 +72,9 @@ FLOW_TABLE(cilium_snat_v6_external, struct ipv6_ct_tuple, struct ipv6_nat_entry,
 FLOW_TABLE(cilium_ipv4_frag_datagrams, struct ipv4_frag_id, struct frag_l4ports, 2048);
 FLOW_TABLE(cilium_ipv6_frag_datagrams, struct ipv6_frag_id, struct frag_l4ports, 2048);
 
+/* (socket, backend) -> the service that the socket asked for. */
+FLOW_TABLE(cilium_lb_reverse_sk, struct socket_peer, struct nat_target, 8192);
+
 /* rev_nat_index -> array of one value, u32[M]: a backend id for every hash. The loader gives the
  * inner map its real value size.
  */

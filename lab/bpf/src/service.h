@@ -142,12 +142,6 @@ static __always_inline int service_admits(const struct lb4_service *svc, const s
 	return listed == deny ? -DROP_NOT_IN_SRC_RANGE : 0;
 }
 
-/* An address and port that take another's place. */
-struct nat_target {
-	union v6addr address;
-	__be16 port;
-};
-
 /* The frontend of a rev_nat_index; 0 when the service is gone. */
 static __always_inline int frontend_get(struct nat_target *to, __u16 rev_nat_index, __u8 family)
 {

@@ -221,6 +221,23 @@ struct endpoint_info {
 	__u32 pad[2];
 };
 
+/* A socket and the backend it talks to. */
+struct socket_peer {
+	__u64 cookie;
+	union v6addr address;
+	__be16 port;
+	__u16 pad;
+	__u32 pad2;
+};
+
+/* An address and port that take another's place; IPv4 in the first four bytes. */
+struct nat_target {
+	union v6addr address;
+	__be16 port;
+	__u16 pad;
+	__u32 pad2;
+};
+
 struct metrics_key {
 	__u8 reason;
 	__u8 dir;

@@ -1,0 +1,195 @@
+/* Sockets of the node itself (cgroup v2 hooks): a connect() to a service becomes one to a backend
+ * before there is any packet, so nothing has to be translated afterwards.
+ *
+ * lb_connect4/6   connect(): TCP, and UDP sockets with a fixed peer
+ * lb_sendmsg4/6   sendto() without connect(): every datagram chooses, as every packet would
+ * lb_recvmsg4/6   recvfrom(): the answer seems to come from the service
+ * lb_getpeer4/6   getpeername(): the application sees whom it asked for
+ *
+ * Programs of all nodes sit on the lab's one cgroup; each serves its own network namespace only.
+ */
+
+#define PROCEED 1
+
+/* Family, protocol and the address in the call, as the destination of a flow. */
+static __always_inline void socket_flow4(struct bpf_sock_addr *ctx, struct flow *f)
+{
+	f->family = FAMILY_IPV4;
+	f->proto = ctx->protocol;
+	f->daddr.p[0] = ctx->user_ip4;
+	f->dport = ctx->user_port;
+}
+
+static __always_inline void socket_flow6(struct bpf_sock_addr *ctx, struct flow *f)
+{
+	f->family = FAMILY_IPV6;
+	f->proto = ctx->protocol;
+	f->daddr.p[0] = ctx->user_ip6[0];
+	f->daddr.p[1] = ctx->user_ip6[1];
+	f->daddr.p[2] = ctx->user_ip6[2];
+	f->daddr.p[3] = ctx->user_ip6[3];
+	f->dport = ctx->user_port;
+}
+
+static __always_inline void socket_set(struct bpf_sock_addr *ctx, const union v6addr *address,
+				       __be16 port, __u8 family)
+{
+	ctx->user_port = port;
+	if (family == FAMILY_IPV4) {
+		ctx->user_ip4 = address->p[0];
+		return;
+	}
+	ctx->user_ip6[0] = address->p[0];
+	ctx->user_ip6[1] = address->p[1];
+	ctx->user_ip6[2] = address->p[2];
+	ctx->user_ip6[3] = address->p[3];
+}
+
+static __always_inline int is_own_socket(struct bpf_sock_addr *ctx)
+{
+	return bpf_get_netns_cookie(ctx) == config.host_cookie;
+}
+
+/* Who asked for what: (socket, backend) -> service. */
+static __always_inline void peer_key(struct socket_peer *key, __u64 cookie,
+				     const union v6addr *address, __be16 port)
+{
+	key->cookie = cookie;
+	addr_copy(&key->address, address);
+	key->port = port;
+	key->pad = 0;
+	key->pad2 = 0;
+}
+
+/* Choose a backend for the destination in `f`. The client is the namespace: all of its sockets
+ * share an affinity (Cilium's rule for socket-level balancing).
+ */
+static __always_inline int balance_socket(struct bpf_sock_addr *ctx, struct flow *f)
+{
+	struct service_key key = {};
+	const struct lb4_service *svc;
+	struct socket_peer peer = {};
+	struct backend backend = {};
+	struct nat_target asked = {};
+	__u32 id = 0;
+
+	svc = service_lookup(&key, f, SCOPE_INTERNAL);
+	if (!svc || !svc->count)
+		return PROCEED; /* what its packets meet is up to the programs on their way */
+	addr_set4(&f->saddr, (__u32)config.host_cookie);
+	if (svc->flags & SVC_AFFINITY)
+		id = affinity_get(svc, f);
+	if (!id)
+		id = select_random(&key, svc->count);
+	if (!backend_get(&backend, id, f->family))
+		return PROCEED;
+	if (svc->flags & SVC_AFFINITY)
+		affinity_set(svc, f, id);
+	addr_copy(&asked.address, &f->daddr);
+	asked.port = f->dport;
+	peer_key(&peer, bpf_get_socket_cookie(ctx), &backend.address, backend.port);
+	bpf_map_update_elem(&cilium_lb_reverse_sk, &peer, &asked, BPF_ANY);
+	socket_set(ctx, &backend.address, backend.port, f->family);
+	return PROCEED;
+}
+
+/* Name the service instead of the backend in an address that is on its way to the application. */
+static __always_inline int restore_peer(struct bpf_sock_addr *ctx, const struct flow *f)
+{
+	struct socket_peer peer = {};
+	const struct nat_target *asked;
+
+	peer_key(&peer, bpf_get_socket_cookie(ctx), &f->daddr, f->dport);
+	asked = bpf_map_lookup_elem(&cilium_lb_reverse_sk, &peer);
+	if (asked)
+		socket_set(ctx, &asked->address, asked->port, f->family);
+	return PROCEED;
+}
+
+static __always_inline int ask4(struct bpf_sock_addr *ctx)
+{
+	struct flow f = {};
+
+	if (!is_own_socket(ctx))
+		return PROCEED;
+	socket_flow4(ctx, &f);
+	return balance_socket(ctx, &f);
+}
+
+static __always_inline int ask6(struct bpf_sock_addr *ctx)
+{
+	struct flow f = {};
+
+	if (!config.ipv6 || !is_own_socket(ctx))
+		return PROCEED;
+	socket_flow6(ctx, &f);
+	return balance_socket(ctx, &f);
+}
+
+static __always_inline int answer4(struct bpf_sock_addr *ctx)
+{
+	struct flow f = {};
+
+	if (!is_own_socket(ctx))
+		return PROCEED;
+	socket_flow4(ctx, &f);
+	return restore_peer(ctx, &f);
+}
+
+static __always_inline int answer6(struct bpf_sock_addr *ctx)
+{
+	struct flow f = {};
+
+	if (!config.ipv6 || !is_own_socket(ctx))
+		return PROCEED;
+	socket_flow6(ctx, &f);
+	return restore_peer(ctx, &f);
+}
+
+SEC("cgroup/connect4")
+int lb_connect4(struct bpf_sock_addr *ctx)
+{
+	return ask4(ctx);
+}
+
+SEC("cgroup/connect6")
+int lb_connect6(struct bpf_sock_addr *ctx)
+{
+	return ask6(ctx);
+}
+
+SEC("cgroup/sendmsg4")
+int lb_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	return ask4(ctx);
+}
+
+SEC("cgroup/sendmsg6")
+int lb_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	return ask6(ctx);
+}
+
+SEC("cgroup/recvmsg4")
+int lb_recvmsg4(struct bpf_sock_addr *ctx)
+{
+	return answer4(ctx);
+}
+
+SEC("cgroup/recvmsg6")
+int lb_recvmsg6(struct bpf_sock_addr *ctx)
+{
+	return answer6(ctx);
+}
+
+SEC("cgroup/getpeername4")
+int lb_getpeer4(struct bpf_sock_addr *ctx)
+{
+	return answer4(ctx);
+}
+
+SEC("cgroup/getpeername6")
+int lb_getpeer6(struct bpf_sock_addr *ctx)
+{
+	return answer6(ctx);
+}

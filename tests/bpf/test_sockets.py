@@ -1,0 +1,140 @@
+"""The node's own sockets on a real cgroup: who they really talk to, and whom they think they do."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.bpf import sockets
+from lab.bpf import tables as t
+from lab.bpf.codes import ServiceFlag
+
+from .rig import CONFIG, DUAL, Backend, Rig
+
+CLUSTER_IP, CLUSTER_IP_6 = "10.96.0.10", "fd00:96::10"
+
+
+def cgroup_root() -> Path | None:
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, folder, kind, *_ = line.split()
+        if kind == "cgroup2":
+            return Path(folder)
+    return None
+
+
+@pytest.fixture
+def node() -> Iterator[Rig]:
+    """A rig with socket programs, and the test's process in their cgroup."""
+    root = cgroup_root()
+    if root is None:
+        pytest.skip("no cgroup v2 is mounted")
+    home, folder = sockets.own_cgroup() or root, root / f"lab-test-{os.getpid()}"
+    folder.mkdir()
+    try:
+        rig = Rig(DUAL, cgroup=folder)
+        (folder / "cgroup.procs").write_text(str(os.getpid()))
+        try:
+            yield rig
+        finally:
+            (home / "cgroup.procs").write_text(str(os.getpid()))
+            rig.close()
+    finally:
+        folder.rmdir()
+
+
+def listen(family: int = socket.AF_INET) -> socket.socket:
+    server = socket.socket(family, socket.SOCK_STREAM)
+    server.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
+    server.listen()
+    return server
+
+
+def test_connect_reaches_the_backend_and_names_the_service(node: Rig) -> None:
+    def act() -> None:
+        with listen() as server, socket.socket() as client:
+            port = server.getsockname()[1]
+            node.service(CLUSTER_IP, 80, [Backend("127.0.0.1", port)], flags=0)
+            client.connect((CLUSTER_IP, 80))
+            accepted, address = server.accept()
+            accepted.close()
+            assert address[0] == "127.0.0.1"
+            assert client.getpeername() == (CLUSTER_IP, 80)
+
+    node.inside(act)
+
+
+def test_connect_over_ipv6(node: Rig) -> None:
+    def act() -> None:
+        with listen(socket.AF_INET6) as server, socket.socket(socket.AF_INET6) as client:
+            port = server.getsockname()[1]
+            node.service(CLUSTER_IP_6, 80, [Backend("::1", port)], flags=0)
+            client.connect((CLUSTER_IP_6, 80))
+            assert client.getpeername()[:2] == (CLUSTER_IP_6, 80)
+
+    node.inside(act)
+
+
+def test_datagrams_are_answered_by_the_service(node: Rig) -> None:
+    def act() -> None:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client,
+        ):
+            server.bind(("127.0.0.1", 0))
+            client.settimeout(2)
+            backend = Backend("127.0.0.1", server.getsockname()[1])
+            node.service(CLUSTER_IP, 53, [backend], proto=17, flags=0)
+            client.sendto(b"question", (CLUSTER_IP, 53))
+            data, asker = server.recvfrom(100)
+            server.sendto(data[::-1], asker)
+            assert client.recvfrom(100) == (b"noitseuq", (CLUSTER_IP, 53))
+
+    node.inside(act)
+
+
+def test_affinity_is_the_namespaces(node: Rig) -> None:
+    def act() -> None:
+        servers = [listen() for _ in range(5)]
+        backends = [Backend("127.0.0.1", server.getsockname()[1]) for server in servers]
+        flags = ServiceFlag.AFFINITY
+        node.service(CLUSTER_IP, 80, backends, flags=flags, affinity=100)
+        for _ in range(10):
+            with socket.socket() as client:
+                client.connect((CLUSTER_IP, 80))
+        peers = {key.port for key, _ in node.map(t.SOCKETS).items()}
+        for server in servers:
+            server.close()
+        assert len(peers) == 1
+
+    node.inside(act)
+
+
+def test_other_addresses_are_left_alone(node: Rig) -> None:
+    def act() -> None:
+        with listen() as server, socket.socket() as client:
+            client.connect(server.getsockname())
+            assert client.getpeername() == server.getsockname()
+
+    node.inside(act)
+    assert list(node.map(t.SOCKETS).items()) == []
+
+
+def test_sockets_of_other_namespaces_are_left_alone(node: Rig) -> None:
+    other = Rig(CONFIG)
+
+    def act() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.connect((CLUSTER_IP, 53))
+
+    node.service(CLUSTER_IP, 53, [Backend("127.0.0.1", 1)], proto=17, flags=0)
+    try:
+        other.inside(act)
+    finally:
+        other.close()
+    assert list(node.map(t.SOCKETS).items()) == []
+    node.inside(act)
+    assert [value.port for _, value in node.map(t.SOCKETS).items()] == [53]
