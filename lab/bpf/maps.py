@@ -43,6 +43,12 @@ class Map(Generic[K, V]):
         path = root / table.name
         return cls(table, call("bpf_obj_get", os.fsencode(path), what=f"opening {path}"))
 
+    def __enter__(self) -> Map[K, V]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         os.close(self.fd)
 
@@ -79,18 +85,20 @@ class Map(Generic[K, V]):
                 for key, value in part[0 if _unsupported(code) else count.value :]:
                     self.update(key, value)
 
-    def delete_batch(self, keys: Iterable[K]) -> int:
-        """Remove many entries; how many of them were there."""
-        return sum(self.delete(key) for key in keys)
+    def delete_raw(self, keys: Iterable[bytes]) -> int:
+        """Remove entries by the bytes of their keys; how many of them were there."""
+        return sum(
+            self._found(raw("bpf_map_delete_elem", self.fd, key), "deleting from") for key in keys
+        )
 
     def items(self) -> Iterator[tuple[K, V]]:
         """All entries; with concurrent writers each is as it was at some moment."""
         key_type = self.table.key
-        for raw_key, raw_value in self._raw_items():
+        for raw_key, raw_value in self.raw_items():
             yield key_type.parse(raw_key), self._value(raw_value)
 
-    def _raw_items(self) -> list[tuple[bytes, bytes]]:
-        """By batches where the map type has them (all the lab's do since Linux 5.13)."""
+    def raw_items(self) -> list[tuple[bytes, bytes]]:
+        """All entries as bytes: by batches where the map type has them, else one by one."""
         size = BATCH
         found: list[tuple[bytes, bytes]] = []
         cursor = ctypes.create_string_buffer(max(self._key_size, 8))
