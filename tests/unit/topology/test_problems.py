@@ -150,11 +150,6 @@ def test_good_ones_have_none() -> None:
                 link("w", "nodes", "10.2.0.11"),
                 cluster(cluster_cidr="10.0.0.0/24"),
             ],
-                *KUBE,
-                worker("w"),
-                link("w", "nodes", "10.2.0.11"),
-                cluster(cluster_cidr="10.0.0.0/24"),
-            ],
             "cluster: 10.0.0.0/24 has no /24 for each of 2 nodes",
         ),
         (
