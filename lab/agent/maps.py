@@ -39,13 +39,13 @@ class NodeMaps:
     def services(self) -> Entries:
         """What the load balancer's maps hold."""
         return {
-            (name, bytes(key)): bytes(value)
+            (name, key): value
             for name in PLAIN_MAPS
-            for key, value in self._maps[name].items()
+            for key, value in self._maps[name].raw_items()
         }
 
     def read(self, name: str) -> dict[bytes, bytes]:
-        return {bytes(key): bytes(value) for key, value in self._maps[name].items()}
+        return dict(self._maps[name].raw_items())
 
     def carry_out(self, operations: Iterable[Operation]) -> None:
         """Do all operations in their order; BpfError at the first that fails."""
@@ -68,5 +68,4 @@ class NodeMaps:
         )
 
     def _remove(self, name: str, operations: Sequence[Operation]) -> None:
-        table = _TABLES[name]
-        self._maps[name].delete_batch([table.key.parse(op.key) for op in operations])
+        self._maps[name].delete_raw(op.key for op in operations)
