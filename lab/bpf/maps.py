@@ -85,6 +85,10 @@ class Map(Generic[K, V]):
                 for key, value in part[0 if _unsupported(code) else count.value :]:
                     self.update(key, value)
 
+    def delete_batch(self, keys: Iterable[K]) -> int:
+        """Remove many entries; how many of them were there."""
+        return self.delete_raw(bytes(key) for key in keys)
+
     def delete_raw(self, keys: Iterable[bytes]) -> int:
         """Remove entries by the bytes of their keys; how many of them were there."""
         return sum(
