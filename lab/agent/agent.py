@@ -22,6 +22,7 @@ from lab.agent.balancing import Balancing
 from lab.agent.bell import Bell
 from lab.agent.bgp_objects import BgpObjects
 from lab.agent.cluster import Cluster
+from lab.agent.collecting import keep_collecting
 from lab.agent.config import AgentConfig
 from lab.agent.health_ports import HealthPorts, wanted_ports
 from lab.agent.kubelet import Kubelet
@@ -115,6 +116,7 @@ class Agent:
             _loop("bgp", self._bgp, self._announcing.settle, at_least_every=BGP_LOOK),
             _loop("pods", self._pods, self._settle_pods),
             keep_reporting(self._client, self._config.node),
+            keep_collecting(),
         )
 
     async def attach(self, pod: LocalPod) -> None:
