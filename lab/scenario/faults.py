@@ -51,6 +51,15 @@ def api_server_stop() -> Fault:
     return _service("the API server is killed", "api-server")
 
 
+def frr_kill(node: str, daemon: str = "bgpd") -> Fault:
+    """SIGKILL for one of a node's FRR daemons; mended, it starts and the agent tells it all."""
+    return Fault(
+        f"{daemon} of {node} is killed",
+        lambda lab: _run(lab, node, f"sh -c 'kill -9 $(cat /run/frr/{daemon}.pid)'"),
+        lambda lab: lab.ask("start-routing", node=node, timeout=30.0),
+    )
+
+
 def session_reset(router: str, neighbor: str) -> Fault:
     """A BGP session is closed by the router; both sides open it again by themselves."""
     return Fault(

@@ -41,7 +41,7 @@ class Scenario:
     title: str
     topology: str = "basic"
     profile: str = "cilium-1.10"
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
     """Options of the topology, as `lab up` takes them."""
     manifests: tuple[str, ...] = ()
     """Files of the scenarios' folder, applied with kubectl before the first step."""
