@@ -22,6 +22,7 @@ FAULTS: Mapping[str, Callable[..., Fault]] = {
     "node-crash": faults.node_crash,
     "agent-stop": faults.agent_stop,
     "api-server-stop": faults.api_server_stop,
+    "frr-kill": faults.frr_kill,
     "session-reset": faults.session_reset,
     "mtu": faults.mtu,
     "rate-limit": faults.rate_limit,

@@ -23,6 +23,7 @@ _START = """
 echo 0 > "/sys/fs/cgroup/$1/cgroup.procs" || exit
 shift
 for daemon; do
+    kill -0 "$(cat /run/frr/$daemon.pid 2>&1)" 2> /dev/null && continue
     /usr/lib/frr/$daemon -d -f /etc/frr/start/$daemon.conf --log file:/etc/frr/$daemon.log || exit
 done
 """
@@ -38,7 +39,7 @@ _SAID = "start.log"
 
 
 def start(plan: Plan, pids: Mapping[str, int], run_dir: Path, names: Iterable[str] = ()) -> None:
-    """Start the daemons of the nodes named, or of all; FrrError with a daemon's own words.
+    """Start those daemons of the nodes named (or of all) that do not run; FrrError in FRR's words.
 
     `pids` are the nodes' holders. A node's frr.conf is written unless it has one already, so that
     what `write memory` saved outlives a restart. Returns when the daemons have read theirs.

@@ -20,6 +20,7 @@ def handlers(site: Site) -> Mapping[str, Handler]:
     stop-service name [hard]      start-service name
     crash-node node               boot-node node
     cut-link node interface       mend-link node interface
+                                  start-routing node
     """
     faults = _Faults(site)
     return {
@@ -29,6 +30,7 @@ def handlers(site: Site) -> Mapping[str, Handler]:
         "boot-node": faults.boot_node,
         "cut-link": faults.cut_link,
         "mend-link": faults.mend_link,
+        "start-routing": faults.start_routing,
     }
 
 
@@ -74,6 +76,12 @@ class _Faults:
     def mend_link(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Put the cable in again."""
         self._set_link(request, up=True)
+        return {}
+
+    def start_routing(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Start those of a node's FRR daemons that have died."""
+        node = self._node(request)
+        daemons.start(self._site.plan, self._site.network, self._site.run.path, [node.name])
         return {}
 
     def _set_link(self, request: Mapping[str, Any], *, up: bool) -> None:
