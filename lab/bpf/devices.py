@@ -42,7 +42,8 @@ def prepare(config: NodeConfig) -> None:
     present = {name for _, name in socket.if_nameindex()}
     lines = _links(config, present) + _addresses(config)
     shell.run(["ip", "-force", "-batch", "-"], input="\n".join(lines) + "\n")
-    for name in (HOST, PEER, OVERLAY, config.uplink):
+    tunnel = (OVERLAY,) if config.tunnel else ()
+    for name in (HOST, PEER, *tunnel, config.uplink):
         _set(f"net/ipv4/conf/{name}/rp_filter", "0")
 
 
