@@ -36,6 +36,7 @@ FAMILIES = {
         "vtysh": ("lab.cli.tools:vtysh", "FRR's shell on a node."),
         "cilium": ("lab.cli.tools:cilium", "The cilium command on a node."),
         "hubble": ("lab.cli.tools:hubble", "The hubble command on the management node."),
+        "ui": ("lab.cli.ui:ui", "Hubble's web page in a browser of this host."),
     },
     "This repository and machine": {
         "doctor": ("lab.cli.doctor:doctor", "Look at what the machine offers and lacks."),

@@ -58,6 +58,11 @@ class Entry:
         """A command with the host's files that sees the node's network only; ends with the lab."""
         return ["sh", "-c", _DEAF, "sh", *self._nsenter(WIRE_KINDS), *_AS_ITSELF, *argv]
 
+    @property
+    def network(self) -> Path:
+        """The node's network namespace as a file."""
+        return self._namespaces / "net"
+
     def _nsenter(self, kinds: Sequence[str]) -> list[str]:
         entered = (f"{_OPTIONS[kind]}={self._namespaces / kind}" for kind in kinds)
         return ["nsenter", *entered, "--"]
