@@ -53,9 +53,8 @@ def expose(running: Lab) -> str:
             *("expose", "deployment", "hubble-ui", *NAMESPACE, "--name", SERVICE),
             *("--type", "LoadBalancer", "--port", "80", "--target-port", "8081"),
         )
-    path = "jsonpath={.status.loadBalancer.ingress[0].ip}"
     address = wait.until(
-        lambda: running.kubectl("get", "service", SERVICE, *NAMESPACE, "-o", path).out.strip(),
+        lambda: external_address(running),
         bool,
         within=READY,
         what=f"an external address for {SERVICE}",
@@ -69,6 +68,12 @@ def expose(running: Lab) -> str:
         what=f"an answer of {address} to curl on {client.name}",
     )
     return address
+
+
+def external_address(running: Lab) -> str:
+    """The address that the page's service has been given; empty before that."""
+    path = "jsonpath={.status.loadBalancer.ingress[0].ip}"
+    return running.kubectl("get", "service", SERVICE, *NAMESPACE, "-o", path).out.strip()
 
 
 def viewer(running: Lab) -> LabNode:
