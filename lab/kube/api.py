@@ -16,7 +16,7 @@ import msgspec
 
 from lab.kube import defaults, names, schema, status
 from lab.kube.kinds import NAMESPACE, NODE, POD, SERVICE, Registry, Resource, storage_key
-from lab.kube.services import ServiceNumbers
+from lab.kube.services import ServiceNumbers, drop_stale
 from lab.kube.store import Key, Store, Stored
 from lab.kube.validation import validate
 
@@ -235,6 +235,8 @@ class Api:
     def _complete(
         self, resource: Resource, key: Key, new: Object, old: Object | None, write: Write
     ) -> None:
+        if resource is SERVICE and old:
+            drop_stale(new, old)
         if not resource.custom:
             defaults.apply(resource.kind, new)
         causes = [] if write.trusted else validate(resource, new, old)

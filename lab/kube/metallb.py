@@ -84,7 +84,10 @@ def parse_config(text: str) -> tuple[Pool, ...]:
     if not isinstance(config, dict):
         raise PoolError("could not parse config: a mapping is expected")
     pools: list[Pool] = []
-    for index, raw in enumerate(config.get("address-pools") or ()):
+    listed = config.get("address-pools") or []
+    if not isinstance(listed, list):
+        raise PoolError("could not parse config: address-pools is a list")
+    for index, raw in enumerate(listed):
         pool = _parse_pool(index, raw)
         for other in pools:
             if other.name == pool.name:
@@ -102,6 +105,8 @@ def _parse_pool(index: int, raw: Any) -> Pool:
         raise PoolError(f'{where}: unknown protocol "{raw.get("protocol")}"')
     if not raw.get("addresses"):
         raise PoolError(f"{where}: pool has no prefixes defined")
+    if not isinstance(raw["addresses"], list):
+        raise PoolError(f"{where}: addresses is a list")
     blocks = [b for text in raw["addresses"] for b in parse_block(str(text), where)]
     auto, avoid = raw.get("auto-assign", True), raw.get("avoid-buggy-ips", False)
     return Pool(str(raw["name"]), tuple(blocks), auto is not False, avoid is True)

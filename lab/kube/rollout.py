@@ -65,13 +65,16 @@ def shrink_old(new: Generation, old: Sequence[Generation], bounds: Bounds) -> di
     least = bounds.total - bounds.unavailable
     everything = new.wanted + sum(g.wanted for g in old)
     spare = everything - least - (new.wanted - new.available)
+    if spare <= 0:
+        return {g.name: g.wanted for g in old}
     left = {}
     for generation in old:
         sick = max(generation.wanted - generation.available, 0)
         cut = max(min(sick, spare), 0)
         spare -= cut
         left[generation.name] = replace(generation, wanted=generation.wanted - cut)
-    surplus = new.available + sum(g.available for g in old) - least
+    # A set that was just made smaller still reports the replicas that are about to go.
+    surplus = new.available + sum(min(g.available, g.wanted) for g in left.values()) - least
     result = {}
     for name, generation in left.items():
         cut = max(min(generation.wanted, surplus), 0)

@@ -45,7 +45,6 @@ class ServiceNumbers:
             return []
         causes = self._assign_ip(key, spec, before)
         if spec["type"] == "ClusterIP":
-            _forget_node_ports(spec, before)
             return causes
         return causes + self._assign_ports(key, spec, before)
 
@@ -134,9 +133,19 @@ def _node_ports(spec: Object) -> list[int]:
     return [port["nodePort"] for port in spec.get("ports", ()) if port.get("nodePort")]
 
 
-def _forget_node_ports(spec: Object, before: Object) -> None:
-    """A Service that turns into a ClusterIP gives back the node ports that it did not ask for."""
-    held = set(_node_ports(before))
-    for port in spec.get("ports", ()):
-        if port.get("nodePort") in held:
-            del port["nodePort"]
+def drop_stale(new: Object, old: Object) -> None:
+    """Take back what only the type that a Service had before allows, unless it changed too."""
+    spec, before = new["spec"], old["spec"]
+    external = ("NodePort", "LoadBalancer")
+    if before["type"] in external and spec["type"] not in external:
+        held = set(_node_ports(before))
+        for port in spec.get("ports", ()):
+            if port.get("nodePort") in held:
+                del port["nodePort"]
+        for name in ("externalTrafficPolicy", "healthCheckNodePort"):
+            if spec.get(name) == before.get(name):
+                spec.pop(name, None)
+    if before["type"] == "LoadBalancer" != spec["type"]:
+        for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
+            if spec.get(name) == before.get(name):
+                spec.pop(name, None)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from lab.kube.api import Api
 from lab.kube.app import App
 from lab.kube.bootstrap import namespace
+from lab.kube.http import Request
 from lab.kube.main import ServerConfig, build
+from lab.kube.rest import Rest, locate
 from lab.kube.store import Store
 
 Object = dict[str, Any]
@@ -118,6 +120,18 @@ class Cluster:
 
     async def post(self, url: str, body: Any, **options: Any) -> Reply:
         return await self.call("POST", url, body, **options)
+
+    async def watch(self, url: str) -> AsyncIterator[Any]:
+        """The events of a watch, one by one, until the caller stops asking."""
+        parts = urlsplit(url)
+        query = tuple(parse_qsl(parts.query))
+        path = tuple(part for part in parts.path.split("/") if part)
+        request = Request("GET", path, query, {"accept": JSON})
+        answer = Rest(self.api).serve(request, locate(self.api.registry, path))
+        assert not isinstance(answer.body, bytes)
+        async for chunk in answer.body:
+            for line in chunk.splitlines():
+                yield json.loads(line)
 
     async def settle(self) -> None:
         """Let the controllers finish what is due now."""
