@@ -37,7 +37,7 @@ struct datapath_config {
 	__u32 maglev_size;
 	__u16 snat_port_min;
 	__u16 snat_port_max;
-	__u16 overlay_mtu; /* largest IP packet that fits through the tunnel unfragmented */
+	__u16 uplink_mtu;
 	__u8 report_flags; /* TCP flags whose first sight is reported */
 	__u8 aggregation;  /* enum aggregation */
 	__u8 ipv6;

@@ -118,6 +118,11 @@ static __always_inline int pod_packet(struct __sk_buff *ctx, struct flow *f,
 			ret = reverse_nat(ctx, f, t.entry->rev_nat_index);
 			return ret ? ret : route(ctx, f);
 		}
+		if (t.entry->flags & CT_DSR) {
+			count(ctx->len, 0, DIRECTION_EGRESS);
+			ret = dsr_reply(ctx, f);
+			return ret ? ret : route(ctx, f);
+		}
 		if (t.entry->flags & CT_LB_LOOPBACK) {
 			ret = hairpin_reply(ctx, f, t.entry->rev_nat_index);
 			if (ret)

@@ -126,7 +126,7 @@ static __always_inline int ask6(struct bpf_sock_addr *ctx)
 	return balance_socket(ctx, &f);
 }
 
-static __always_inline int answer4(struct bpf_sock_addr *ctx)
+static __always_inline int restore4(struct bpf_sock_addr *ctx)
 {
 	struct flow f = {};
 
@@ -136,7 +136,7 @@ static __always_inline int answer4(struct bpf_sock_addr *ctx)
 	return restore_peer(ctx, &f);
 }
 
-static __always_inline int answer6(struct bpf_sock_addr *ctx)
+static __always_inline int restore6(struct bpf_sock_addr *ctx)
 {
 	struct flow f = {};
 
@@ -173,23 +173,23 @@ int lb_sendmsg6(struct bpf_sock_addr *ctx)
 SEC("cgroup/recvmsg4")
 int lb_recvmsg4(struct bpf_sock_addr *ctx)
 {
-	return answer4(ctx);
+	return restore4(ctx);
 }
 
 SEC("cgroup/recvmsg6")
 int lb_recvmsg6(struct bpf_sock_addr *ctx)
 {
-	return answer6(ctx);
+	return restore6(ctx);
 }
 
 SEC("cgroup/getpeername4")
 int lb_getpeer4(struct bpf_sock_addr *ctx)
 {
-	return answer4(ctx);
+	return restore4(ctx);
 }
 
 SEC("cgroup/getpeername6")
 int lb_getpeer6(struct bpf_sock_addr *ctx)
 {
-	return answer6(ctx);
+	return restore6(ctx);
 }

@@ -17,6 +17,8 @@ static __always_inline int netdev_packet(struct __sk_buff *ctx, struct flow *f)
 		return TC_ACT_OK; /* for another node, or nobody: the routing table decides */
 	if (ep->flags & ENDPOINT_HOST)
 		return deliver_host(ctx, f);
+	if (!config.tunnel && dsr_learn(ctx, f))
+		d.ct_flags = CT_DSR;
 	return deliver(ctx, f, ep, &d);
 }
 

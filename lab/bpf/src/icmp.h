@@ -3,9 +3,10 @@
 #define LAB_ICMP_H
 
 #include "addresses.h"
-#include "parse.h"
+#include "dsr.h"
 
 #define ICMP4_CODE_PORT 3
+#define ICMP4_CODE_FRAG_NEEDED 4
 #define ICMP6_UNREACHABLE 1
 #define ICMP6_CODE_PORT 4
 #define ICMP6_TIME_EXCEEDED 3
@@ -43,6 +44,9 @@ static __always_inline int answer_ipv4(struct __sk_buff *ctx, const struct flow 
 				       const union v6addr *from, __u8 type, __u8 code)
 {
 	struct answer4 a = {};
+
+	if (type == ICMP4_UNREACHABLE && code == ICMP4_CODE_FRAG_NEEDED)
+		a.icmp.seq = bpf_htons(config.uplink_mtu - DSR_LENGTH); /* next-hop MTU, RFC 1191 */
 
 	/* A header with options would need a longer quote: no answer to those. */
 	if (f->l4_off != ETH_HLEN + sizeof(struct iphdr) ||
@@ -97,26 +101,37 @@ static __always_inline int may_answer(const struct flow *f)
 	return f->kind == FLOW_PLAIN;
 }
 
+static __always_inline int answer4(struct __sk_buff *ctx, const struct flow *f,
+				   const union v6addr *from, int reason)
+{
+	if (reason == -DROP_NO_SERVICE)
+		return answer_ipv4(ctx, f, from, ICMP4_UNREACHABLE, ICMP4_CODE_PORT);
+	if (reason == -DROP_FRAG_NEEDED)
+		return answer_ipv4(ctx, f, from, ICMP4_UNREACHABLE, ICMP4_CODE_FRAG_NEEDED);
+	return answer_ipv4(ctx, f, from, ICMP4_TIME_EXCEEDED, 0);
+}
+
+static __always_inline int answer6(struct __sk_buff *ctx, const struct flow *f,
+				   const union v6addr *from, int reason)
+{
+	if (reason == -DROP_NO_SERVICE)
+		return answer_ipv6(ctx, f, from, ICMP6_UNREACHABLE, ICMP6_CODE_PORT);
+	return answer_ipv6(ctx, f, from, ICMP6_TIME_EXCEEDED, 0);
+}
+
 /* Send the packet's sender an ICMP error, back the way it came. A verdict, or negative. */
 VERIFIED_ONCE int icmp_answer(struct __sk_buff *ctx, const struct flow *f, int reason)
 {
 	union v6addr from;
-	int unreachable = reason == -DROP_NO_SERVICE, ret;
+	int ret;
 
 	if (!f || !may_answer(f))
 		return TC_ACT_SHOT;
-	if (unreachable) /* the service's address says that nobody is behind it */
+	if (reason == -DROP_NO_SERVICE) /* the service's address says that nobody is behind it */
 		addr_copy(&from, &f->daddr);
 	else
 		node_address(&from, f->family);
-	if (is_ipv4(f))
-		ret = answer_ipv4(ctx, f, &from,
-				  unreachable ? ICMP4_UNREACHABLE : ICMP4_TIME_EXCEEDED,
-				  unreachable ? ICMP4_CODE_PORT : 0);
-	else
-		ret = answer_ipv6(ctx, f, &from,
-				  unreachable ? ICMP6_UNREACHABLE : ICMP6_TIME_EXCEEDED,
-				  unreachable ? ICMP6_CODE_PORT : 0);
+	ret = is_ipv4(f) ? answer4(ctx, f, &from, reason) : answer6(ctx, f, &from, reason);
 	if (ret || swap_macs(ctx))
 		return TC_ACT_SHOT;
 	return bpf_redirect(ctx->ifindex, 0);

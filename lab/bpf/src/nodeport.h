@@ -4,6 +4,7 @@
 #ifndef LAB_NODEPORT_H
 #define LAB_NODEPORT_H
 
+#include "dsr.h"
 #include "forward.h"
 #include "related.h"
 #include "verdict.h"
@@ -77,6 +78,24 @@ static __always_inline int forward_remote(struct __sk_buff *ctx, struct flow *f,
 	return ret ? ret : route(ctx, f);
 }
 
+/* To a backend on another node that answers the client itself. Nothing is tracked here but the
+ * choice of the backend: replies do not come this way.
+ */
+static __always_inline int forward_dsr(struct __sk_buff *ctx, struct flow *f, __u16 rev_nat_index)
+{
+	struct nat_target service = {};
+	int ret;
+
+	if (f->proto == IPPROTO_TCP && !is_syn(f))
+		return route(ctx, f);
+	if (!frontend_get(&service, rev_nat_index, f->family))
+		return -DROP_NO_SERVICE;
+	ret = dsr_insert(ctx, f, service.address.p[0], service.port);
+	if (ret == -DROP_FRAG_NEEDED) /* the answer has to quote what the client sent */
+		rewrite(ctx, f, DESTINATION, &service.address, service.port);
+	return ret ? ret : route(ctx, f);
+}
+
 /* To a backend in the node's own namespace: the reply is translated in to_netdev. */
 static __always_inline int forward_host(struct __sk_buff *ctx, struct flow *f, __u16 rev_nat_index)
 {
@@ -107,7 +126,7 @@ static __always_inline int nodeport_request(struct __sk_buff *ctx, struct flow *
 	const struct endpoint_info *ep;
 	struct delivery d = {.ct_flags = CT_NODE_PORT, .request = 1, .hook = AT_INGRESS};
 	struct backend backend = {};
-	int ret;
+	int ret, direct;
 
 	if (!svc)
 		return CONTINUE;
@@ -116,6 +135,7 @@ static __always_inline int nodeport_request(struct __sk_buff *ctx, struct flow *
 	ret = service_admits(svc, f);
 	if (ret)
 		return ret;
+	direct = uses_dsr(svc, f);
 	d.rev_nat_index = svc->rev_nat_index;
 	ret = select_backend(&backend, &key, svc, f, SCOPE_EXTERNAL);
 	if (ret)
@@ -124,6 +144,8 @@ static __always_inline int nodeport_request(struct __sk_buff *ctx, struct flow *
 	if (ret)
 		return ret;
 	ep = endpoint_of(&f->daddr, f->family);
+	if (!ep && direct)
+		return forward_dsr(ctx, f, d.rev_nat_index);
 	if (!ep)
 		return forward_remote(ctx, f, d.rev_nat_index);
 	if (ep->flags & ENDPOINT_HOST)

@@ -16,7 +16,7 @@ static __always_inline int conclude(struct __sk_buff *ctx, const struct flow *f,
 	if (ret >= 0)
 		return ret;
 	drop(ctx, &place, -(-ret & 0xff));
-	if (-ret & REJECT || ret == -DROP_TTL_EXCEEDED)
+	if (-ret & REJECT || ret == -DROP_TTL_EXCEEDED || ret == -DROP_FRAG_NEEDED)
 		return icmp_answer(ctx, f, -(-ret & 0xff));
 	return TC_ACT_SHOT;
 }

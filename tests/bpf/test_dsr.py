@@ -1,0 +1,143 @@
+"""Direct server return: the ingress node's half and the backend node's half."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror
+
+from lab.bpf import tables as t
+from lab.bpf.codes import CtFlag, Reason, ServiceFlag2, TupleFlag
+from lab.bpf.config import Forwarding
+
+from .packets import FROM_POD, FROM_ROUTER, PORT, datagram, reply, request, same
+from .rig import (
+    CLIENT,
+    CONFIG,
+    GATEWAY_MAC,
+    NODE,
+    NODE_MAC,
+    POD,
+    REDIRECT,
+    REMOTE_POD,
+    SHOT,
+    VIP,
+    Backend,
+    Rig,
+)
+
+NATIVE = replace(CONFIG, tunnel=False)
+OPTION = bytes([0x9A, 8, 0, 80, 172, 16, 10, 0])
+"""Type, length, the service's port and address, in network order."""
+
+
+@pytest.fixture
+def dsr(make_rig: Callable[..., Rig]) -> Rig:
+    return make_rig(replace(NATIVE, forwarding=Forwarding.DSR))
+
+
+def native(rig: Rig) -> Rig:
+    """Without a tunnel the identity of a remote pod names no tunnel endpoint."""
+    rig.identity(REMOTE_POD, 4321)
+    return rig
+
+
+def option_of(packet: Any) -> bytes:
+    return bytes(packet[IP])[20 : packet[IP].ihl * 4]
+
+
+def test_syn_carries_the_service_and_keeps_the_client(dsr: Rig) -> None:
+    dsr.service(VIP, 80, [Backend(REMOTE_POD, 8080)])
+    out = native(dsr).run("from_netdev", request())
+    assert out.verdict == REDIRECT
+    assert option_of(out.frame) == OPTION
+    wanted = IP(src=CLIENT, dst=REMOTE_POD, ttl=63, options=OPTION)
+    same(out.frame, FROM_ROUTER / wanted / TCP(sport=PORT, dport=8080, flags="S"))
+    assert list(dsr.map(t.SNAT).items()) == []
+
+
+def test_later_segments_carry_nothing(dsr: Rig) -> None:
+    dsr.service(VIP, 80, [Backend(REMOTE_POD, 8080)])
+    native(dsr).run("from_netdev", request())
+    out = dsr.run("from_netdev", request(flags="A"))
+    wanted = IP(src=CLIENT, dst=REMOTE_POD, ttl=63) / TCP(sport=PORT, dport=8080, flags="A")
+    same(out.frame, FROM_ROUTER / wanted)
+
+
+def test_every_datagram_carries_it(dsr: Rig) -> None:
+    dsr.service(VIP, 80, [Backend(REMOTE_POD)], proto=17)
+    for _ in range(2):
+        out = native(dsr).run("from_netdev", datagram(CLIENT, VIP, dport=80))
+        assert option_of(out.frame) == OPTION
+        wanted = IP(src=CLIENT, dst=REMOTE_POD, ttl=63, options=OPTION)
+        same(out.frame, FROM_ROUTER / wanted / UDP(sport=PORT, dport=80) / b"q")
+
+
+def test_hybrid_is_dsr_for_tcp_and_snat_for_udp(make_rig: Callable[..., Rig]) -> None:
+    rig = native(make_rig(replace(NATIVE, forwarding=Forwarding.HYBRID)))
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    rig.service(VIP, 80, [Backend(REMOTE_POD)], proto=17)
+    assert rig.run("from_netdev", request()).frame[IP].src == CLIENT
+    assert rig.run("from_netdev", datagram(CLIENT, VIP, dport=80)).frame[IP].src == NODE
+
+
+def test_one_service_may_ask_for_it(make_rig: Callable[..., Rig]) -> None:
+    rig = native(make_rig(NATIVE))
+    rig.service(VIP, 80, [Backend(REMOTE_POD)], flags2=ServiceFlag2.FORWARD_DSR)
+    rig.service(VIP, 81, [Backend(REMOTE_POD)])
+    assert option_of(rig.run("from_netdev", request()).frame) == OPTION
+    assert rig.run("from_netdev", request(dport=81)).frame[IP].src == NODE
+
+
+def test_tunnel_never_uses_it(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(replace(CONFIG, forwarding=Forwarding.DSR))
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    assert option_of(rig.run("from_netdev", request()).frame) == b""
+
+
+def arrive(rig: Rig, option: bytes = OPTION) -> Any:
+    """The SYN as the backend's node gets it."""
+    sent = FROM_ROUTER / IP(src=CLIENT, dst=POD, options=option)
+    return rig.run("from_netdev", sent / TCP(sport=PORT, dport=8080, flags="S"))
+
+
+def test_backends_node_answers_with_the_services_address(dsr: Rig) -> None:
+    dsr.service(VIP, 80, [Backend(POD, 8080)])
+    assert arrive(dsr).verdict == REDIRECT
+    value = next(v for key, v in dsr.map(t.CT_TCP).items() if key.flags == TupleFlag.IN)
+    assert value.flags & CtFlag.DSR
+    for flags in ("SA", "A"):
+        out = dsr.run("from_container", reply(POD, CLIENT, sport=8080, flags=flags))
+        assert out.verdict == REDIRECT
+        wanted = IP(src=VIP, dst=CLIENT, ttl=63) / TCP(sport=80, dport=PORT, flags=flags)
+        same(out.frame, FROM_POD / wanted)
+        assert (out.frame.src, out.frame.dst) == (NODE_MAC, GATEWAY_MAC)
+
+
+def test_option_that_names_no_service_is_ignored(dsr: Rig) -> None:
+    dsr.service(VIP, 80, [Backend(POD, 8080)])
+    assert arrive(dsr, bytes([0x9A, 8, 0, 80, 8, 8, 8, 8])).verdict == REDIRECT
+    assert list(dsr.map(t.SNAT).items()) == []
+    out = dsr.run("from_container", reply(POD, CLIENT, sport=8080))
+    assert out.frame[IP].src == POD
+
+
+def test_datagram_too_big_for_the_option_is_answered(dsr: Rig) -> None:
+    dsr.service(VIP, 80, [Backend(REMOTE_POD)], proto=17)
+    out = native(dsr).run("from_netdev", datagram(CLIENT, VIP, dport=80, data=bytes(1470)))
+    assert out.verdict == REDIRECT
+    icmp = out.frame[ICMP]
+    assert (out.frame[IP].src, out.frame[IP].dst) == (NODE, CLIENT)
+    assert (icmp.type, icmp.code, icmp.nexthopmtu, icmp[IPerror].dst) == (3, 4, 1492, VIP)
+    assert dsr.dropped() == {Reason.FRAG_NEEDED: 1}
+
+
+def test_header_with_other_options_cannot_take_it(dsr: Rig) -> None:
+    dsr.service(VIP, 80, [Backend(REMOTE_POD)])
+    sent = FROM_ROUTER / IP(src=CLIENT, dst=VIP, options=b"\x01" * 4)
+    out = native(dsr).run("from_netdev", sent / TCP(sport=PORT, dport=80, flags="S"))
+    assert out.verdict == SHOT
+    assert dsr.dropped() == {Reason.WRITE_ERROR: 1}
