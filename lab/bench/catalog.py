@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.bench import apply, balancing, bringup, datapath, memory
+from lab.bench import apply, balancing, bringup, datapath, flows, memory
 from lab.bench.model import Benchmark
 
 BENCHMARKS = (
@@ -11,4 +11,5 @@ BENCHMARKS = (
     Benchmark("balancing", "through the VIP against the same path without it", balancing.measure),
     Benchmark("datapath", "what the program on the uplink takes", datapath.measure),
     Benchmark("apply", "from kubectl apply to six next hops on the router", apply.measure),
+    Benchmark("flows", "the flow log of one node", flows.measure),
 )
