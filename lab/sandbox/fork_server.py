@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from lab.sandbox.logs import note, redirect_output
-from lab.sandbox.process import hear_nothing, run_to_the_end, wake_on
+from lab.sandbox.process import hear_nothing, run_to_the_end, set_title, wake_on
 from lab.sandbox.syscalls import Namespace, enter, set_process_name
 
 SHORTEST_BACKOFF = 0.1
@@ -38,6 +38,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 class Service:
     """One process to fork: what it runs, and where."""
 
+    lab: str
     name: str
     """Unique in the lab, like `agent@k8s-worker1`."""
     entry: str
@@ -204,6 +205,7 @@ def _become(service: Service) -> NoReturn:
         os.setsid()
         redirect_output(service.log)
         set_process_name(service.name)
+        set_title(f"lab {service.lab}: {service.name}")
         os.environ.update(service.environment)
         cgroup = CGROUPS / service.node
         cgroup.mkdir(exist_ok=True)

@@ -24,7 +24,7 @@ from lab.sandbox.cgroup import Cgroup
 from lab.sandbox.events import telling
 from lab.sandbox.logs import redirect_output
 from lab.sandbox.pid1 import Crew, become_pid1
-from lab.sandbox.process import run_to_the_end, wake_on
+from lab.sandbox.process import run_to_the_end, set_title, wake_on
 from lab.sandbox.rundir import RunDir, remove, write_json
 from lab.sandbox.syscalls import Namespace, set_process_name, unshare
 
@@ -62,6 +62,7 @@ def _leave_the_terminal(run: RunDir) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     redirect_output(run.log("keeper"))
     set_process_name("lab-keeper")
+    set_title(f"lab {run.name}: keeper")
 
 
 class _Keeper:

@@ -51,6 +51,7 @@ class Member:
 
     def _service(self, name: str, function: str, log: str, holder: int) -> Service:
         return Service(
+            lab=self.run.name,
             name=name,
             entry=f"{CODE}:{function}",
             argument=self,

@@ -19,7 +19,7 @@ from lab.sandbox.cgroup import Cgroup
 from lab.sandbox.events import EventWriter, telling
 from lab.sandbox.logs import note, redirect_output
 from lab.sandbox.mounts import make_private
-from lab.sandbox.process import hear_nothing, run_to_the_end, wake_on
+from lab.sandbox.process import hear_nothing, run_to_the_end, set_title, wake_on
 from lab.sandbox.rundir import RunDir
 from lab.sandbox.syscalls import Namespace, die_with_parent, set_process_name, unshare
 
@@ -37,8 +37,10 @@ def become_pid1(run: RunDir, cgroup: Cgroup, life: int, events: int, crew: Crew)
     """Be PID 1, the first process of a new PID namespace; `life` reaches EOF with the keeper."""
 
     def main() -> None:
+        os.setsid()  # What is meant for the keeper's process group must not hit both.
         redirect_output(run.log("supervisor"))
         set_process_name("lab-init")
+        set_title(f"lab {run.name}: init")
         _Pid1(run, cgroup, life).run(events, crew)
 
     run_to_the_end(main)
@@ -76,7 +78,7 @@ class _Pid1:
         for name, work in crew.items():
             pid = os.fork()
             if pid == 0:
-                _be_crew(name, work, (self._life, self._hierarchy, self._way_out))
+                _be_crew(self._run.name, name, work, (self._life, self._hierarchy, self._way_out))
             children[pid] = name
         return children
 
@@ -109,7 +111,7 @@ class _Pid1:
         Cgroup(Path(f"/proc/self/fd/{self._hierarchy}") / self._cgroup.path.name).remove()
 
 
-def _be_crew(name: str, work: Callable[[], int], private: tuple[int, ...]) -> NoReturn:
+def _be_crew(lab: str, name: str, work: Callable[[], int], private: tuple[int, ...]) -> NoReturn:
     """Run one member of the crew, in a fresh fork of PID 1."""
 
     def main() -> int:
@@ -117,6 +119,7 @@ def _be_crew(name: str, work: Callable[[], int], private: tuple[int, ...]) -> No
         for fd in private:
             os.close(fd)
         set_process_name(f"lab-{name}")
+        set_title(f"lab {lab}: {name}")
         return work()
 
     run_to_the_end(main)

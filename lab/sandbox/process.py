@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -25,6 +27,18 @@ def run_to_the_end(main: Callable[[], int | None]) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def set_title(text: str) -> None:
+    """Show a text where ps and pgrep -f show the command line; it is cut to that one's length.
+
+    Forks would all look like the command that started them, and be taken for it. Overwrites the
+    memory that the kernel reads the arguments from (arg_start and arg_end in proc(5)).
+    """
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end = int(fields[45]), int(fields[46])
+    size = end - start - 1  # the last byte stays 0, or the kernel reads on in the environment
+    ctypes.memmove(start, text.encode()[:size].ljust(size, b"\0"), size)
 
 
 def wake_on(*numbers: signal.Signals) -> int:

@@ -6,6 +6,7 @@ Sources: unshare(2), setns(2), mount(2), prctl(2), pid_namespaces(7), cgroup_nam
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 from enum import IntFlag
@@ -41,6 +42,8 @@ class Mount(IntFlag):
     PRIVATE = 1 << 18
 
 
+_PRIVILEGE = "\n  it takes CAP_SYS_ADMIN; in a container, that is --privileged"
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 
@@ -57,7 +60,8 @@ NAMESPACE_FILES = {
 
 def unshare(kinds: Namespace) -> None:
     """Give the calling process namespaces of its own (for PID: its future children)."""
-    _check(_libc.unshare(ctypes.c_int(kinds)), f"unshare {kinds!r}")
+    names = ", ".join(NAMESPACE_FILES[kind] for kind in NAMESPACE_FILES if kind in kinds)
+    _check(_libc.unshare(ctypes.c_int(kinds)), f"new namespaces ({names})")
 
 
 def enter(pid: int, kinds: Namespace) -> None:
@@ -80,7 +84,7 @@ def enter(pid: int, kinds: Namespace) -> None:
 
 def enter_open(fd: int, kind: Namespace) -> None:
     """Move the calling thread into a namespace given as an open file."""
-    _check(_libc.setns(fd, ctypes.c_int(kind)), f"enter {kind!r}")
+    _check(_libc.setns(fd, ctypes.c_int(kind)), f"enter a namespace ({NAMESPACE_FILES[kind]})")
 
 
 def mount(
@@ -116,5 +120,6 @@ def set_process_name(name: str) -> None:
 
 def _check(status: int, what: str) -> None:
     if status != 0:
-        errno = ctypes.get_errno()
-        raise SandboxError(f"{what}: {os.strerror(errno)} (errno {errno})")
+        number = ctypes.get_errno()
+        hint = _PRIVILEGE if number == errno.EPERM else ""
+        raise SandboxError(f"{what}: {os.strerror(number)} (errno {number}){hint}")
