@@ -6,6 +6,7 @@ import struct
 import time
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
+from typing import Any
 
 from lab.bench.model import Row, in_turns
 from lab.hubble.api import flow_pb2
@@ -68,7 +69,8 @@ def _filtered() -> float:
     ]
     matches = compile_filters(sides, [], context)
     start = time.process_time()
-    found = sum(1 for _ in select(observer.flows, Selection(matches=matches)))
+    wanted: Selection[Any] = Selection(matches=matches)
+    found = sum(1 for _ in select(observer.flows, wanted))
     spent = time.process_time() - start
     assert not found
     return spent * 1000
