@@ -11,7 +11,7 @@ from lab.scenario.flows import Flow
 from lab.scenario.stage import Stage
 from lab.scenario.wanted import Wanted
 
-TELL = r"-w '%{http_code}, %{size_download} bytes from %{remote_ip}\n'"
+TELL = r"-m 5 -w '%{http_code}, %{size_download} bytes from %{remote_ip}\n'"
 
 
 @dataclass(frozen=True)
