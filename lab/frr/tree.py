@@ -18,7 +18,7 @@ Tree = Mapping[Place, tuple[str, ...]]
 OPENERS = ("router bgp ", "address-family ", "route-map ", "bfd", "profile ")
 _CLOSERS = {"address-family ": "exit-address-family"}
 _OF_VTYSH = ("service integrated-vtysh-config", "frr version")
-_ENDS = ("exit", "exit-address-family", "end", "!")
+_ENDS = ("exit", "exit-address-family", "end")
 
 
 def text(tree: Tree) -> str:
@@ -46,7 +46,7 @@ def parse(configuration: str) -> dict[Place, tuple[str, ...]]:
     path: Place = ()
     for raw in configuration.splitlines():
         line = raw.strip()
-        if line in _ENDS or not line:
+        if line in _ENDS or line.startswith("!") or not line:
             path = path[:-1] if line.startswith("exit") else path
             continue
         if not raw.startswith(" "):

@@ -157,3 +157,9 @@ def test_a_prefix_is_announced_once_whoever_asks() -> None:
     aggregate = Advertisement(IPv4Network("172.16.10.0/24"))
     tree = node_tree(replace(PLAIN, advertisements=(aggregate, aggregate)))
     assert text(tree).count("network 172.16.10.0/24") == 1
+
+
+def test_comments_of_frr_are_no_configuration() -> None:
+    """bgpd started with `--log` explains itself in `show running-config`."""
+    running = '! use "clear log cmdline-targets" to remove this target\nlog syslog informational\n!\n'
+    assert parse(running) == {(): ("log syslog informational",)}
