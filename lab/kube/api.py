@@ -235,10 +235,10 @@ class Api:
     def _complete(
         self, resource: Resource, key: Key, new: Object, old: Object | None, write: Write
     ) -> None:
-        if resource is SERVICE and old:
-            drop_stale(new, old)
         if not resource.custom:
             defaults.apply(resource.kind, new)
+        if resource is SERVICE and old:
+            drop_stale(new, old)
         causes = [] if write.trusted else validate(resource, new, old)
         if not causes and resource is SERVICE:
             causes = self._numbers.assign(key, new, old)

@@ -55,9 +55,9 @@ def test_a_pool_without_auto_assign_serves_by_name_only() -> None:
 def test_a_wanted_address_is_given_or_refused() -> None:
     pools = allocator()
     assert str(pools.allocate(request("a", address="172.16.10.7"))) == "172.16.10.7"
-    with pytest.raises(PoolError, match="can't change sharing key"):
+    with pytest.raises(PoolError, match="change sharing key"):
         pools.allocate(request("b", address="172.16.10.7"))
-    with pytest.raises(PoolError, match="is not allowed in config"):
+    with pytest.raises(PoolError, match="not allowed in config"):
         pools.allocate(request("b", address="10.9.9.9"))
     assert str(pools.allocate(request("a", address="172.16.10.8"))) == "172.16.10.8"
     assert str(pools.allocate(request("b", address="172.16.10.7"))) == "172.16.10.7"
@@ -91,7 +91,7 @@ def test_released_addresses_are_given_again() -> None:
 def test_a_configuration_that_takes_away_used_addresses_is_refused() -> None:
     pools = allocator()
     pools.assign(request("a"), IPv4Address("172.16.10.9"))
-    with pytest.raises(PoolError, match='service "default/a" cannot own "172.16.10.9"'):
+    with pytest.raises(PoolError, match='service "default/a" cannot own'):
         pools.set_pools(parse_config(CONFIG.replace("172.16.10.0/24", "172.16.10.0/29")))
     assert str(pools.allocate(request("b"))) == "172.16.10.0"
 

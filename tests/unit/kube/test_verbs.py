@@ -83,7 +83,7 @@ def test_update_conflicts_when_it_is_stale_and_writes_nothing_when_it_changes_no
 def test_status_and_spec_are_written_apart() -> None:
     async def story(cluster: Cluster) -> None:
         await cluster.post(PODS, pod("p"))
-        both = {"status": {"phase": "Running"}, "metadata": {"labels": {"new": "yes"}}}
+        both: Any = {"status": {"phase": "Running"}, "metadata": {"labels": {"new": "yes"}}}
         by_status = await cluster.call("PATCH", f"{PODS}/p/status", both, media=MERGE)
         assert by_status.body["status"]["phase"] == "Running"
         assert by_status.body["metadata"]["labels"] == {"app": "p"}
