@@ -161,5 +161,7 @@ def test_a_prefix_is_announced_once_whoever_asks() -> None:
 
 def test_comments_of_frr_are_no_configuration() -> None:
     """bgpd started with `--log` explains itself in `show running-config`."""
-    running = '! use "clear log cmdline-targets" to remove this target\nlog syslog informational\n!\n'
+    running = (
+        '! use "clear log cmdline-targets" to remove this target\nlog syslog informational\n!\n'
+    )
     assert parse(running) == {(): ("log syslog informational",)}
