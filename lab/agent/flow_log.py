@@ -12,6 +12,7 @@ from lab.agent.event_tap import EventTap
 from lab.agent.lookup import Directory
 from lab.agent.places import NodePlace
 from lab.bpf.events import EventRing
+from lab.hubble.agent_events import agent_started
 from lab.hubble.lookup import Peer
 from lab.hubble.observer import Observer
 from lab.hubble.server import Server, serve
@@ -38,6 +39,7 @@ class FlowLog:
     def __init__(self, config: AgentConfig) -> None:
         self.directory = Directory()
         self.observer = Observer(config.node, self.directory, profile=config.profile)
+        self.directory.tell = self.observer.agent_event
         self._captures = config.run_dir / CAPTURES
         self._tap = EventTap()
         self._stopping = threading.Event()
@@ -47,6 +49,7 @@ class FlowLog:
     def start(self) -> None:
         """Feed and serve. After the last fork only: gRPC does not survive one."""
         self._server = serve(self.observer, captures=self._captures)
+        self.observer.agent_event(agent_started())
         self._reader.start()
 
     def stop(self) -> None:

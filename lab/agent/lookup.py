@@ -7,7 +7,7 @@ events, so that neither waits for the other.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from lightkube.models.meta_v1 import OwnerReference
 from lightkube.resources.core_v1 import Pod
@@ -17,6 +17,7 @@ from lab.agent.identity import labels_of, number_of
 from lab.agent.places import NodePlace
 from lab.agent.pods.local import LocalPod
 from lab.agent.services.translate import vips
+from lab.hubble.agent_events import AgentEvent, endpoint_changes, service_changes
 from lab.hubble.identity import HOST, REMOTE_NODE, reserved_labels
 from lab.hubble.lookup import Endpoint, Service, Workload
 
@@ -31,6 +32,8 @@ class Directory:
         self._labels: Mapping[int, tuple[str, ...]] = {}
         self._services: Mapping[tuple[bytes, int], Service] = {}
         self._interfaces: dict[int, str] = {}
+        self.tell: Callable[[AgentEvent], None] = lambda _: None
+        """Hears of every address and frontend that comes, changes or goes."""
 
     def endpoint(self, address: bytes) -> Endpoint | None:
         return self._endpoints.get(address)
@@ -51,6 +54,10 @@ class Directory:
             self._interfaces[index] = name
         return name
 
+    def _tell(self, events: Iterable[AgentEvent]) -> None:
+        for event in events:
+            self.tell(event)
+
     def set_places(
         self, me: str, nodes: Iterable[NodePlace], pods: Iterable[Pod], local: Iterable[LocalPod]
     ) -> None:
@@ -68,6 +75,7 @@ class Directory:
                 endpoint = _endpoint(pod, numbers.get(address_text, 0))
                 found[socket.inet_aton(address_text)] = endpoint
                 labels[endpoint.identity] = endpoint.labels
+        self._tell(endpoint_changes(self._endpoints, found))
         self._endpoints, self._labels = found, labels
         # An index may have passed to another device.
         self._interfaces = {}
@@ -86,6 +94,7 @@ class Directory:
             for address in addresses:
                 for port in spec.ports or ():
                     found[_packed(address), port.port] = name
+        self._tell(service_changes(self._services, found))
         self._services = found
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 
 from lab.hubble.decode import MalformedEvent
+from lab.hubble.lookup import Endpoint, Service
 
 # flow.AgentEventType
 AGENT_STARTED = 2
@@ -78,28 +80,51 @@ def ipcache_deleted(cidr: str, identity: int) -> AgentEvent:
     return AgentEvent(IPCACHE_DELETED, {"cidr": cidr, "identity": identity})
 
 
-def service_upserted(
-    id: int,
-    frontend: tuple[str, int],
-    backends: tuple[tuple[str, int], ...],
-    *,
-    type: str,
-    namespace: str,
-    name: str,
-) -> AgentEvent:
+def service_upserted(frontend: tuple[str, int], *, namespace: str, name: str) -> AgentEvent:
     details = {
-        "id": id,
         "frontend_address": {"ip": frontend[0], "port": frontend[1]},
-        "backend_addresses": [{"ip": ip, "port": port} for ip, port in backends],
-        "type": type,
         "namespace": namespace,
         "name": name,
     }
     return AgentEvent(SERVICE_UPSERTED, details)
 
 
-def service_deleted(id: int) -> AgentEvent:
-    return AgentEvent(SERVICE_DELETED, {"id": id})
+def endpoint_changes(
+    before: Mapping[bytes, Endpoint], after: Mapping[bytes, Endpoint]
+) -> Iterator[AgentEvent]:
+    """What the agent did when its endpoints, by packed address, went from `before` to `after`."""
+    for address in sorted(before.keys() - after.keys()):
+        gone = before[address]
+        if gone.id:
+            yield endpoint_deleted(gone.id, gone.namespace, gone.pod, gone.labels)
+        yield ipcache_deleted(_cidr(address), gone.identity)
+    for address in sorted(after):
+        old, new = before.get(address), after[address]
+        if new == old:
+            continue
+        if new.id and (old is None or old.id != new.id):
+            yield endpoint_created(new.id, new.namespace, new.pod, new.labels)
+        if old is None or old.identity != new.identity:
+            yield ipcache_upserted(
+                _cidr(address), new.identity, namespace=new.namespace, pod=new.pod
+            )
+
+
+def service_changes(
+    before: Mapping[tuple[bytes, int], Service], after: Mapping[tuple[bytes, int], Service]
+) -> Iterator[AgentEvent]:
+    """The same for services by frontend: packed address and port."""
+    for frontend in sorted(after):
+        service = after[frontend]
+        if before.get(frontend) != service:
+            address = str(ip_address(frontend[0]))
+            yield service_upserted(
+                (address, frontend[1]), namespace=service.namespace, name=service.name
+            )
+
+
+def _cidr(address: bytes) -> str:
+    return f"{ip_address(address)}/{len(address) * 8}"
 
 
 def decode_debug(event: bytes, at: int) -> DebugEvent:

@@ -226,14 +226,7 @@ def test_agent_and_debug_events() -> None:
     with running() as (observer, channel):
         observer.agent_event(agent_events.endpoint_created(77, "default", "web1-x", ("k8s:a=b",)))
         observer.agent_event(
-            agent_events.service_upserted(
-                5,
-                ("172.16.10.0", 80),
-                (("10.0.3.150", 80),),
-                type="LoadBalancer",
-                namespace="default",
-                name="web1-lb",
-            )
+            agent_events.service_upserted(("172.16.10.0", 80), namespace="default", name="web1-lb")
         )
         observer.feed(debug, at=5)
         agent = list(
@@ -244,7 +237,7 @@ def test_agent_and_debug_events() -> None:
         )
     created, upserted = (each.agent_event for each in agent)
     assert (created.type, created.endpoint_update.pod_name) == (7, "web1-x")
-    assert upserted.service_upsert.backend_addresses[0].ip == "10.0.3.150"
+    assert upserted.service_upsert.frontend_address.ip == "172.16.10.0"
     assert (told.debug_event.type, told.debug_event.arg3.value, told.debug_event.source.ID) == (
         flow_pb2.DBG_LB4_LOOKUP_FRONTEND,
         3,
