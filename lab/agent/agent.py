@@ -122,6 +122,7 @@ class Agent:
             _loop("pods", self._pods, self._settle_pods),
             keep_reporting(self._client, self._config.node),
             keep_collecting(),
+            self.kubelet.events.run(),
         )
 
     async def attach(self, pod: LocalPod) -> None:

@@ -21,6 +21,7 @@ from lightkube.types import PatchType
 from lab.agent.config import AgentConfig
 from lab.agent.pods import link
 from lab.agent.pods.address import PodAddresses
+from lab.agent.pods.events import PodEvents
 from lab.agent.pods.local import LocalPod, PodLink
 from lab.agent.pods.sandbox import Sandbox
 from lab.agent.pods.worker import PodWorker
@@ -67,6 +68,7 @@ class Kubelet:
             config.pod_cidr, config.run_dir / "addresses.json", [config.router_ip]
         )
         self._client = client
+        self.events = PodEvents(client, config.node)
         self._datapath = datapath
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -133,6 +135,9 @@ class Kubelet:
 
     async def detach(self, pod: LocalPod) -> None:
         await self._datapath.detach(pod)
+
+    def tell(self, pod: Pod, container: str, kind: str, reason: str, message: str) -> None:
+        self.events.tell(pod, container, kind, reason, message)
 
     async def report(self, pod: Pod, status: dict[str, Any]) -> bool:
         """Write a pod's status. True as well when there is no such pod any more."""

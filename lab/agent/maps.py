@@ -39,9 +39,7 @@ class NodeMaps:
     def services(self) -> Entries:
         """What the load balancer's maps hold."""
         return {
-            (name, key): value
-            for name in PLAIN_MAPS
-            for key, value in self._maps[name].raw_items()
+            (name, key): value for name in PLAIN_MAPS for key, value in self._maps[name].raw_items()
         }
 
     def read(self, name: str) -> dict[bytes, bytes]:

@@ -13,13 +13,14 @@ import h11
 import httpcore2
 import msgspec
 from lightkube.resources.coordination_v1 import Lease
-from lightkube.resources.core_v1 import ConfigMap, Node, Pod, Service
+from lightkube.resources.core_v1 import ConfigMap, Event, Node, Pod, Service
 from lightkube.resources.discovery_v1 import EndpointSlice
 
 LAZY = (anyio._backends._asyncio, grpc._server, h11, httpcore2)
 """Modules that the clients import when they are first used."""
 
 DECODERS = tuple(
-    msgspec.json.Decoder(kind) for kind in (Node, Pod, Service, EndpointSlice, ConfigMap, Lease)
+    msgspec.json.Decoder(kind)
+    for kind in (Node, Pod, Service, EndpointSlice, ConfigMap, Lease, Event)
 )
 """Making one builds what msgspec knows of the kind and of all types inside it; it stays known."""

@@ -34,6 +34,8 @@ class Surroundings:
     bell: Bell
     asker: Callable[[str], Asker]
     """Who probes the container of that name."""
+    tell: Callable[[str, str, str, str], None]
+    """News for people: container, kind, reason, message."""
     reported: Callable[[str], ContainerStatus | None]
     """What the API was last told of the container of that name, when this agent began."""
 
@@ -103,6 +105,7 @@ class ContainerRun:
         """Ask the program to end."""
         self._stop_probing()
         if self.running and isinstance(self._program, Program):
+            self._tell("Normal", "Killing", f"Stopping container {self.spec.name}")
             self._around.sandbox.kill(self.spec.name, self._program.image.stop_signal)
 
     def kill(self) -> None:
@@ -121,6 +124,8 @@ class ContainerRun:
 
     def _start(self, attempt: int, now: float) -> float | None:
         if isinstance(self._program, Refusal):
+            if self._waiting is None:
+                self._tell("Warning", "Failed", self._program.message)
             self._waiting = self._program
             return now + IMAGE_RETRY
         self._waiting, self._kill_at = None, None
@@ -135,15 +140,22 @@ class ContainerRun:
             scratch=scratch(),
         )
         self._around.sandbox.start(self.spec.name, attempt, launch)
+        self._tell("Normal", "Pulled", f'Container image "{self.spec.image}" already present')
+        self._tell("Normal", "Started", f"Started container {self.spec.name}")
         return None
 
     def _keep(self, now: float) -> float | None:
         if self._prober is None:
             asker = self._around.asker(self.spec.name)
-            self._prober = Prober(self.spec, asker, self._around.bell, self._known_health())
+            self._prober = Prober(
+                self.spec, asker, self._around.bell, self._known_health(), self._tell
+            )
         if not self._prober.health.ailing:
             return None
         if self._kill_at is None:
+            ailing = self._prober.health.ailing
+            self._tell("Warning", "Unhealthy", ailing)
+            self._tell("Normal", "Killing", f"Container {self.spec.name} will be restarted")
             self._kill_at = now + self._around.grace
             self._around.sandbox.kill(self.spec.name, signal.SIGTERM)
         elif now >= self._kill_at:
@@ -168,12 +180,18 @@ class ContainerRun:
             self._last = process
             return self._start(process.attempt + 1, now)
         pause = round(delay(self._crashes))
+        if self._waiting is None:
+            why = f"Back-off restarting failed container {self.spec.name}"
+            self._tell("Warning", "BackOff", why)
         self._waiting = Refusal(
             "CrashLoopBackOff",
             f"back-off {pause}s restarting failed container {self.spec.name}, last code {code}",
         )
         self._last = process
         return due
+
+    def _tell(self, kind: str, reason: str, message: str) -> None:
+        self._around.tell(self.spec.name, kind, reason, message)
 
     def _stop_probing(self) -> None:
         if self._prober is not None:

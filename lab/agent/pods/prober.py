@@ -33,8 +33,18 @@ class Health:
 class Prober:
     """Keeps `health` of a running container up to date; rings when it changes."""
 
-    def __init__(self, container: Container, asker: Asker, bell: Bell, before: Health) -> None:
-        """`before` is what an earlier agent had found of the same run."""
+    def __init__(
+        self,
+        container: Container,
+        asker: Asker,
+        bell: Bell,
+        before: Health,
+        tell: Callable[[str, str, str], None],
+    ) -> None:
+        """`before` is what an earlier agent had found of the same run; `tell` hears news for
+        people: kind, reason, message.
+        """
+        self._tell = tell
         self.health = before
         self._container = container
         self._asker = asker
@@ -86,11 +96,13 @@ class Prober:
 
     def _start_result(self, good: bool, problem: str) -> bool:
         if not good:
-            self.health.ailing = f"startup probe failed: {problem}"
+            self.health.ailing = f"Startup probe failed: {problem}"
             self._bell.ring()
         return good
 
-    def _ready_result(self, good: bool, _problem: str) -> bool:
+    def _ready_result(self, good: bool, problem: str) -> bool:
+        if not good:
+            self._tell("Warning", "Unhealthy", f"Readiness probe failed: {problem}")
         if self.health.ready != good:
             self.health.ready = good
             self._bell.ring()
@@ -98,6 +110,6 @@ class Prober:
 
     def _live_result(self, good: bool, problem: str) -> bool:
         if not good:
-            self.health.ailing = f"liveness probe failed: {problem}"
+            self.health.ailing = f"Liveness probe failed: {problem}"
             self._bell.ring()
         return False

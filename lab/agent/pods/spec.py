@@ -11,6 +11,9 @@ from lightkube.resources.core_v1 import Pod
 
 from lab.agent.pods.images import Image, find, known
 
+UNHURRIED = 0.15
+"""Seconds: ample for a pod's end to reach the maps of all nodes."""
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _REFERENCE = re.compile(r"\$(\$|\([-._a-zA-Z][-._a-zA-Z0-9]*\))")
 
@@ -75,11 +78,12 @@ def grace(pod: Pod) -> float:
 def pause_before_end(pod: Pod) -> float:
     """Seconds that the pod goes on serving when it has to go: the longest preStop sleep.
 
-    In that time all nodes hear that it goes, and send it no new connections.
+    In that time all nodes hear that it goes, and send it no new connections. Without a preStop
+    it is the little that a real node needs anyway before the first signal is sent.
     """
     containers = pod.spec.containers if pod.spec else ()
     hooks = [c.lifecycle.preStop for c in containers if c.lifecycle and c.lifecycle.preStop]
-    return max((float(hook.sleep.seconds) for hook in hooks if hook.sleep), default=0.0)
+    return max((float(hook.sleep.seconds) for hook in hooks if hook.sleep), default=UNHURRIED)
 
 
 def hosts_file(pod: Pod, address: str) -> str:

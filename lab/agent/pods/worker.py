@@ -61,6 +61,10 @@ class Home(Protocol):
         """Returns when the datapath has forgotten the pod."""
         ...
 
+    def tell(self, pod: Pod, container: str, kind: str, reason: str, message: str) -> None:
+        """News for people."""
+        ...
+
     async def report(self, pod: Pod, status: dict[str, Any]) -> bool:
         """Write a pod's status to the API; False when that has to be tried again."""
         ...
@@ -180,6 +184,7 @@ class PodWorker:
             asker=lambda name: Asker(
                 str(self._home.router_ip), str(address), lambda argv: self._execute(name, argv)
             ),
+            tell=lambda *news: self._home.tell(self.pod, *news),
             reported=_reported(self.pod).get,
         )
         facts = {
