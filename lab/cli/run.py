@@ -70,6 +70,8 @@ def run(
     require_root()
     names = find.chosen(scenarios)
     planned = turns(names, repeat=repeat, lab=lab, jobs=jobs)
+    for turn in planned:
+        RunDir.of(turn.lab)  # refuses what cannot be a lab's name before anything is said
     if keep and len(planned) > 1:
         raise InputError("--keep leaves one lab up: choose one scenario, one time")
     quiet = output == "json" or jobs > 1

@@ -55,8 +55,8 @@ def _suite(result: ScenarioResult) -> Xml.Element:
 
 
 def _bring_up(result: ScenarioResult) -> Xml.Element:
-    seconds = sum(phase.seconds for phase in result.phases)
-    case = Xml.Element("testcase", classname=result.name, name="the lab", time=f"{seconds:.3f}")
+    time = f"{result.up_after:.3f}"
+    case = Xml.Element("testcase", classname=result.name, name="the lab", time=time)
     if result.problem:
         _child(case, "error", result.problem)
     return case

@@ -77,6 +77,8 @@ class ScenarioResult:
     profile: str
     topology: str
     phases: list[Phase] = field(default_factory=list)
+    up_after: float = 0.0
+    """From the start until the lab was up; its phases overlap."""
     steps: list[StepResult] = field(default_factory=list)
     seconds: float = 0.0
     problem: str = ""

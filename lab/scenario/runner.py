@@ -56,6 +56,8 @@ def run(request: Request, bring_up: BringUp, report: Report, collect: Collect) -
     report.scenario_begins(result)
     try:
         with bring_up(request, _phases(result, report)) as lab:
+            result.up_after = time.monotonic() - start
+            report.lab_is_up(result)
             _steps(request, lab, result, report)
             if result.verdict is not Verdict.HELD:
                 result.artifacts = collect(lab)

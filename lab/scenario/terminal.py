@@ -71,6 +71,9 @@ class Terminal(Report):
     def phase_ends(self, phase: Phase) -> None:
         self._timed(f"{INDENT}  ", "default", phase.name, phase.seconds)
 
+    def lab_is_up(self, result: ScenarioResult) -> None:
+        self._timed(f"{INDENT}{MARKS[Verdict.HELD]} ", "held", "the lab is up", result.up_after)
+
     def step_begins(self, number: int, step: StepResult) -> None:
         self._line()
         self._line((f"{number:>2} {step.title}", "title"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,11 @@ def test_scenario(name: str, tmp_path: Path) -> None:
     broken = [step.problem for step in result.steps if step.problem]
     assert (result.problem, failed, broken) == ("", [], []), f"collected in {result.artifacts}"
     assert result.verdict is Verdict.HELD
+
+
+def test_two_labs_side_by_side(tmp_path: Path) -> None:
+    names = [f"twin{number}-t{os.getpid()}" for number in (1, 2)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        results = list(pool.map(lambda name: run_apart(Turn("ecmp", name), tmp_path), names))
+    assert [result.verdict for result in results] == [Verdict.HELD, Verdict.HELD]
+    assert [result.lab for result in results] == names

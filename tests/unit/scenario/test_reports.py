@@ -32,6 +32,7 @@ def sample() -> ScenarioResult:
         profile="cilium-1.10",
         topology="basic",
         phases=[Phase("network", 0.25)],
+        up_after=0.25,
         steps=[
             StepResult("Routes", "w " * 80, Verdict.HELD, 0.5, checks=[HELD]),
             StepResult(
