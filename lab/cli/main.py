@@ -23,7 +23,7 @@ FAMILIES = {
         ),
         "up": ("lab.cli.up:up", "Bring a lab up and leave it running."),
         "down": ("lab.cli.up:down", "End a lab."),
-        "ps": ("lab.cli.show:ps", "List the labs of this machine."),
+        "ps": ("lab.cli.show:ps", "List the labs of this machine, or what runs in one."),
         "list": ("lab.cli.show:catalogue", "List the topologies and scenarios there are."),
         "graph": ("lab.cli.show:graph", "Draw a topology."),
     },

@@ -21,21 +21,46 @@ from lab.topology.resolve import resolve
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 
 COLUMNS = ("NAME", "TOPOLOGY", "STATE", "NODES", "AGE", "KEEPER")
+NODE_COLUMNS = ("NODE", "KIND", "ADDRESS", "PID")
+SERVICE_COLUMNS = ("SERVICE", "PID", "RESTARTS")
 
 
 @click.command()
+@click.argument("lab", required=False)
 @output_option
-def ps(output: str) -> None:
-    """List the labs of this machine; a dead one has left only its logs.
+def ps(lab: str | None, output: str) -> None:
+    """List the labs of this machine (a dead one has left only its logs), or what runs in LAB.
 
     KEEPER is the process to signal by hand, should it ever be needed: its lab ends with it.
+    The other process ids are the lab's own, as `ps` in a node shows them.
     """
     require_root()
+    if lab is not None:
+        _show_lab(Lab.find(lab), output)
+        return
     labs = summaries()
     if output == "json":
-        as_json([vars(lab) for lab in labs])
+        as_json([vars(each) for each in labs])
     else:
         click.echo(table([COLUMNS, *map(_row, labs)]))
+
+
+def _show_lab(lab: Lab, output: str) -> None:
+    status = lab.ask("status")
+    if output == "json":
+        as_json(status)
+        return
+    nodes = [
+        (node.name, node.kind.value, str(node.address), str(status["nodes"].get(node.name, "down")))
+        for node in lab.plan.nodes
+    ]
+    click.echo(table([NODE_COLUMNS, *nodes]))
+    services = [
+        (name, str(pid), str(status["restarts"].get(name, 0)))
+        for name, pid in status["services"].items()
+    ]
+    if services:
+        click.echo("\n" + table([SERVICE_COLUMNS, *services]))
 
 
 @click.command("list")

@@ -50,7 +50,7 @@ class Launch:
             tell(event)
         self._end_by_itself()
         raise SandboxError(
-            f"lab {self.run.name}: its supervisor died while it brought the lab up\n"
+            f"lab {self.run.name} died while it was brought up\n"
             f"  its last words are in {self.run.log('supervisor')}"
         )
 

@@ -17,7 +17,7 @@ from lab.wait import until
 
 T = TypeVar("T")
 
-READY_WITHIN = 60.0
+READY_WITHIN = 90.0
 """Seconds; a bound, not an expectation."""
 
 ATTEMPT = 5.0

@@ -11,9 +11,9 @@ from lab.errors import SandboxError
 from lab.sandbox.fork_server import Ended, Loaded, Service, Start, Started, Stop
 from lab.wait import until
 
-LOADED_WITHIN = 30.0
-STARTED_WITHIN = 5.0
-"""Seconds; bounds, not expectations."""
+LOADED_WITHIN = 60.0
+STARTED_WITHIN = 10.0
+"""Seconds; bounds for loaded machines, not expectations."""
 
 
 class Services:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib
 import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing import Pipe
 from typing import Any
 
-from lab.errors import InputError, LabError, SandboxError
+from lab.errors import LabError
 from lab.sandbox.control import ControlServer, Handler
 from lab.sandbox.events import EventWriter, Failed, PhaseEvent, Ready, failure
 from lab.sandbox.fork_server import serve
@@ -22,10 +21,6 @@ from lab.sandbox.rundir import RunDir
 from lab.sandbox.services import Services
 from lab.sandbox.site import Site
 from lab.topology.plan import Plan
-
-LONGEST_WAIT = 120.0
-"""Seconds that a client may wait for a lab to be ready."""
-
 
 PHASES = "lab.sandbox.bringup:phases"
 HANDLERS = "lab.sandbox.faults:handlers"
@@ -63,7 +58,6 @@ class Supervisor:
         self._events = events
         self._start = time.monotonic()
         self._phases: dict[str, PhaseEvent] = {}
-        self._ready = threading.Event()
 
     def run(self) -> int:
         """Bring the lab up and stay; returns only when the bring-up failed."""
@@ -80,14 +74,13 @@ class Supervisor:
             words = f"{type(error).__name__}: {error}\n  this is a defect; the details are in {log}"
             return self._fail(Failed(words, LabError.exit_code))
         self._site.enter_state("ready")
-        self._ready.set()
         self._events.send(Ready(time.monotonic() - self._start))
         self._events.close()
         while True:
             signal.pause()
 
     def _serve(self) -> None:
-        handlers: dict[str, Handler] = {"status": self._status, "wait-ready": self._wait_ready}
+        handlers: dict[str, Handler] = {"status": self._status}
         handlers.update(self._load(HANDLERS))
         ControlServer(self._site.run.control, handlers)
 
@@ -116,11 +109,3 @@ class Supervisor:
             "restarts": dict(services.restarts()),
             "phases": {name: vars(event) for name, event in self._phases.items()},
         }
-
-    def _wait_ready(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        within = request.get("within", LONGEST_WAIT)
-        if not isinstance(within, (int, float)):
-            raise InputError(f"'within' is a number of seconds, not {within!r}")
-        if not self._ready.wait(timeout=min(within, LONGEST_WAIT)):
-            raise SandboxError(f"lab {self._site.run.name} is not ready after {within:g} s")
-        return {}

@@ -61,6 +61,18 @@ def test_a_service_that_is_killed_is_started_again(lab: Lab, service: str) -> No
     assert lab.node("client1").run(["readlink", f"/proc/{after}/ns/pid"]).ok
 
 
+def test_ps_of_a_lab_lists_its_nodes_and_services(lab: Lab) -> None:
+    shown = shell.run([sys.executable, "-m", "lab.cli", "ps", lab.name]).out
+    nodes, services = shown.split("\n\n")
+    holder = lab.holders()["client1"]
+    assert ["client1", "host", "192.168.10.11", str(holder)] in [
+        line.split() for line in nodes.splitlines()
+    ]
+    listed = {line.split()[0]: line.split()[1] for line in services.splitlines()[1:]}
+    assert set(listed) <= {"api-server", "hubble-relay", "agent@k8s-master1", f"agent@{WORKER}"}
+    assert listed["agent@k8s-master1"] == str(pid_of(lab, "agent@k8s-master1"))
+
+
 def test_an_agent_stands_in_its_nodes_namespaces(lab: Lab) -> None:
     pid = pid_of(lab, f"agent@{WORKER}")
     for kind in ("net", "mnt", "uts"):
