@@ -1,0 +1,79 @@
+"""A node falls silent: without BFD it is believed until BGP's hold time has run out."""
+
+from __future__ import annotations
+
+from lab.scenario import observe, web
+from lab.scenario.bounds import ANNOUNCEMENT, BGP_SESSION, HOLD_TIME
+from lab.scenario.faults import link_down
+from lab.scenario.loaded import loaded
+from lab.scenario.stage import Stage
+from lab.scenario.story import Scenario
+from lab.scenario.wanted import between
+
+scenario = Scenario("How long a silent node is believed", manifests=(web.MANIFEST,))
+
+
+@scenario.step("Three seconds instead of ninety")
+def timers(stage: Stage) -> None:
+    """The article's sessions have a hold time of 90 seconds: a neighbor is dead when nothing has
+    been heard from it for so long. MetalLB's configuration can ask for less; the shorter wish of
+    the two sides counts, and 3 seconds are the least that BGP allows."""
+    web.is_announced_by(stage, "every node is a next hop", observe.node_addresses(stage))
+    stage.apply("hold_time.yaml")
+    nodes = [node.name for node in stage.plan.kube_nodes]
+    stage.becomes(
+        "every node's FRR wishes for 3 seconds",
+        lambda: {name for name in nodes if "timers 1 3" in configuration(stage, name)},
+        set(nodes),
+        within=ANNOUNCEMENT,
+    )
+    stage.show(nodes[0], "vtysh -c 'show running-config bgpd'")
+
+
+@scenario.step("Agreed on when a session begins")
+def agreed(stage: Stage) -> None:
+    """A session keeps the times that its two sides told each other at its start. The router
+    starts all of them anew."""
+    stage.show(web.ROUTER, "vtysh -c 'clear bgp *'")
+    stage.becomes(
+        "all sessions have a hold time of 3 seconds",
+        lambda: hold_times(stage),
+        {3},
+        within=BGP_SESSION,
+    )
+    web.is_announced_by(stage, "every node is a next hop", observe.node_addresses(stage))
+
+
+@scenario.step("A cable is pulled")
+def pulled(stage: Stage) -> None:
+    """Between node and router is a switch: the router's own link stays up, and only silence tells
+    that a node has gone. Until then one in six new connections is lost. Compare the scenario
+    node-failure, where BFD needs a quarter of a second."""
+    (pod,) = web.pods(stage)
+    victim = next(n for n in reversed(stage.plan.kube_nodes) if n.name != pod.node)
+    left = observe.node_addresses(stage) - {str(victim.address)}
+    with loaded(stage.lab, web.ADDRESS) as load:
+        with stage.fault(link_down(victim.name)) as moment:
+            stage.becomes(
+                "the silent node is no next hop any more",
+                lambda: observe.next_hops(stage, web.ROUTER, web.ADDRESS),
+                left,
+                within=HOLD_TIME,
+            )
+            load.until_steady(50)
+            cost = load.cost(moment)
+            stage.say(f"The load: {cost}.")
+            stage.holds("seconds until the last failure", cost.recovered_after, between(1, 6))
+        web.is_announced_by(stage, "mended, it is a next hop", observe.node_addresses(stage))
+        web.is_answered(stage)
+
+
+def configuration(stage: Stage, node: str) -> str:
+    """A node's BGP configuration."""
+    return stage.run(node, "vtysh -c 'show running-config bgpd'").out
+
+
+def hold_times(stage: Stage) -> set[int]:
+    """The hold times that the router has agreed on with its neighbors, in seconds."""
+    told = stage.run(web.ROUTER, "vtysh -c 'show bgp neighbors json'").json()
+    return {neighbor.get("bgpTimerHoldTimeMsecs", 0) // 1000 for neighbor in told.values()}
