@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 
 from lab.emulation.lean import IPNet, IPTopo
@@ -40,7 +41,7 @@ class LabTopo(IPTopo):  # type: ignore[misc]  # IPMininet has no type hints
                 intfName1=leg.name,
                 intfName2=f"{leg.network}-{ports[leg.network]}",
                 addr1=leg.mac,
-                params1={"index": FIRST_LEG + leg_number, "wanted": (leg.address,)},
+                params1={"index": FIRST_LEG + leg_number, "wanted": _addresses(leg)},
                 params2={"index": FIRST_PORT + number},
             )
         super().build()
@@ -71,6 +72,10 @@ def build(plan: Plan, run_dir: Path, progress: Progress) -> Nodes:
     net = LabNet(plan, run_dir)
     net.start()
     return Nodes(net)
+
+
+def _addresses(leg: Interface) -> tuple[IPv4Interface | IPv6Interface, ...]:
+    return (leg.address, leg.address6) if leg.address6 is not None else (leg.address,)
 
 
 def _legs(plan: Plan) -> Iterator[tuple[PlannedNode, Interface, int]]:

@@ -57,11 +57,10 @@ class Emulated(IPNode):  # type: ignore[misc]  # IPMininet has no type hints
         return [interface for interface in self.intfList() if interface.link is not None]
 
     def configure(self, interfaces: Iterable[LabInterface]) -> None:
-        """Bring interfaces up, then the default route, which may lead through one of them."""
+        """Bring interfaces up, then the default routes, which may lead through one of them."""
         requests = [request for interface in interfaces for request in interface.bring_up()]
-        gateway = self.room.node.default_route
-        if gateway is not None:
-            requests.append(messages.default_route(gateway))
+        gateways = (self.room.node.default_route, self.room.node.default_route6)
+        requests += [messages.default_route(gateway) for gateway in gateways if gateway]
         with self.netlink() as netlink:
             netlink.send(requests)
 

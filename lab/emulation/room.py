@@ -90,6 +90,8 @@ def hosts_file(plan: Plan) -> str:
     """/etc/hosts of every node: the first address of each node, by name."""
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost"]
     lines += [f"{node.address} {node.name}" for node in plan.nodes]
+    legs6 = [(node.name, leg.address6) for node in plan.nodes for leg in node.interfaces[:1]]
+    lines += [f"{address6.ip} {name}" for name, address6 in legs6 if address6 is not None]
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from ipaddress import IPv6Address
 
 from lab.frr.model import Bfd
 from lab.frr.node import FAST_TIMERS, NOTHING, bfd_lines
@@ -10,31 +11,30 @@ from lab.frr.tree import Place, Tree
 from lab.topology.plan import Cluster, Interface, Plan, PlannedNode
 
 POOL = "load-balancer-pool"
-"""Prefix list and route map: host routes out of the pool, and nothing else."""
+POOL6 = "load-balancer-pool6"
+"""Prefix lists and route maps: host routes out of the pools, and nothing else."""
 
 
 def router_tree(plan: Plan, router: PlannedNode) -> Tree:
-    """Static neighbors for all Kubernetes nodes; only /32s out of the pool are believed."""
+    """Static neighbors for all Kubernetes nodes; only host routes out of the pool are believed."""
     cluster = plan.cluster
     leg = _peering_leg(router, cluster)
     if cluster is None or leg is None:
         return {(): ()}
-    bfd = bfd_of(cluster)
-    tree: dict[Place, tuple[str, ...]] = {
-        (): (
-            FAST_TIMERS,
-            f"ip prefix-list {POOL} seq 5 permit {cluster.vip_pool} ge 32",
-        )
-    }
-    if bfd:
-        tree[("bfd",)] = ()
-        tree[("bfd", f"profile {bfd.profile}")] = tuple(bfd_lines(bfd))
     bgp = (f"router bgp {cluster.asn}",)
-    tree[bgp] = (*_speaker(plan, leg), *_sessions(plan, cluster, leg))
-    unicast = (*bgp, "address-family ipv4 unicast")
-    tree[unicast] = tuple(_policies(plan.kube_nodes))
+    ipv4, ipv6 = ((*bgp, f"address-family ipv{version} unicast") for version in (4, 6))
+    tree: dict[Place, tuple[str, ...]] = {
+        (): (FAST_TIMERS, *_prefix_lists(cluster)),
+        **_bfd_sections(cluster),
+        bgp: (*_speaker(plan, leg), *_sessions(plan, cluster, leg)),
+        ipv4: tuple(_policies(plan, cluster)),
+    }
+    if cluster.vip_pool6:
+        tree[ipv6] = tuple(_policies6(plan))
     tree[(f"route-map {NOTHING} deny 10",)] = ()
     tree[(f"route-map {POOL} permit 10",)] = (f"match ip address prefix-list {POOL}",)
+    if cluster.vip_pool6:
+        tree[(f"route-map {POOL6} permit 10",)] = (f"match ipv6 address prefix-list {POOL6}",)
     return tree
 
 
@@ -62,22 +62,53 @@ def _speaker(plan: Plan, leg: Interface) -> Iterator[str]:
     yield "coalesce-time 0"
 
 
+def _prefix_lists(cluster: Cluster) -> Iterator[str]:
+    yield f"ip prefix-list {POOL} seq 5 permit {cluster.vip_pool} ge 32"
+    if cluster.vip_pool6:
+        yield f"ipv6 prefix-list {POOL6} seq 5 permit {cluster.vip_pool6} ge 128"
+
+
+def _bfd_sections(cluster: Cluster) -> dict[Place, tuple[str, ...]]:
+    bfd = bfd_of(cluster)
+    if bfd is None:
+        return {}
+    return {("bfd",): (), ("bfd", f"profile {bfd.profile}"): tuple(bfd_lines(bfd))}
+
+
 def _sessions(plan: Plan, cluster: Cluster, leg: Interface) -> Iterator[str]:
     bfd = bfd_of(cluster)
     for node in plan.kube_nodes:
-        neighbor = f"neighbor {node.address}"
-        yield f"{neighbor} remote-as {node.asn}"
-        if bfd:
-            yield f"{neighbor} bfd"
-            yield f"{neighbor} bfd profile {bfd.profile}"
-        if cluster.bgp_password:
-            yield f"{neighbor} password {cluster.bgp_password}"
-        yield f"{neighbor} update-source {leg.name}"
-        yield f"{neighbor} timers connect 1"
+        for address in (node.address, *_addresses6(node, cluster)):
+            neighbor = f"neighbor {address}"
+            yield f"{neighbor} remote-as {node.asn}"
+            if bfd:
+                yield f"{neighbor} bfd"
+                yield f"{neighbor} bfd profile {bfd.profile}"
+            if cluster.bgp_password:
+                yield f"{neighbor} password {cluster.bgp_password}"
+            yield f"{neighbor} update-source {leg.name}"
+            yield f"{neighbor} timers connect 1"
 
 
-def _policies(nodes: Iterable[PlannedNode]) -> Iterator[str]:
-    for node in nodes:
+def _policies(plan: Plan, cluster: Cluster) -> Iterator[str]:
+    """IPv4 routes over the IPv4 sessions; FRR would take them over the others too."""
+    for node in plan.kube_nodes:
         yield f"neighbor {node.address} next-hop-self"
         yield f"neighbor {node.address} route-map {POOL} in"
         yield f"neighbor {node.address} route-map {NOTHING} out"
+        yield from (f"no neighbor {six} activate" for six in _addresses6(node, cluster))
+
+
+def _policies6(plan: Plan) -> Iterator[str]:
+    for node in plan.kube_nodes:
+        for address in _addresses6(node, plan.cluster):
+            yield f"neighbor {address} activate"
+            yield f"neighbor {address} next-hop-self"
+            yield f"neighbor {address} route-map {POOL6} in"
+            yield f"neighbor {address} route-map {NOTHING} out"
+
+
+def _addresses6(node: PlannedNode, cluster: Cluster | None) -> list[IPv6Address]:
+    """The address of the node's IPv6 session: none without a pool that it could announce."""
+    first = node.interfaces[0].address6
+    return [first.ip] if first is not None and cluster is not None and cluster.vip_pool6 else []

@@ -9,18 +9,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from lab.topology import vocabulary
 from lab.topology.check_cluster import cluster_problems
 from lab.topology.model import Link, Options, Topology
-from lab.topology.reading import address, listed, subnet
+from lab.topology.reading import address, listed, subnet, subnet6
 
 MAX_INTERFACE_NAME = 15
 """IFNAMSIZ less its terminating NUL (linux/if.h)."""
 
 MAX_NETWORK_NAME = 11
 """The network's bridge has its name, and its ports are called `<network>-<number>`."""
+
+MAX_PREFIX6 = 96
+"""An IPv6 subnet has room for the host part of any IPv4 address."""
 
 MAX_NODE_NAME = 63
 """A host name is one DNS label (RFC 1123)."""
@@ -88,6 +91,20 @@ def _cluster_subnets(topology: Topology) -> Iterator[tuple[str, object]]:
     for cluster in topology.clusters[:1]:
         for option in ("vip_pool", "cluster_cidr", "service_cidr"):
             yield option, cluster.options.get(option, vocabulary.CLUSTER[option].default)
+
+
+def _subnets6(topology: Topology) -> Iterator[str]:
+    known: list[tuple[str, IPv6Network]] = []
+    for network in topology.networks:
+        known_as, text = f"network {network.name!r}", network.options.get("subnet6")
+        found = subnet6(text)
+        if text is not None and (found is None or found.prefixlen > MAX_PREFIX6):
+            yield f"{known_as}: subnet6 {text!r} is no IPv6 subnet such as 2001:db8:1::/64"
+        for other, taken in known:
+            if found is not None and found.overlaps(taken):
+                yield f"{known_as}: subnet6 {found} overlaps {taken} of {other}"
+        if found is not None:
+            known.append((known_as, found))
 
 
 def _link_ends(topology: Topology) -> Iterator[str]:
@@ -207,6 +224,7 @@ def _twice(what: str, names: Iterable[str]) -> Iterator[str]:
 CHECKS: tuple[Callable[[Topology], Iterator[str]], ...] = (
     _names,
     _subnets,
+    _subnets6,
     _link_ends,
     _interfaces,
     _addresses,

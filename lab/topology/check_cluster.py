@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from lab.topology import vocabulary
 from lab.topology.model import Link, Options, Topology
 from lab.topology.plan import NodeKind
-from lab.topology.reading import listed, subnet
+from lab.topology.reading import listed, subnet, subnet6
 
 POD_PREFIX = 24
 """Length of a node's pod network, that of Kubernetes' default node-cidr-mask-size."""
@@ -34,6 +34,7 @@ def cluster_problems(topology: Topology) -> Iterator[str]:
     yield from _peering(topology)
     yield from _pod_networks(kube, options)
     yield from _values(options)
+    yield from _vip_pool6(topology, options.get("vip_pool6"))
 
 
 def _peering(topology: Topology) -> Iterator[str]:
@@ -65,6 +66,15 @@ def _pod_networks(nodes: int, options: Options) -> Iterator[str]:
         yield f"cluster: {of_pods} has no /{POD_PREFIX} for each of {nodes} nodes"
     elif of_pods is not None and of_pods.prefixlen > POD_PREFIX:
         yield f"cluster: {of_pods} is smaller than the /{POD_PREFIX} of a node"
+
+
+def _vip_pool6(topology: Topology, written: object) -> Iterator[str]:
+    if written is None:
+        return
+    if subnet6(written) is None:
+        yield f"cluster: vip_pool6 {written!r} is no IPv6 subnet such as 2001:db8:172::/112"
+    if not any(network.options.get("subnet6") for network in topology.networks):
+        yield "cluster: vip_pool6 needs subnet6 on the nodes' network"
 
 
 def _values(options: Options) -> Iterator[str]:

@@ -8,7 +8,7 @@ hides the rest. Addresses stay text for the same reason.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from lab.errors import InputError
@@ -128,6 +128,21 @@ def links(
 def cluster(**options: object) -> ClusterParts:
     """Kubernetes over the topology's masters and workers, peering with its router."""
     return ClusterParts(options)
+
+
+def with_ipv6(
+    topology: Topology, name: str, *, subnets: Mapping[str, str], vip_pool: str
+) -> Topology:
+    """A topology with an IPv6 subnet for each of its networks, and a pool for its services."""
+
+    def both(part: Part) -> Part:
+        if isinstance(part, Network) and part.name in subnets:
+            return replace(part, options={**part.options, "subnet6": subnets[part.name]})
+        if isinstance(part, ClusterParts):
+            return replace(part, options={**part.options, "vip_pool6": vip_pool})
+        return part
+
+    return Topology(name, *(both(part) for part in topology.parts))
 
 
 def _later(first: str, offset: int) -> str:

@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 from typing import Any
 
 
@@ -31,6 +38,7 @@ class Interface:
     network: str
     address: IPv4Interface
     mac: str
+    address6: IPv6Interface | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,7 @@ class PlannedNode:
     """Address of cilium_host: the node's own address in its pod network."""
     asn: int | None = None
     """AS number of the node's BGP speaker, if it is to have one."""
+    default_route6: IPv6Address | None = None
 
     @property
     def is_kube(self) -> bool:
@@ -65,6 +74,7 @@ class Network:
 
     name: str
     subnet: IPv4Network
+    subnet6: IPv6Network | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,8 @@ class Cluster:
     bgp_password: str = ""
     """TCP MD5 signature of all sessions (RFC 2385); empty: none."""
     options: Mapping[str, str] = field(default_factory=dict)
+    vip_pool6: IPv6Network | None = None
+    """IPv6 addresses of LoadBalancer services; None: no IPv6 sessions either."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +128,20 @@ class Plan:
     def from_json(cls, data: Mapping[str, Any]) -> Plan:
         return cls(
             name=data["name"],
-            networks=tuple(Network(n["name"], IPv4Network(n["subnet"])) for n in data["networks"]),
+            networks=tuple(_network(n) for n in data["networks"]),
             nodes=tuple(_node(n) for n in data["nodes"]),
             cluster=_cluster(data["cluster"]) if data["cluster"] else None,
         )
+
+
+_ADDRESSES = (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 
 
 def _plain_plan(plan: Plan) -> dict[str, Any]:
@@ -139,7 +161,7 @@ def _plain(record: object) -> dict[str, Any]:
 
 
 def _plain_value(value: object) -> object:
-    if isinstance(value, (IPv4Address, IPv4Interface, IPv4Network)):
+    if isinstance(value, _ADDRESSES):
         return str(value)
     if isinstance(value, Enum):
         return value.value
@@ -148,19 +170,32 @@ def _plain_value(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else value
 
 
+def _network(data: Mapping[str, Any]) -> Network:
+    subnet6 = IPv6Network(data["subnet6"]) if data["subnet6"] else None
+    return Network(data["name"], IPv4Network(data["subnet"]), subnet6)
+
+
+def _interface(data: Mapping[str, Any]) -> Interface:
+    return Interface(
+        name=data["name"],
+        network=data["network"],
+        address=IPv4Interface(data["address"]),
+        mac=data["mac"],
+        address6=IPv6Interface(data["address6"]) if data["address6"] else None,
+    )
+
+
 def _node(data: Mapping[str, Any]) -> PlannedNode:
     return PlannedNode(
         name=data["name"],
         kind=NodeKind(data["kind"]),
-        interfaces=tuple(
-            Interface(i["name"], i["network"], IPv4Interface(i["address"]), i["mac"])
-            for i in data["interfaces"]
-        ),
+        interfaces=tuple(_interface(i) for i in data["interfaces"]),
         default_route=IPv4Address(data["default_route"]) if data["default_route"] else None,
         daemons=tuple(data["daemons"]),
         pod_cidr=IPv4Network(data["pod_cidr"]) if data["pod_cidr"] else None,
         router_ip=IPv4Address(data["router_ip"]) if data["router_ip"] else None,
         asn=data["asn"],
+        default_route6=IPv6Address(data["default_route6"]) if data["default_route6"] else None,
     )
 
 
@@ -178,4 +213,5 @@ def _cluster(data: Mapping[str, Any]) -> Cluster:
         profile=data["profile"],
         bgp_password=data["bgp_password"],
         options=dict(data["options"]),
+        vip_pool6=IPv6Network(data["vip_pool6"]) if data["vip_pool6"] else None,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 
 def address(text: object) -> IPv4Address | None:
@@ -18,6 +18,14 @@ def subnet(text: object) -> IPv4Network | None:
     """The subnet a text stands for, or None; host bits must be zero."""
     try:
         return IPv4Network(text) if isinstance(text, str) and "/" in text else None
+    except ValueError:
+        return None
+
+
+def subnet6(text: object) -> IPv6Network | None:
+    """The IPv6 subnet a text stands for, or None; host bits must be zero."""
+    try:
+        return IPv6Network(text) if isinstance(text, str) and "/" in text else None
     except ValueError:
         return None
 

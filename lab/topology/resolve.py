@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 from itertools import count, islice, repeat
 from typing import Any
 
@@ -21,12 +28,13 @@ def resolve(topology: Topology) -> Plan:
     found = problems(topology)
     if found:
         raise TopologyError(f"topology {topology.name!r}", found)
-    interfaces = _interfaces(topology)
+    networks = _networks(topology)
+    interfaces = _interfaces(topology, networks)
     cluster = _cluster(topology, interfaces) if topology.clusters else None
     shares = _shares(topology, cluster)
     return Plan(
         name=topology.name,
-        networks=tuple(Network(n.name, IPv4Network(n.subnet)) for n in topology.networks),
+        networks=tuple(networks.values()),
         nodes=tuple(
             _node(topology, node, interfaces[node.name], cluster, shares) for node in topology.nodes
         ),
@@ -39,18 +47,42 @@ def mac_of(address: IPv4Address) -> str:
     return ":".join(f"{byte:02x}" for byte in (0x02, 0x00, *address.packed))
 
 
-def _interfaces(topology: Topology) -> dict[str, tuple[Interface, ...]]:
-    prefixes = {n.name: IPv4Network(n.subnet).prefixlen for n in topology.networks}
+def address6_of(address: IPv4Interface, subnet6: IPv6Network) -> IPv6Interface:
+    """The IPv6 address that reads like an IPv4 one: host part 21 becomes ::21."""
+    host = int(address.ip) - int(address.network.network_address)
+    return IPv6Interface((int(subnet6.network_address) + int(str(host), 16), subnet6.prefixlen))
+
+
+def _networks(topology: Topology) -> dict[str, Network]:
+    return {
+        n.name: Network(n.name, IPv4Network(n.subnet), _network6(n.options.get("subnet6")))
+        for n in topology.networks
+    }
+
+
+def _network6(written: object) -> IPv6Network | None:
+    return IPv6Network(str(written)) if written else None
+
+
+def _interfaces(
+    topology: Topology, networks: Mapping[str, Network]
+) -> dict[str, tuple[Interface, ...]]:
     legs: dict[str, tuple[Interface, ...]] = {}
     for link, name in zip(topology.links, interface_names(topology), strict=True):
-        leg = _interface(link, name, prefixes[link.network])
+        leg = _interface(link, name, networks[link.network])
         legs[link.node] = (*legs.get(link.node, ()), leg)
     return legs
 
 
-def _interface(link: Link, name: str, prefix: int) -> Interface:
-    address = IPv4Interface(f"{link.address}/{prefix}")
-    return Interface(name, link.network, address, str(link.options.get("mac", mac_of(address.ip))))
+def _interface(link: Link, name: str, network: Network) -> Interface:
+    address = IPv4Interface(f"{link.address}/{network.subnet.prefixlen}")
+    return Interface(
+        name=name,
+        network=network.name,
+        address=address,
+        mac=str(link.options.get("mac", mac_of(address.ip))),
+        address6=address6_of(address, network.subnet6) if network.subnet6 else None,
+    )
 
 
 def _node(
@@ -63,11 +95,13 @@ def _node(
     is_kube = node.kind in (NodeKind.MASTER, NodeKind.WORKER)
     pod_cidr = next(shares.pod_networks) if is_kube else None
     of_router = cluster.asn if cluster and node.kind is NodeKind.ROUTER else None
+    gateway = _default_route(topology, node, interfaces)
     return PlannedNode(
         name=node.name,
         kind=node.kind,
         interfaces=interfaces,
-        default_route=_default_route(topology, node, interfaces),
+        default_route=gateway,
+        default_route6=_default_route6(gateway, interfaces),
         daemons=_daemons(node.kind, cluster),
         pod_cidr=pod_cidr,
         router_ip=next(islice(pod_cidr.hosts(), 1)) if pod_cidr else None,
@@ -84,6 +118,17 @@ def _default_route(
     written = node.options.get("gateway", of_network)
     gateway = IPv4Address(str(written)) if written is not None else None
     return None if gateway in [leg.address.ip for leg in interfaces] else gateway
+
+
+def _default_route6(
+    gateway: IPv4Address | None, interfaces: tuple[Interface, ...]
+) -> IPv6Address | None:
+    """The same gateway by its IPv6 address, where its network has a subnet for that."""
+    for leg in interfaces:
+        if gateway is not None and leg.address6 is not None and gateway in leg.address.network:
+            via = IPv4Interface((gateway, leg.address.network.prefixlen))
+            return address6_of(via, leg.address6.network).ip
+    return None
 
 
 def _daemons(kind: NodeKind, cluster: Cluster | None) -> tuple[str, ...]:
@@ -106,6 +151,7 @@ def _cluster(topology: Topology, interfaces: dict[str, tuple[Interface, ...]]) -
         cluster_cidr=IPv4Network(written["cluster_cidr"]),
         node_ports=written["node_ports"],
         vip_pool=IPv4Network(written["vip_pool"]),
+        vip_pool6=_network6(written["vip_pool6"]),
         asn=written["asn"],
         router=_router(topology, interfaces, at_master.network),
         profile=written["profile"],

@@ -20,7 +20,10 @@ class Option:
     values: tuple[str, ...] = ()
 
 
-NETWORK = {"gateway": Option("default route of the nodes whose first leg is in this network")}
+NETWORK = {
+    "gateway": Option("default route of the nodes whose first leg is in this network"),
+    "subnet6": Option("IPv6 subnet: each leg gets the address that reads like its IPv4 one"),
+}
 NODE = {"gateway": Option("the node's default route, over that of its network")}
 LINK = {"mac": Option("MAC address of the leg; computed from its IPv4 address otherwise")}
 
@@ -28,6 +31,7 @@ CLUSTER: Mapping[str, Option] = {
     "asn": Option("AS number of the router, and of the nodes unless node_asn is given", 64512),
     "node_asn": Option("AS number of the first node; each gets one of its own (eBGP)"),
     "vip_pool": Option("addresses of LoadBalancer services", "172.16.10.0/24"),
+    "vip_pool6": Option("IPv6 addresses of LoadBalancer services; needs subnet6 on the nodes"),
     "cluster_cidr": Option("addresses of pods: a /24 for each node", "10.0.0.0/16"),
     "service_cidr": Option("addresses of services inside the cluster", "10.96.0.0/12"),
     "node_ports": Option("first and last port of NodePort services", (30000, 32767)),

@@ -19,8 +19,8 @@ from .configs import PLAIN, RICH
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def router(**options: object) -> str:
-    plan = resolve(load("basic", **options))
+def router(topology: str = "basic", **options: object) -> str:
+    plan = resolve(load(topology, **options))
     return files(plan, plan.node("bgp-router1"))["frr.conf"]
 
 
@@ -28,6 +28,7 @@ CASES: dict[str, Callable[[], str]] = {
     "router.conf": router,
     "router-bfd.conf": lambda: router(bfd="3x50"),
     "router-ebgp.conf": lambda: router(node_asn=64601, bgp_password="secret", workers=1),
+    "router-ipv6.conf": lambda: router("dual_stack", bfd="3x50", workers=1),
     "node.conf": lambda: text(node_tree(PLAIN)),
     "node-everything.conf": lambda: text(node_tree(RICH)),
 }

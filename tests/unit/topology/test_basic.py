@@ -101,6 +101,18 @@ def test_macs_carry_the_address_and_differ(plan: Plan) -> None:
     assert len(set(macs)) == len(macs)
 
 
+def test_both_families_have_addresses_that_read_alike() -> None:
+    plan = resolve(load("dual_stack"))
+    worker = plan.node("k8s-worker5")
+    assert str(worker.interfaces[0].address6) == "2001:db8:1::25/64"
+    assert str(worker.default_route6) == "2001:db8:1::1"
+    assert str(plan.node("k8s-control").interfaces[1].address6) == "2001:db8:10::233/64"
+    assert plan.node("bgp-router1").default_route6 is None
+    assert plan.cluster is not None
+    assert str(plan.cluster.vip_pool6) == "2001:db8:172::/112"
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
 def test_twenty_workers_are_a_parameter() -> None:
     plan = resolve(load("basic", workers=20))
     assert plan.node("k8s-worker20").address == IPv4Address("192.168.1.40")

@@ -157,6 +157,30 @@ def test_good_ones_have_none() -> None:
             "cluster: 10.0.0.0/25 is smaller than the /24 of a node",
         ),
         (
+            [*PAIR, network("x", "10.5.0.0/24", subnet6="2001:db8::/100")],
+            "network 'x': subnet6 '2001:db8::/100' is no IPv6 subnet such as 2001:db8:1::/64",
+        ),
+        (
+            [
+                *PAIR,
+                network("x", "10.5.0.0/24", subnet6="2001:db8::/32"),
+                network("y", "10.6.0.0/24", subnet6="2001:db8:1::/64"),
+            ],
+            "network 'y': subnet6 2001:db8:1::/64 overlaps 2001:db8::/32 of network 'x'",
+        ),
+        (
+            [*KUBE, cluster(vip_pool6="2001:db8:172::/112")],
+            "cluster: vip_pool6 needs subnet6 on the nodes' network",
+        ),
+        (
+            [
+                *KUBE,
+                network("x", "10.5.0.0/24", subnet6="2001:db8::/64"),
+                cluster(vip_pool6="1::1"),
+            ],
+            "cluster: vip_pool6 '1::1' is no IPv6 subnet such as 2001:db8:172::/112",
+        ),
+        (
             [*KUBE, cluster(mode="dnat")],
             "cluster: mode 'dnat' is unknown; there are snat, dsr, hybrid",
         ),
