@@ -12,11 +12,13 @@
 
 #define NSEC_PER_SEC 1000000000ULL
 
-/* The values of a status are those of enum trace_reason. */
+/* What is known of a packet's flow. The values of `status` are those of enum trace_reason. */
 struct tracked {
-	struct ct_entry *entry; /* NULL while REASON_NEW */
-	__u32 monitor;		/* 0: nothing in this packet is worth an event */
+	__u32 monitor; /* 0: nothing in this packet is worth an event */
+	__u16 flags;   /* enum ct_flag */
+	__u16 rev_nat_index;
 	__u8 status;
+	__u8 pad[3];
 };
 
 /* Seconds of CLOCK_MONOTONIC; the coarse clock is exact enough and costs a tenth. */
@@ -125,11 +127,12 @@ static __always_inline void ct_close(struct ct_entry *entry, __u8 tcp_flags, int
 }
 
 /* Note a packet of a known flow; tells whether to report it. */
-static __always_inline __u32 ct_touch(struct ct_entry *entry, const struct flow *f, __u32 bytes,
-				      int rx)
+VERIFIED_ONCE __u32 ct_touch(struct ct_entry *entry, const struct flow *f, __u32 bytes, int rx)
 {
 	__u32 now = now_seconds(), monitor = ALWAYS, end;
 
+	if (!entry || !f)
+		return 0;
 	if (f->tcp_flags && !(f->tcp_flags & TCP_SYN) && !(entry->flags & CT_SEEN_NON_SYN))
 		entry->flags |= CT_SEEN_NON_SYN;
 	if (f->tcp_flags & (TCP_FIN | TCP_RST))
@@ -156,41 +159,38 @@ static __always_inline int ct_reopens(const struct ct_entry *entry, const struct
 	return f->tcp_flags & TCP_SYN && !(f->tcp_flags & TCP_ACK) && !ct_alive(entry);
 }
 
-/* The flow in the direction its source opened it. */
-static __always_inline void ct_lookup_forward(struct tracked *t, const struct flow *f, __u8 flags,
-					      __u32 bytes)
+/* Find the flow's entry and note the packet in it: 1, or 0 and REASON_NEW when there is none.
+ *
+ * `reply` 0: as its source opened it, 1: is it a reply to what its destination opened? `flags`
+ * tells how the flow was entered. What is known goes out by value: a pointer to the entry would
+ * double the verifier's work in all that follows.
+ */
+static __always_inline int ct_lookup(struct tracked *t, const struct flow *f, __u32 bytes,
+				     __u8 flags, int reply)
 {
-	t->entry = ct_find(f, flags, 0);
-	t->monitor = ALWAYS;
-	t->status = REASON_NEW;
-	if (!t->entry)
-		return;
-	if (ct_reopens(t->entry, f)) {
-		t->entry = NULL;
-		return;
-	}
-	t->status = REASON_ESTABLISHED;
-	t->monitor = ct_touch(t->entry, f, bytes, flags == TUPLE_IN);
-}
+	struct ct_entry *entry;
 
-/* Is the packet a reply to what its destination opened? `flags`: how that was entered. */
-static __always_inline int ct_lookup_reply(struct tracked *t, const struct flow *f, __u8 flags,
-					   __u32 bytes)
-{
-	t->entry = ct_find(f, flags, 1);
-	if (!t->entry)
+	t->status = REASON_NEW;
+	t->monitor = ALWAYS;
+	t->flags = 0;
+	t->rev_nat_index = 0;
+	entry = ct_find(f, flags, reply);
+	if (!entry || (!reply && ct_reopens(entry, f)))
 		return 0;
-	t->status = REASON_REPLY;
-	t->monitor = ct_touch(t->entry, f, bytes, flags == TUPLE_OUT);
+	t->status = reply ? REASON_REPLY : REASON_ESTABLISHED;
+	t->monitor = ct_touch(entry, f, bytes, (flags == TUPLE_IN) != reply);
+	t->flags = entry->flags;
+	t->rev_nat_index = entry->rev_nat_index;
 	return 1;
 }
 
 /* An ICMP error has no entry of its own: it belongs to the flow that it quotes. */
 static __always_inline void ct_related(struct tracked *t)
 {
-	t->entry = NULL;
 	t->status = REASON_RELATED;
 	t->monitor = ALWAYS;
+	t->flags = 0;
+	t->rev_nat_index = 0;
 }
 
 /* What the caller of ct_create() knows of a new flow. */

@@ -75,7 +75,7 @@ static __always_inline int balance_internal(struct __sk_buff *ctx, struct flow *
 
 	if (ret != BALANCED)
 		return ret;
-	ct_lookup_forward(&t, f, TUPLE_OUT, ctx->len);
+	ct_lookup(&t, f, ctx->len, TUPLE_OUT, 0);
 	if (t.status != REASON_NEW)
 		return BALANCED;
 	init.rev_nat_index = b.rev_nat_index;

@@ -93,9 +93,9 @@ static __always_inline int track_delivery(struct tracked *t, struct __sk_buff *c
 		t->monitor = d->monitor;
 		return 0;
 	}
-	if (!d->request && ct_lookup_reply(t, f, TUPLE_OUT, ctx->len))
+	if (!d->request && ct_lookup(t, f, ctx->len, TUPLE_OUT, 1))
 		return 0;
-	ct_lookup_forward(t, f, TUPLE_IN, ctx->len);
+	ct_lookup(t, f, ctx->len, TUPLE_IN, 0);
 	if (t->status != REASON_NEW)
 		return 0;
 	init.identity = identity_of(&f->saddr, f->family);
@@ -148,8 +148,8 @@ VERIFIED_ONCE int deliver(struct __sk_buff *ctx, struct flow *f, const struct en
 	ret = track_delivery(&t, ctx, f, d);
 	if (ret)
 		return ret;
-	if (t.status == REASON_REPLY && t.entry && t.entry->rev_nat_index) {
-		ret = reverse_nat(ctx, f, t.entry->rev_nat_index);
+	if (t.status == REASON_REPLY && t.rev_nat_index) {
+		ret = reverse_nat(ctx, f, t.rev_nat_index);
 		if (ret)
 			return ret;
 	}
@@ -162,9 +162,9 @@ static __always_inline int deliver_host(struct __sk_buff *ctx, struct flow *f)
 {
 	struct tracked t = {};
 
-	if (is_router(&f->daddr, f->family) && ct_lookup_reply(&t, f, TUPLE_OUT, ctx->len) &&
-	    t.entry->rev_nat_index)
-		return reverse_nat(ctx, f, t.entry->rev_nat_index);
+	if (is_router(&f->daddr, f->family) && ct_lookup(&t, f, ctx->len, TUPLE_OUT, 1) &&
+	    t.rev_nat_index)
+		return reverse_nat(ctx, f, t.rev_nat_index);
 	return TC_ACT_OK;
 }
 

@@ -13,9 +13,9 @@ static __always_inline int track_sending(struct __sk_buff *ctx, struct flow *f, 
 		ct_related(t);
 		return 0;
 	}
-	if (!b->rev_nat_index && ct_lookup_reply(t, f, TUPLE_IN, ctx->len))
+	if (!b->rev_nat_index && ct_lookup(t, f, ctx->len, TUPLE_IN, 1))
 		return 0;
-	ct_lookup_forward(t, f, TUPLE_OUT, ctx->len);
+	ct_lookup(t, f, ctx->len, TUPLE_OUT, 0);
 	if (t->status != REASON_NEW)
 		return 0;
 	init.identity = ep->sec_id;
@@ -88,8 +88,7 @@ static __always_inline int dispatch(struct __sk_buff *ctx, struct flow *f,
 		d.ct_flags = b->ct_flags;
 		d.rev_nat_index = b->ct_flags & CT_LB_LOOPBACK ? b->rev_nat_index : 0;
 		d.request = b->rev_nat_index != 0;
-		d.tracked = t->status == REASON_REPLY && t->entry &&
-			    t->entry->flags & CT_LB_LOOPBACK;
+		d.tracked = t->status == REASON_REPLY && t->flags & CT_LB_LOOPBACK;
 		d.monitor = t->monitor;
 		return deliver(ctx, f, to, &d);
 	}
@@ -112,19 +111,19 @@ static __always_inline int pod_packet(struct __sk_buff *ctx, struct flow *f,
 	ret = track_sending(ctx, f, &t, ep, &b);
 	if (ret)
 		return ret;
-	if (t.status == REASON_REPLY && t.entry) {
-		if (t.entry->flags & CT_NODE_PORT) {
+	if (t.status == REASON_REPLY) {
+		if (t.flags & CT_NODE_PORT) {
 			count(ctx->len, 0, DIRECTION_EGRESS);
-			ret = reverse_nat(ctx, f, t.entry->rev_nat_index);
+			ret = reverse_nat(ctx, f, t.rev_nat_index);
 			return ret ? ret : route(ctx, f);
 		}
-		if (t.entry->flags & CT_DSR) {
+		if (t.flags & CT_DSR) {
 			count(ctx->len, 0, DIRECTION_EGRESS);
 			ret = dsr_reply(ctx, f);
 			return ret ? ret : route(ctx, f);
 		}
-		if (t.entry->flags & CT_LB_LOOPBACK) {
-			ret = hairpin_reply(ctx, f, t.entry->rev_nat_index);
+		if (t.flags & CT_LB_LOOPBACK) {
+			ret = hairpin_reply(ctx, f, t.rev_nat_index);
 			if (ret)
 				return ret;
 		}

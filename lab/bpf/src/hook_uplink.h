@@ -60,9 +60,9 @@ static __always_inline int host_reply(struct __sk_buff *ctx, struct flow *f)
 
 	if (!is_node(&f->saddr, f->family) || f->dport == bpf_htons(OVERLAY_PORT))
 		return CONTINUE;
-	if (!ct_lookup_reply(&t, f, TUPLE_OUT, ctx->len) || !(t.entry->flags & CT_NODE_PORT))
+	if (!ct_lookup(&t, f, ctx->len, TUPLE_OUT, 1) || !(t.flags & CT_NODE_PORT))
 		return CONTINUE;
-	return reverse_nat(ctx, f, t.entry->rev_nat_index);
+	return reverse_nat(ctx, f, t.rev_nat_index);
 }
 
 static __always_inline int leaving_packet(struct __sk_buff *ctx, struct flow *f)

@@ -62,7 +62,7 @@ static __always_inline int forward_remote(struct __sk_buff *ctx, struct flow *f,
 	union v6addr node;
 	int ret;
 
-	ct_lookup_forward(&t, f, TUPLE_OUT, ctx->len);
+	ct_lookup(&t, f, ctx->len, TUPLE_OUT, 0);
 	if (t.status == REASON_NEW) {
 		init.identity = IDENTITY_WORLD;
 		init.ifindex = ctx->ifindex;
@@ -102,7 +102,7 @@ static __always_inline int forward_host(struct __sk_buff *ctx, struct flow *f, _
 	struct ct_init init = {.rev_nat_index = rev_nat_index, .flags = CT_NODE_PORT};
 	struct tracked t = {};
 
-	ct_lookup_forward(&t, f, TUPLE_OUT, ctx->len);
+	ct_lookup(&t, f, ctx->len, TUPLE_OUT, 0);
 	if (t.status != REASON_NEW)
 		return TC_ACT_OK;
 	init.identity = IDENTITY_WORLD;
