@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from pathlib import Path
 
 import click
 
-import lab.hubble.ui
 from lab import wait
 from lab.cli.options import name_option
+from lab.hubble.ui import MANIFEST
 from lab.sandbox.forwarder import HOST, Forwarder
 from lab.sandbox.handle import Lab, LabNode
 from lab.topology.plan import NodeKind
 
-MANIFEST = Path(lab.hubble.ui.__file__).with_name("deployment.yaml")
 SERVICE = "hubble-ui-lb"
 NAMESPACE = ("-n", "kube-system")
 
