@@ -18,13 +18,12 @@ WIRE_KINDS = ("net", "pid")
 
 _OPTIONS = {"mnt": "--mount", "uts": "--uts", "ipc": "--ipc", "net": "--net", "pid": "--pid"}
 
-_DEAF = 'trap "" INT QUIT; exec "$@"'
-"""Become the command that follows, nsenter, which is then not ended by Ctrl-C: it waits for the
-program inside, which ends as it sees fit, and hands on its exit code.
-"""
+_DOOR = 'echo $$ > "$0" && trap "" INT QUIT && exec "$@"'
+"""Join a cgroup, whose cgroup.procs is $0, and become the command that follows: nsenter.
 
-_JOIN = 'echo $$ > "$0" && ' + _DEAF
-"""The same in a cgroup, whose cgroup.procs is $0."""
+Ctrl-C does not end that: it waits for the program inside, which ends as it sees fit, and hands
+on its exit code.
+"""
 
 _AS_ITSELF = ["env", "--default-signal=INT,QUIT", "setpriv", "--pdeathsig", "TERM", "--"]
 """Inside: hear Ctrl-C again, and end with nsenter, whatever ended that."""
@@ -51,21 +50,16 @@ class Entry:
 
         It ends with the lab, and with the process that is started.
         """
-        join = ["sh", "-c", _JOIN, str(self.cgroup / "cgroup.procs")]
-        return [*join, *self._nsenter(KINDS), *_AS_ITSELF, *argv]
+        return self._enter(KINDS, argv)
 
     def on_wire(self, argv: Sequence[str]) -> list[str]:
         """A command with the host's files that sees the node's network only; ends with the lab."""
-        return ["sh", "-c", _DEAF, "sh", *self._nsenter(WIRE_KINDS), *_AS_ITSELF, *argv]
+        return self._enter(WIRE_KINDS, argv)
 
-    @property
-    def network(self) -> Path:
-        """The node's network namespace as a file."""
-        return self._namespaces / "net"
-
-    def _nsenter(self, kinds: Sequence[str]) -> list[str]:
+    def _enter(self, kinds: Sequence[str], argv: Sequence[str]) -> list[str]:
+        door = ["sh", "-c", _DOOR, str(self.cgroup / "cgroup.procs")]
         entered = (f"{_OPTIONS[kind]}={self._namespaces / kind}" for kind in kinds)
-        return ["nsenter", *entered, "--"]
+        return [*door, "nsenter", *entered, "--", *_AS_ITSELF, *argv]
 
     @property
     def _namespaces(self) -> Path:

@@ -34,11 +34,11 @@ def test_inside_is_the_nodes_cgroup_and_all_its_namespaces() -> None:
 
 def test_on_wire_is_the_network_without_the_files() -> None:
     argv = ENTRY.on_wire(["tcpdump"])
-    assert argv[:2] == ["sh", "-c"]
-    assert argv[4:8] == [
+    assert argv[3:7] == [
+        "/sys/fs/cgroup/lab-x/client1/cgroup.procs",
         "nsenter",
         f"--net={NAMESPACES}/net",
         f"--pid={NAMESPACES}/pid",
-        "--",
     ]
+    assert argv[7] == "--"
     assert argv[-1] == "tcpdump"
