@@ -10,6 +10,7 @@ from lab.agent.profile import Profile
 from lab.bpf.codes import Profile as Generation
 from lab.bpf.config import Forwarding, NodeConfig
 from lab.bpf.datapath import attach_pod, install
+from lab.bpf.sockets import own_cgroup
 
 _GENERATIONS = {"cilium-1.10": Generation.CILIUM_1_10, "modern": Generation.MODERN}
 
@@ -27,7 +28,7 @@ class NodePrograms:
         return self._config.pod_mtu
 
     def load(self) -> None:
-        install(self._config)
+        install(self._config, cgroup=own_cgroup())
 
     def attach(self, pod: LocalPod) -> None:
         attach_pod(pod.link.index)
@@ -40,6 +41,7 @@ def node_config(config: AgentConfig, profile: Profile, mtu: int) -> NodeConfig:
         router_ip=config.router_ip,
         pod_cidr=config.pod_cidr,
         cluster_cidr=config.cluster_cidr,
+        service_cidr=config.service_cidr,
         uplink=config.uplink,
         mtu=mtu,
         profile=_GENERATIONS[config.profile],

@@ -111,6 +111,8 @@ class NodeConfig:
     router_ip: IPv4Address
     pod_cidr: IPv4Network
     cluster_cidr: IPv4Network
+    service_cidr: IPv4Network | None = None
+    """Where the node's own packets to services go when they are balanced one by one."""
     uplink: str = "eth0"
     mtu: int = 1500
     profile: Profile = Profile.CILIUM_1_10

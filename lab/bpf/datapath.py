@@ -93,7 +93,7 @@ def install(
     MachineError without clang or libbpf; VerifierError or BpfError when
     the kernel refuses something.
     """
-    devices.prepare(config)
+    devices.prepare(config, route_services=cgroup is None)
     for folder in (GLOBALS, PROGRAMS):
         folder.mkdir(parents=True, exist_ok=True)
     indexes = _indexes(config)

@@ -35,12 +35,19 @@ SETTINGS6 = {
 }
 
 
-def prepare(config: NodeConfig) -> None:
-    """Make the devices, addresses and routes; what is there already is left as it is."""
+def prepare(config: NodeConfig, *, route_services: bool) -> None:
+    """Make the devices, addresses and routes; what is there already is left as it is.
+
+    `route_services`: send the node's own packets to ClusterIPs through cilium_host, whose program
+    balances them.
+    """
     for name, value in {**SETTINGS, **(SETTINGS6 if config.ipv6 else {})}.items():
         _set(name, value)
     present = {name for _, name in socket.if_nameindex()}
     lines = _links(config, present) + _addresses(config)
+    if route_services and config.service_cidr is not None:
+        via = f"via {config.router_ip} dev {HOST} src {config.router_ip}"
+        lines.append(f"route replace {config.service_cidr} {via}")
     shell.run(["ip", "-force", "-batch", "-"], input="\n".join(lines) + "\n")
     tunnel = (OVERLAY,) if config.tunnel else ()
     for name in (HOST, PEER, *tunnel, config.uplink):

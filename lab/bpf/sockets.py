@@ -39,16 +39,13 @@ def namespace_cookie() -> int:
 
 
 def own_cgroup() -> Path | None:
-    """The cgroup v2 folder of this process; None where the machine has no cgroup v2 mounted."""
-    own = next(
-        (
-            line[3:]
-            for line in Path("/proc/self/cgroup").read_text().splitlines()
-            if line[:3] == "0::"
-        ),
-        None,
-    )
-    if own is None:
+    """The cgroup v2 folder of this process; None where the machine has no cgroup v2 mounted.
+
+    None for the root as well: programs there would outlive the lab.
+    """
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    own = next((line.removeprefix("0::") for line in lines if line.startswith("0::")), "/")
+    if own == "/":
         return None
     for line in Path("/proc/self/mounts").read_text().splitlines():
         _, folder, kind, *_ = line.split()
