@@ -10,8 +10,8 @@ import click
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
-"""One worker a core; the tests of a file share a lab, so a file stays with one worker."""
+PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup")
+"""One worker a core; `tests/conftest.py` says which tests stay together."""
 
 
 @click.command(
