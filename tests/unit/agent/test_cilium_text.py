@@ -1,0 +1,260 @@
+"""What the cilium command prints, from entries as the maps hold them."""
+
+from __future__ import annotations
+
+import struct
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from lab.agent.cilium import balancer, counters, flows, monitor, places, status
+from lab.agent.cilium.columns import columns
+from lab.agent.profile import profile
+from lab.agent.services import entries
+from lab.agent.services.table import Table
+from lab.agent.services.translate import Place, balance
+from lab.bpf import structs
+from lab.bpf.codes import CtFlag, Direction, EndpointFlag, Reason, ServiceFlag, TupleFlag
+from tests.unit.agent.objects import endpoint, endpoint_slice, service
+
+
+def number(text: str) -> int:
+    return int(IPv4Address(text))
+
+
+def listed(profile_name: str = "cilium-1.10", **spec: Any) -> list[balancer.Listed]:
+    """The article's service, through the agent's own table."""
+    chosen = profile(profile_name, {"maglev_size": "251"})
+    place = Place("k8s-worker1", (IPv4Address("192.168.1.21"),), chosen)
+    pieces = [endpoint_slice(endpoint("10.0.3.150"))]
+    kubernetes = balance(
+        service("kubernetes", vip=None, nodePort=False, type="ClusterIP", clusterIP="10.96.0.1"),
+        [endpoint_slice(endpoint("192.168.1.10"))],
+        place,
+    )
+    operations = Table(chosen, {}).update(
+        {
+            "default/kubernetes": kubernetes,
+            "default/web1-lb": balance(service(**spec), pieces, place),
+        }
+    )
+    held = {(op.map, op.key): op.value or b"" for op in operations}
+    services = {
+        structs.lb4_key.parse(key): structs.lb4_service.parse(value)
+        for (name, key), value in held.items()
+        if name == entries.SERVICES
+    }
+    backends = {
+        int.from_bytes(key, "little"): structs.lb4_backend.parse(value)
+        for (name, key), value in held.items()
+        if name == entries.BACKENDS
+    }
+    return balancer.listing(services, backends)
+
+
+def test_the_load_balancer_as_the_article_prints_it() -> None:
+    lines = balancer.bpf_lb_list(listed(), modern=False)
+
+    at = lines.index("172.16.10.0:80       0.0.0.0:0 (5) [LoadBalancer]")
+    assert lines[at + 1] == "                     10.0.3.150:80 (5)"
+    assert lines[0] == "SERVICE ADDRESS      BACKEND ADDRESS"
+    assert "0.0.0.0:30256        0.0.0.0:0 (3) [NodePort, non-routable]" in lines
+
+
+def test_the_load_balancer_as_a_current_cilium_prints_it() -> None:
+    lines = balancer.bpf_lb_list(listed("modern"), modern=True)
+
+    assert lines[0].split("  ")[0] == "SERVICE ADDRESS"
+    assert [line.split() for line in lines if line.startswith("172.16.10.0:80")] == [
+        ["172.16.10.0:80/TCP", "(0)", "0.0.0.0:0", "(5)", "(0)", "[LoadBalancer]"],
+        ["172.16.10.0:80/TCP", "(1)", "10.0.3.150:80/TCP", "(5)", "(1)"],
+    ]
+    assert any(line.startswith("172.16.10.0:0/ANY (0)") for line in lines)
+
+
+def test_flags_are_spelled_out() -> None:
+    spec = {"externalTrafficPolicy": "Local", "sessionAffinity": "ClientIP"}
+    lines = balancer.bpf_lb_list(listed(**spec), modern=False)
+    assert any("[LoadBalancer, Local, sessionAffinity]" in line for line in lines)
+    assert any(line.startswith("172.16.10.0:80/i ") for line in lines)
+
+
+def test_a_slot_whose_backend_is_gone_says_so() -> None:
+    found = listed()
+    found[-1].backends = [(99, None)]
+    assert any("backend not found" in line for line in balancer.bpf_lb_list(found, modern=False))
+
+
+def test_services_by_their_number() -> None:
+    lines = balancer.service_list(listed(), modern=False)
+    assert lines[0].split("  ")[0] == "ID"
+    assert lines[-1].split() == ["5", "172.16.10.0:80", "LoadBalancer", "1", "=>", "10.0.3.150:80"]
+
+
+def test_connections_go_from_who_opened_them() -> None:
+    key = structs.ipv4_ct_tuple(
+        daddr=number("192.168.1.1"), saddr=number("10.0.3.150"),
+        sport=36946, dport=80, nexthdr=6, flags=TupleFlag.IN,
+    )  # fmt: skip
+    value = structs.ct_entry(
+        rx_packets=7, lifetime=99, flags=CtFlag.RX_CLOSING | CtFlag.NODE_PORT, rev_nat_index=5
+    )
+    (line,) = flows.ct_list([(key, value)])
+    assert line.startswith("TCP IN 192.168.1.1:36946 -> 10.0.3.150:80 expires=99 RxPackets=7 ")
+    assert "Flags=0x0021 [ RxClosing NodePort ] RevNAT=5" in line
+
+
+def test_a_service_entry_names_its_backend() -> None:
+    key = structs.ipv4_ct_tuple(nexthdr=17, flags=TupleFlag.SERVICE)
+    (line,) = flows.ct_list([(key, structs.ct_entry(rx_bytes=3, rev_nat_index=5))])
+    assert line.startswith("UDP SVC 0.0.0.0:0 -> 0.0.0.0:0 ")
+    assert "RevNAT=5 BackendID=3" in line
+
+
+def test_translations_in_both_directions() -> None:
+    out = structs.ipv4_ct_tuple(
+        saddr=number("192.168.1.1"), daddr=number("10.0.3.150"), sport=36946, dport=80, nexthdr=6
+    )
+    back = structs.ipv4_ct_tuple(
+        saddr=number("10.0.3.150"), daddr=number("10.0.4.1"), sport=80, dport=36946, nexthdr=6,
+        flags=TupleFlag.IN,
+    )  # fmt: skip
+    there = structs.ipv4_nat_entry(created=90, to_addr=number("10.0.4.1"), to_port=36946)
+    here = structs.ipv4_nat_entry(created=90, to_addr=number("192.168.1.1"), to_port=36946)
+    assert list(flows.nat_list([(out, there), (back, here)], now=100)) == [
+        "TCP OUT 192.168.1.1:36946 -> 10.0.3.150:80 XLATE_SRC 10.0.4.1:36946 "
+        "Created=10sec HostLocal=0",
+        "TCP IN 10.0.3.150:80 -> 10.0.4.1:36946 XLATE_DST 192.168.1.1:36946 "
+        "Created=10sec HostLocal=0",
+    ]
+
+
+IPCACHE = [
+    (
+        structs.ipcache_key.of(IPv4Network("10.0.2.9/32")),
+        structs.remote_endpoint_info(sec_label=300, tunnel_endpoint=number("192.168.1.22")),
+    ),
+    (
+        structs.ipcache_key.of(IPv4Network("10.0.2.0/24")),
+        structs.remote_endpoint_info(sec_label=2, tunnel_endpoint=number("192.168.1.22")),
+    ),
+    (structs.ipcache_key.of(IPv4Network("0.0.0.0/0")), structs.remote_endpoint_info(sec_label=2)),
+]
+
+
+def test_identities_by_prefix() -> None:
+    assert places.ipcache_list(IPCACHE) == [
+        "IP PREFIX/ADDRESS   IDENTITY",
+        "0.0.0.0/0           identity=2 encryptkey=0 tunnelendpoint=0.0.0.0",
+        "10.0.2.0/24         identity=2 encryptkey=0 tunnelendpoint=192.168.1.22",
+        "10.0.2.9/32         identity=300 encryptkey=0 tunnelendpoint=192.168.1.22",
+    ]
+
+
+def test_tunnels_lead_to_networks_not_to_single_pods() -> None:
+    assert places.tunnel_list(IPCACHE) == [
+        "TUNNEL        VALUE",
+        "10.0.2.0/24   192.168.1.22",
+    ]
+
+
+def test_addresses_of_the_node() -> None:
+    pod = structs.endpoint_info(ifindex=6, lxc_id=258)
+    host = structs.endpoint_info(flags=EndpointFlag.HOST)
+    lines = places.endpoint_list(
+        [
+            (structs.endpoint_key.of(IPv4Address("10.0.1.2")), pod),
+            (structs.endpoint_key.of(IPv4Address("10.0.1.1")), host),
+        ]
+    )
+    assert lines[1] == "10.0.1.1:0   (localhost)"
+    assert lines[2].startswith("10.0.1.2:0   id=258   flags=0x0000 ifindex=6   mac=00:00:")
+
+
+def test_counters_by_reason_without_those_that_are_zero() -> None:
+    lines = counters.metrics_list(
+        [
+            (
+                structs.metrics_key(reason=Reason.NO_SERVICE, dir=Direction.INGRESS),
+                structs.metrics_value(count=3, bytes=180),
+            ),
+            (structs.metrics_key(), structs.metrics_value()),
+        ]
+    )
+    assert [line.split("  ")[0] for line in lines] == ["REASON", "Service backend not found"]
+    assert lines[1].split()[-3:] == ["INGRESS", "3", "180"]
+
+
+def packet(flags: int = 0x02) -> bytes:
+    """Ethernet, IPv4, TCP from 192.168.1.1:36946 to 10.0.3.150:80."""
+    source, target = IPv4Address("192.168.1.1").packed, IPv4Address("10.0.3.150").packed
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 0, 0, 64, 6, 0, source, target)
+    tcp = struct.pack("!HHIIBBHHH", 36946, 80, 0, 0, 0x50, flags, 0, 0, 0)
+    return bytes(12) + b"\x08\x00" + ip + tcp
+
+
+def test_a_trace_event() -> None:
+    trace = structs.trace_notify(
+        type=4, subtype=4, hash=0x5F1A, src_label=2, dst_label=0, ifindex=9, version=1, len_cap=54
+    )
+    assert monitor.text(bytes(trace) + packet(), lambda _: "cilium_vxlan") == (
+        "-> overlay flow 0x5f1a identity world->unknown state new ifindex cilium_vxlan "
+        "orig-ip 0.0.0.0: 192.168.1.1:36946 -> 10.0.3.150:80 tcp SYN"
+    )
+
+
+def test_a_drop_event() -> None:
+    drop = structs.drop_notify(type=1, subtype=Reason.NO_SERVICE, hash=1, src_label=2, len_cap=54)
+    line = monitor.text(bytes(drop) + packet(0x18), lambda _: "")
+    assert line == (
+        "xx drop (Service backend not found) flow 0x1 to endpoint 0, "
+        "identity world->unknown: 192.168.1.1:36946 -> 10.0.3.150:80 tcp ACK, PSH"
+    )
+
+
+def test_events_that_are_cut_short_are_named_not_raised() -> None:
+    whole = bytes(structs.trace_notify(type=4)) + packet()
+    for length in range(1, len(whole)):
+        assert monitor.text(whole[:length], lambda _: "")
+    assert monitor.text(b"", lambda _: "") == "?? malformed event of 0 bytes"
+
+
+def test_columns_are_as_wide_as_their_widest_cell() -> None:
+    assert columns([("A", "B"), ("longer", "x", "y"), ()]) == ["A        B", "longer   x   y", ""]
+
+
+SAID: dict[str, Any] = {
+    "config": {
+        "uplink": "eth0", "node_ip": "192.168.1.21", "profile": "cilium-1.10",
+        "pod_cidr": "10.0.1.0/24", "cluster_cidr": "10.0.0.0/16",
+    },
+    "kubernetes": {"ok": False, "version": "v1.32.4"},
+    "ipam": {"used": 2, "size": 254},
+    "hubble": {"flows": 10, "capacity": 4095, "rate": 1.5},
+    "nodes": 6, "services": 2,
+    "balancing": {"mode": "SNAT", "selection": "Random", "tunnel": True, "graceful": False},
+    "endpoints": [
+        {"id": 258, "identity": 300, "labels": ["k8s:a=b", "k8s:c=d"], "address": "10.0.1.2",
+         "namespace": "default", "name": "web1"},
+    ],
+}  # fmt: skip
+
+
+def test_status_tells_that_the_api_server_is_away() -> None:
+    lines = status.status(SAID, verbose=True)
+    assert "Kubernetes:             Failure   v1.32.4 [linux]" in lines
+    assert "  Mode:                   SNAT" in lines
+    assert "IPAM:                   IPv4: 2/254 allocated from 10.0.1.0/24" in lines
+
+
+def test_endpoints_with_one_label_a_line() -> None:
+    lines = status.endpoint_list(SAID)
+    assert lines[1].split() == ["258", "300", "k8s:a=b", "10.0.1.2", "default/web1", "ready"]
+    assert lines[2].split() == ["k8s:c=d"]
+
+
+def test_every_flag_of_the_service_types_has_a_word() -> None:
+    words = [
+        balancer.kind(structs.lb4_service(flags=flag))
+        for flag in (ServiceFlag.LOADBALANCER, ServiceFlag.NODEPORT, ServiceFlag.EXTERNAL_IP, 0)
+    ]
+    assert words == ["LoadBalancer", "NodePort", "ExternalIPs", "ClusterIP"]
