@@ -16,7 +16,7 @@ from lab.emulation import messages
 from lab.emulation.netlink import Netlink
 from lab.sandbox.mounts import mount_sys
 from lab.sandbox.syscalls import Mount, mount
-from lab.topology.plan import NodeKind, Plan, PlannedNode
+from lab.topology.plan import Plan, PlannedNode
 
 CGROUPS = Path("/sys/fs/cgroup")
 """Root of the lab's own cgroup, seen from inside the sandbox."""
@@ -33,10 +33,13 @@ _QUIET: Mapping[str, int] = {
     "net/ipv4/conf/default/send_redirects": 0,
     "net/ipv6/conf/default/accept_dad": 0,
     "net/ipv6/conf/default/accept_ra": 0,
-    "net/ipv6/conf/default/addr_gen_mode": 1,
 }
 """No reverse-path filter (a reply may take another way than its request), no redirects (they
-would undo ECMP), nothing that IPv6 says of its own accord. Source: ip-sysctl.rst."""
+would undo ECMP), no IPv6 address by itself. Source: ip-sysctl.rst."""
+
+_NO_LINK_LOCAL: Mapping[str, int] = {"net/ipv6/conf/default/addr_gen_mode": 1}
+"""Without IPv6 in the plan no word of it is heard. With it, a router needs link-local addresses:
+they are the source of its neighbor solicitations for packets that it forwards."""
 
 _FORWARDING: Mapping[str, int] = {
     "net/ipv4/ip_forward": 1,
@@ -67,8 +70,7 @@ class Room:
             _bind_file(self.run_dir / file, Path("/etc") / file)
         if self.node.daemons:
             _frr_places(self.home / "frr")
-        settings = _QUIET if self.node.kind is NodeKind.HOST else {**_QUIET, **_forwarding(self)}
-        write_settings(settings)
+        write_settings(_settings(self.node))
         with Netlink() as netlink:
             netlink.send([messages.set_up(messages.LOOPBACK)])
 
@@ -114,8 +116,14 @@ def quiet_bridges() -> None:
     )
 
 
-def _forwarding(room: Room) -> Mapping[str, int]:
-    return _FORWARDING if room.node.daemons else {}
+def _settings(node: PlannedNode) -> Mapping[str, int]:
+    """The kernel settings of a node; interfaces made later take over the `default` ones."""
+    has_ipv6 = any(leg.address6 is not None for leg in node.interfaces)
+    return {
+        **_QUIET,
+        **({} if has_ipv6 else _NO_LINK_LOCAL),
+        **(_FORWARDING if node.daemons else {}),
+    }
 
 
 def _join_cgroup(node: str) -> None:

@@ -34,7 +34,11 @@ def router_tree(plan: Plan, router: PlannedNode) -> Tree:
     tree[(f"route-map {NOTHING} deny 10",)] = ()
     tree[(f"route-map {POOL} permit 10",)] = (f"match ip address prefix-list {POOL}",)
     if cluster.vip_pool6:
-        tree[(f"route-map {POOL6} permit 10",)] = (f"match ipv6 address prefix-list {POOL6}",)
+        # The nodes' own addresses as next hops tell a reader more than link-local ones.
+        tree[(f"route-map {POOL6} permit 10",)] = (
+            f"match ipv6 address prefix-list {POOL6}",
+            "set ipv6 next-hop prefer-global",
+        )
     return tree
 
 

@@ -10,19 +10,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from lab.emulation.build import build
 from lab.frr import daemons
 from lab.frr.model import BgpConfig
+from lab.sandbox import supervisor
 from lab.sandbox.control import Handler
 from lab.sandbox.handle import Lab
 from lab.sandbox.launch import launch
 from lab.sandbox.phases import Phase
 from lab.sandbox.site import Site
-from lab.sandbox.supervisor import Program
 from lab.topology.plan import Plan
 
-PROGRAM = Program(phases=f"{__name__}:phases", handlers=f"{__name__}:handlers", preload=())
+ONLY_WIRES: dict[str, Any] = {
+    "PHASES": f"{__name__}:phases",
+    "HANDLERS": f"{__name__}:handlers",
+    "CODE": "lab.errors",
+}
+"""What the supervisor loads in place of a whole bring-up."""
+
 SPEAK = Path(__file__).with_name("speak.py")
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -61,7 +68,10 @@ def handlers(site: Site) -> Mapping[str, Handler]:
 @contextmanager
 def running(plan: Plan, name: str) -> Iterator[Lab]:
     """The lab of a plan for the length of a `with` block."""
-    with launch(plan, f"{name}-{os.getpid()}", PROGRAM) as started:
+    with (
+        patch.multiple(supervisor, **ONLY_WIRES),
+        launch(plan, f"{name}-{os.getpid()}") as started,
+    ):
         started.follow(lambda _: None)
         yield Lab.find(started.run.name)
 
