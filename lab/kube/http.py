@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 import yaml
 
-from lab.kube import status
+from lab.kube import protobuf, status
 
 BODY_LIMIT = 3 * 1024 * 1024
 """Bytes; what Kubernetes' own server accepts."""
@@ -148,12 +148,14 @@ async def _gone(receive: Receive) -> None:
 
 
 def decode_body(request: Request) -> Any:
-    """The body as a value, JSON or YAML by its content type; 400 when it is neither."""
+    """The body as a value, by its content type; 400 when it is none of that type."""
     media = request.headers.get("content-type", "application/json").partition(";")[0].strip()
+    if media == protobuf.MEDIA:
+        return protobuf.decode(request.body)
     if media.endswith("yaml"):
         return decode_yaml(request.body)
     if not (media.endswith("json") or media in ("", "*/*")):
-        raise status.unsupported_media("application/json, application/yaml")
+        raise status.unsupported_media(f"application/json, application/yaml, {protobuf.MEDIA}")
     try:
         return msgspec.json.decode(request.body)
     except (msgspec.DecodeError, RecursionError) as exc:

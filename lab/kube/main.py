@@ -26,12 +26,14 @@ from lab.kube.nodes import NodeController
 from lab.kube.replicaset import ReplicaSetController
 from lab.kube.scheduler import Scheduler
 from lab.kube.services import ServiceNumbers
-from lab.kube.store import Store
+from lab.kube.store import Change, Key, Store
 
 Object = dict[str, Any]
 
 ARTICLE = "cilium-1.10"
 """The profile whose load-balancer addresses come from MetalLB's pools."""
+
+API_SERVICE: Key = ("default", "kubernetes")
 
 SERVICE_CIDR = IPv4Network("10.96.0.0/12")
 
@@ -106,8 +108,29 @@ def build(store: Store, config: ServerConfig) -> Api:
         NodeController(api),
         GarbageCollector(api),
         NamespaceController(api),
+        ApiService(api, config.bootstrap),
     ])  # fmt: skip
     return api
+
+
+class ApiService:
+    """Keeps `default/kubernetes` there: clients find the API server by it, so it comes back."""
+
+    def __init__(self, api: Api, objects: Sequence[Object]) -> None:
+        self._api = api
+        self._own = [o for o in objects if o["metadata"]["name"] == API_SERVICE[1]]
+
+    def existing(self) -> list[Key]:
+        return [API_SERVICE] if self._own else []
+
+    def affected(self, change: Change) -> list[Key]:
+        return self.existing() if change.key == API_SERVICE and change.new is None else []
+
+    def reconcile(self, key: Key) -> None:
+        for obj in self._own:
+            resource = self._api.registry.of_kind(obj["apiVersion"], obj["kind"])
+            if resource and self._api.find(resource, key) is None:
+                self._api.create(resource, key[0], deep_copy(obj))
 
 
 def _bootstrap(api: Api, definitions: DefinitionController, objects: Sequence[Object]) -> None:

@@ -140,11 +140,15 @@ def parse_fields(text: str, allowed: Sequence[str]) -> tuple[FieldTerm, ...]:
     return tuple(terms)
 
 
+_FLAGS = ("unschedulable", "hostNetwork")
+"""Booleans that a selector finds as `false` where an object leaves them out."""
+
+
 def _field(obj: Any, path: tuple[str, ...]) -> str:
     for step in path:
         if not isinstance(obj, Mapping):
             return ""
         obj = obj.get(step)
-    if isinstance(obj, bool):
-        return str(obj).lower()
+    if isinstance(obj, bool) or (obj is None and path[-1] in _FLAGS):
+        return str(bool(obj)).lower()
     return "" if obj is None else str(obj)
