@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from lab.errors import InputError
 from lab.hubble.api import recorder_pb2
 from lab.hubble.cli import connection, times
+from lab.hubble.cli.terminal import safe
 from lab.hubble.service import table as services
 
 _PROTOCOLS = {
@@ -47,6 +48,7 @@ def run(options: argparse.Namespace) -> None:
         for response in record(_requests(requests)):
             sys.stdout.writelines(f"{line}\n" for line in lines(response))
             sys.stdout.flush()
+    # The stream ends when every node has stopped: behind a relay there are several.
 
 
 def start(options: argparse.Namespace) -> recorder_pb2.StartRecording:
@@ -82,13 +84,13 @@ def packet_filter(text: str) -> recorder_pb2.Filter:
 
 
 def lines(response: recorder_pb2.RecordResponse) -> Iterator[str]:
-    """What a report of the server says."""
-    at = times.write(response.time.ToNanoseconds(), "RFC3339")
+    """What a report of a node says."""
+    at = f"{times.write(response.time.ToNanoseconds(), 'RFC3339')} [{safe(response.node_name)}]"
     if response.HasField("running"):
         yield f"{at} Status: {_written(response.running.stats)}"
     elif response.HasField("stopped"):
         yield f"{at} Result: {_written(response.stopped.stats)}"
-        yield f"{at} Output: {response.stopped.filesink.file_path}"
+        yield f"{at} Output: {safe(response.stopped.filesink.file_path)}"
 
 
 def _written(stats: recorder_pb2.RecordingStatistics) -> str:

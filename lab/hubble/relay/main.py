@@ -17,6 +17,7 @@ from lab.errors import LabError
 from lab.hubble.relay.gateway import default_gateway
 from lab.hubble.relay.peers import RelayPeers
 from lab.hubble.relay.pool import Pool
+from lab.hubble.relay.recorder import RelayRecorder
 from lab.hubble.relay.service import RelayService
 from lab.hubble.service import table as services
 from lab.hubble.service.health import AsyncHealth
@@ -61,6 +62,7 @@ async def run(listen: str, peer_service: str) -> None:
     server.add_generic_rpc_handlers(
         (
             services.handler(services.OBSERVER, relay.methods()),
+            services.handler(services.RECORDER, RelayRecorder(pool).methods()),
             services.handler(services.PEER, RelayPeers(pool).methods()),
             services.handler(services.HEALTH, AsyncHealth().methods()),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import grpc
@@ -162,7 +163,7 @@ class RelayService:
 
     def _join(self, merge: Merge, node: Node, request: observer_pb2.GetFlowsRequest) -> None:
         stream = services.call(node.channel, services.OBSERVER, "GetFlows")(request)
-        merge.add(node.name, stream, self._on_end)
+        merge.add(node.name, stream, partial(self._on_end, request.follow))
 
     async def _join_later(self, merge: Merge, request: observer_pb2.GetFlowsRequest) -> None:
         """While a client follows, take in the nodes that come (back), from their next flow on."""
@@ -180,11 +181,14 @@ class RelayService:
                 self._join(merge, node, onward)
 
     def _on_end(
-        self, name: str, error: BaseException | None
+        self, follow: bool, name: str, error: BaseException | None
     ) -> observer_pb2.GetFlowsResponse | None:
-        """What the client is told when a node's stream ends: nothing if that was in order."""
+        """What the client is told when a node's stream ends: nothing if that was in order.
+
+        A stream that follows ends only because its node does.
+        """
         if error is None:
-            return None
+            return self._status(relay_pb2.NODE_UNAVAILABLE, [name]) if follow else None
         if name not in self._pool.nodes:
             return self._status(relay_pb2.NODE_GONE, [name])
         if isinstance(error, grpc.aio.AioRpcError):

@@ -1,0 +1,229 @@
+"""The relay over three nodes' servers on unix sockets: one answer, also when a node goes."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from lab.hubble.api import observer_pb2, peer_pb2, recorder_pb2, relay_pb2
+from lab.hubble.lookup import Peer
+from lab.hubble.observer import Observer
+from lab.hubble.relay.peers import RelayPeers
+from lab.hubble.relay.pool import Pool
+from lab.hubble.relay.recorder import RelayRecorder
+from lab.hubble.relay.service import RelayService
+from lab.hubble.server import Server, serve
+from lab.hubble.service import table
+
+from . import article
+from .article import SYN, TO_ENDPOINT
+
+NAMES = ("n0", "n1", "n2")
+BOUND = 10.0
+
+
+@dataclass
+class Cluster:
+    """Three nodes and a relay before them."""
+
+    directory: Path
+    observers: dict[str, Observer]
+    servers: dict[str, Server]
+    pool: Pool
+    channel: grpc.aio.Channel
+
+    def address(self, name: str) -> str:
+        return f"unix://{self.directory}/{name}"
+
+    def call(self, method: str, service: str = table.OBSERVER) -> Callable[..., Any]:
+        return table.call(self.channel, service, method)
+
+    def boot(self, name: str, *, count: int = 0) -> None:
+        observer = Observer(name, article.pod_node(), capacity=15)
+        observer.set_peers(Peer(each, self.address(each)) for each in NAMES)
+        self.observers[name] = observer
+        self.servers[name] = serve(
+            observer, [self.address(name)], captures=self.directory, metrics_port=None
+        )
+        self.feed(name, *range(count))
+
+    def feed(self, name: str, *steps: int) -> None:
+        """Flows at times that interleave: node number i has i, i + 3, i + 6 ..."""
+        for step in steps:
+            packet = article.client_to_pod(SYN, port=1000 + step)
+            at = 10**9 * (1 + 3 * step + NAMES.index(name))
+            self.observers[name].feed(article.trace(TO_ENDPOINT, packet), at=at)
+
+    async def connected(self, count: int) -> None:
+        async with self.pool.changed:
+            await asyncio.wait_for(
+                self.pool.changed.wait_for(lambda: len(self.pool.connected()) == count), BOUND
+            )
+
+
+@asynccontextmanager
+async def running(count: int = 4) -> AsyncIterator[Cluster]:
+    with tempfile.TemporaryDirectory(prefix="hub") as directory:
+        pool = Pool()
+        server = grpc.aio.server()
+        relay = f"unix://{directory}/relay"
+        server.add_generic_rpc_handlers(
+            (
+                table.handler(table.OBSERVER, RelayService(pool, "relay").methods()),
+                table.handler(table.PEER, RelayPeers(pool).methods()),
+                table.handler(table.RECORDER, RelayRecorder(pool).methods()),
+            )
+        )
+        server.add_insecure_port(relay)
+        await server.start()
+        async with grpc.aio.insecure_channel(relay) as channel:
+            cluster = Cluster(Path(directory), {}, {}, pool, channel)
+            for name in NAMES:
+                cluster.boot(name, count=count)
+            discovery = asyncio.create_task(pool.discover(cluster.address("n0")))
+            await cluster.connected(3)
+            yield cluster
+            discovery.cancel()
+        for each in cluster.servers.values():
+            await asyncio.to_thread(each.stop)
+        await server.stop(0)
+        await pool.close()
+
+
+def in_cluster(story: Callable[[Cluster], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with running() as cluster:
+            await story(cluster)
+
+    asyncio.run(run())
+
+
+def flows_of(answers: list[observer_pb2.GetFlowsResponse]) -> list[tuple[str, int]]:
+    return [(a.node_name, a.time.seconds) for a in answers if a.HasField("flow")]
+
+
+def test_flows_of_all_nodes_by_time_and_a_number_for_each_node() -> None:
+    async def story(cluster: Cluster) -> None:
+        request = observer_pb2.GetFlowsRequest(number=2)
+        answers = [each async for each in cluster.call("GetFlows")(request, timeout=BOUND)]
+        status = answers[0].node_status
+        assert (status.state_change, list(status.node_names)) == (
+            relay_pb2.NODE_CONNECTED,
+            list(NAMES),
+        )
+        assert answers[0].node_name == "relay"
+        assert flows_of(answers) == [
+            ("n0", 7),
+            ("n1", 8),
+            ("n2", 9),
+            ("n0", 10),
+            ("n1", 11),
+            ("n2", 12),
+        ]
+
+    in_cluster(story)
+
+
+def test_status_adds_up_and_a_dead_node_is_named() -> None:
+    async def story(cluster: Cluster) -> None:
+        ask = cluster.call("ServerStatus")
+        status = await ask(observer_pb2.ServerStatusRequest(), timeout=BOUND)
+        assert (status.num_flows, status.max_flows, status.num_connected_nodes.value) == (12, 45, 3)
+        await asyncio.to_thread(cluster.servers["n1"].stop)
+        await cluster.connected(2)
+        status = await ask(observer_pb2.ServerStatusRequest(), timeout=BOUND)
+        assert (status.num_flows, list(status.unavailable_nodes)) == (8, ["n1"])
+        nodes = (
+            await cluster.call("GetNodes")(observer_pb2.GetNodesRequest(), timeout=BOUND)
+        ).nodes
+        assert [(node.name, node.state) for node in nodes] == [
+            ("n0", relay_pb2.NODE_CONNECTED),
+            ("n1", relay_pb2.NODE_UNAVAILABLE),
+            ("n2", relay_pb2.NODE_CONNECTED),
+        ]
+
+    in_cluster(story)
+
+
+def test_a_follower_hears_of_a_node_that_goes_and_of_its_flows_when_it_is_back() -> None:
+    async def story(cluster: Cluster) -> None:
+        request = observer_pb2.GetFlowsRequest(follow=True, number=1)
+        stream = cluster.call("GetFlows")(request, timeout=3 * BOUND)
+        first = [await stream.read() for _ in range(4)]
+        assert flows_of(first) == [("n0", 10), ("n1", 11), ("n2", 12)]
+        await asyncio.to_thread(cluster.servers["n1"].stop)
+        gone = await stream.read()
+        assert gone.node_status.state_change == relay_pb2.NODE_UNAVAILABLE
+        assert list(gone.node_status.node_names) == ["n1"]
+        await cluster.connected(2)
+        cluster.boot("n1")
+        back = await stream.read()
+        assert back.node_status.state_change == relay_pb2.NODE_CONNECTED
+        assert list(back.node_status.node_names) == ["n1"]
+        # The new stream begins with what happens after it is open: feed until it is.
+        told = asyncio.create_task(stream.read())
+        while not told.done():
+            cluster.feed("n1", 9)
+            await asyncio.wait([told], timeout=0.05)
+        assert flows_of([told.result()]) == [("n1", 29)]
+        stream.cancel()
+
+    in_cluster(story)
+
+
+def test_a_bad_request_is_refused_by_the_relay_itself() -> None:
+    async def story(cluster: Cluster) -> None:
+        request = observer_pb2.GetFlowsRequest(whitelist=[{"source_port": ["x"]}])
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await cluster.call("GetFlows")(request, timeout=BOUND).read()
+        assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert "invalid port 'x'" in (error.value.details() or "")
+
+    in_cluster(story)
+
+
+def test_namespaces_and_peers() -> None:
+    async def story(cluster: Cluster) -> None:
+        for name in NAMES:
+            cluster.observers[name].feed(article.trace(TO_ENDPOINT, article.client_to_pod(SYN)))
+        asked = observer_pb2.GetNamespacesRequest()
+        answer = await cluster.call("GetNamespaces")(asked, timeout=BOUND)
+        assert [each.namespace for each in answer.namespaces] == ["default"]
+        stream = cluster.call("Notify", table.PEER)(peer_pb2.NotifyRequest(), timeout=BOUND)
+        assert [(await stream.read()).name for _ in NAMES] == list(NAMES)
+        stream.cancel()
+
+    in_cluster(story)
+
+
+def test_a_recording_runs_on_every_node() -> None:
+    async def story(cluster: Cluster) -> None:
+        everything = recorder_pb2.Filter(source_cidr="0.0.0.0/0", destination_cidr="0.0.0.0/0")
+        start = recorder_pb2.StartRecording(include=[everything])
+        call = cluster.call("Record", table.RECORDER)(timeout=BOUND)
+        await call.write(recorder_pb2.RecordRequest(start=start))
+        running_on: set[str] = set()
+        while running_on != set(NAMES):
+            running_on.add((await call.read()).node_name)
+        cluster.feed("n1", 9)
+        await call.write(recorder_pb2.RecordRequest(stop=recorder_pb2.StopRecording()))
+        stopped = {}
+        while (report := await call.read()) is not grpc.aio.EOF:
+            if report.HasField("stopped"):
+                stopped[report.node_name] = report.stopped
+        assert {name: each.stats.packets_captured for name, each in stopped.items()} == {
+            "n0": 0,
+            "n1": 1,
+            "n2": 0,
+        }
+        assert Path(stopped["n1"].filesink.file_path).stat().st_size == 24 + 16 + 54
+
+    in_cluster(story)
