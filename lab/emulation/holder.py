@@ -43,6 +43,11 @@ class Holder:
         os.waitpid(self.pid, 0)
 
 
+def inside(pid: int) -> list[str]:
+    """The words before a command that run it inside the node of that holder."""
+    return ["nsenter", "-t", str(pid), "-m", "-n", "-u", "--"]
+
+
 def start(node: str, prepare: Callable[[], None]) -> Holder:
     """Fork a holder that calls `prepare` inside its new namespaces; does not wait for it."""
     read, write = os.pipe()

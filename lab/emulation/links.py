@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Interface, IPv6Interface, ip_interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_interface
 from typing import Any
 
 from lab.emulation import messages
@@ -36,6 +36,10 @@ class LabInterface(IPIntf):  # type: ignore[misc]  # IPMininet has no type hints
         addresses = [*self.addresses[4], *self.addresses[6]]
         add = [messages.add_address(self.index, address) for address in addresses]
         return [messages.set_up(self.index), *add]
+
+    def reaches(self, gateway: IPv4Address | IPv6Address) -> bool:
+        """Whether an address is on the interface's own link."""
+        return any(gateway in own.network for own in self.addresses[gateway.version])
 
     def isUp(self, setUp: bool = False) -> bool:  # noqa: N802, ARG002 - Mininet's names
         """Mininet asks this to set an interface up as it is made; the node does that later."""

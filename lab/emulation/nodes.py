@@ -12,16 +12,11 @@ from typing import Any
 
 from lab import shell
 from lab.emulation import messages
-from lab.emulation.holder import Holder, start
+from lab.emulation.holder import Holder, inside, start
 from lab.emulation.lean import IPHost, IPNode, IPSwitch, NodeConfig, Router
 from lab.emulation.links import LabInterface
 from lab.emulation.netlink import Netlink
 from lab.emulation.room import Room
-
-
-def enter_words(pid: int) -> list[str]:
-    """The words before a command that run it inside the node of that holder."""
-    return ["nsenter", "-t", str(pid), "-m", "-n", "-u", "--"]
 
 
 class Emulated(IPNode):  # type: ignore[misc]  # IPMininet has no type hints
@@ -57,22 +52,24 @@ class Emulated(IPNode):  # type: ignore[misc]  # IPMininet has no type hints
         return [interface for interface in self.intfList() if interface.link is not None]
 
     def configure(self, interfaces: Iterable[LabInterface]) -> None:
-        """Bring interfaces up, then the default routes, which may lead through one of them."""
-        requests = [request for interface in interfaces for request in interface.bring_up()]
-        gateways = (self.room.node.default_route, self.room.node.default_route6)
-        requests += [messages.default_route(gateway) for gateway in gateways if gateway]
+        """Bring interfaces up, then the default routes that lead through one of them."""
+        legs = list(interfaces)
+        requests = [request for leg in legs for request in leg.bring_up()]
+        for gateway in (self.room.node.default_route, self.room.node.default_route6):
+            if gateway is not None and any(leg.reaches(gateway) for leg in legs):
+                requests.append(messages.default_route(gateway))
         with self.netlink() as netlink:
             netlink.send(requests)
 
     def popen(self, *words: Any, **options: Any) -> Any:
         """Mininet's popen, in all three namespaces of the node."""
-        options.setdefault("mncmd", enter_words(self.pid))
+        options.setdefault("mncmd", inside(self.pid))
         return super().popen(*words, **options)
 
     def cmd(self, *words: Any, **_: Any) -> str:
         """Run a shell command in the node; what it prints on both outputs."""
         line = " ".join(str(word) for word in words)
-        result = shell.probe([*enter_words(self.pid), "/bin/sh", "-c", line])
+        result = shell.probe([*inside(self.pid), "/bin/sh", "-c", line])
         return result.out + result.err
 
     def terminate(self) -> None:

@@ -14,6 +14,7 @@ from pwd import getpwnam
 
 from lab.emulation import messages
 from lab.emulation.netlink import Netlink
+from lab.frr.daemons import ACCOUNT
 from lab.sandbox.mounts import mount_sys
 from lab.sandbox.syscalls import Mount, mount
 from lab.topology.plan import Plan, PlannedNode
@@ -21,7 +22,6 @@ from lab.topology.plan import Plan, PlannedNode
 CGROUPS = Path("/sys/fs/cgroup")
 """Root of the lab's own cgroup, seen from inside the sandbox."""
 
-_FRR_ACCOUNT = "frr"
 _TMPFS = Mount.NO_DEV | Mount.NO_SUID
 
 _QUIET: Mapping[str, int] = {
@@ -144,17 +144,21 @@ def _own_run(run_dir: Path) -> None:
 
 
 def _bind_file(source: Path, target: Path) -> None:
-    """Show a file of the run directory at a path of /etc that may be a link into /run."""
+    """Show a file of the run directory at a path of /etc that may be a link into /run.
+
+    A file that the host does not have is left out: making one in /etc would make it the host's.
+    """
     place = Path(os.path.realpath(target))
-    if not place.exists():
+    if not place.exists() and place.is_relative_to("/run"):
         place.parent.mkdir(parents=True, exist_ok=True)
         place.touch()
-    mount(source, place, flags=Mount.BIND)
+    if place.exists():
+        mount(source, place, flags=Mount.BIND)
 
 
 def _frr_places(configuration: Path) -> None:
     """/etc/frr from the run directory, /run/frr empty, both of the daemons' account."""
-    account = getpwnam(_FRR_ACCOUNT)
+    account = getpwnam(ACCOUNT)
     _directories("/run/frr")
     for path in (Path("/run/frr"), configuration, *configuration.iterdir()):
         os.chown(path, account.pw_uid, account.pw_gid)

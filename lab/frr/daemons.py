@@ -8,6 +8,7 @@ from pathlib import Path
 from pwd import getpwnam
 
 from lab import shell
+from lab.emulation.holder import inside
 from lab.errors import FrrError
 from lab.frr.plan import files
 from lab.frr.tree import parse, part, text
@@ -78,8 +79,7 @@ def _start_all(steps: Iterable[_Step], pids: Mapping[str, int], run_dir: Path) -
 
 
 def _launch(node: str, daemons: Iterable[str], pid: int, directory: Path) -> shell.Child:
-    inside = ["nsenter", "-t", str(pid), "-m", "-n", "-u", "--"]
-    words = [*inside, "/bin/sh", "-c", _START, "sh", node, *daemons]
+    words = [*inside(pid), "/bin/sh", "-c", _START, "sh", node, *daemons]
     with (directory / _SAID).open("a") as said:
         return shell.start(words, stdout=said, stderr=said)
 

@@ -131,6 +131,16 @@ def test_a_cable_pulled_and_plugged_in_again(lab: Lab) -> None:
     assert pings(lab, "client2", "192.168.1.21")
 
 
+def test_a_second_cable_comes_back_while_the_first_is_out(lab: Lab) -> None:
+    """The default route leads over eth0: eth1 cannot bring it back."""
+    for interface, up in (("eth0", False), ("eth1", False), ("eth1", True)):
+        lab.ask("link", node="k8s-control", interface=interface, up=up)
+    assert pings(lab, "k8s-control", "192.168.10.11")
+    assert ip(lab, "k8s-control", "route", "show", "default") == []
+    lab.ask("link", node="k8s-control", interface="eth0", up=True)
+    assert pings(lab, "k8s-control", "203.0.113.10")
+
+
 def test_a_node_crashes_and_returns(lab: Lab) -> None:
     with lab.node("k8s-worker5").spawn(["sleep", "infinity"]) as sleeper:
         assert pings(lab, "client1", "192.168.1.25")
