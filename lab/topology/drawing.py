@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
+from ipaddress import IPv4Network, IPv6Network
 
 from lab.topology.plan import Interface, Network, NodeKind, Plan, PlannedNode
 
@@ -49,8 +50,12 @@ def dot(plan: Plan) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _heads(plan: Plan) -> tuple[list[str], list[str]]:
-    return [n.name for n in plan.networks], [str(n.subnet) for n in plan.networks]
+def _heads(plan: Plan) -> list[list[str]]:
+    """The lines above the columns: names, subnets, and IPv6 subnets where there are any."""
+    heads = [[n.name for n in plan.networks], [str(n.subnet) for n in plan.networks]]
+    if any(network.subnet6 for network in plan.networks):
+        heads.append([str(network.subnet6 or "") for network in plan.networks])
+    return heads
 
 
 def _row(cells: list[str], widths: list[int]) -> str:
@@ -60,7 +65,11 @@ def _row(cells: list[str], widths: list[int]) -> str:
 def _width(plan: Plan, network: Network) -> int:
     legs = [leg for node in plan.nodes for leg in node.interfaces if leg.network == network.name]
     longest = max((len(_leg(network, leg)) for leg in legs), default=0)
-    return max(longest, len(network.name), len(str(network.subnet))) + 3
+    return max(longest, len(network.name), *(len(str(s)) for s in _subnets(network))) + 3
+
+
+def _subnets(network: Network) -> list[IPv4Network | IPv6Network]:
+    return [network.subnet, network.subnet6] if network.subnet6 else [network.subnet]
 
 
 def _leg(network: Network, leg: Interface) -> str:
@@ -96,7 +105,8 @@ def _facts(plan: Plan) -> Iterator[str]:
 
 
 def _dot_network(network: Network) -> str:
-    label = f"<b>{escape(network.name)}</b><br/>{network.subnet}"
+    subnets = "<br/>".join(map(str, _subnets(network)))
+    label = f"<b>{escape(network.name)}</b><br/>{subnets}"
     return (
         f'  "net {network.name}" [label=<{label}>, shape=box, style="filled", '
         'fillcolor="#f1f3f4", penwidth=0, height=1.4];'

@@ -31,6 +31,12 @@ def test_a_node_between_distant_networks_crosses_those_between() -> None:
     assert lines[4] == "h  │             ● eth0 .7.9   │"
 
 
+def test_both_families_stand_above_the_columns() -> None:
+    drawn = text(resolve(load("dual_stack", workers=1))).splitlines()
+    assert drawn[2].split() == ["2001:db8:2::/64", "2001:db8:10::/64", "2001:db8:1::/64"]
+    assert "2001:db8:10::/64" in dot(resolve(load("dual_stack")))
+
+
 def test_graph_has_every_node_network_and_leg() -> None:
     plan = resolve(load("basic"))
     graph = dot(plan)
