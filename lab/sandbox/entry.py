@@ -56,6 +56,11 @@ class Entry:
         """A command with the host's files that sees the node's network only; ends with the lab."""
         return self._enter(WIRE_KINDS, argv)
 
+    @property
+    def network(self) -> Path:
+        """The node's network namespace as a file."""
+        return self._namespaces / "net"
+
     def _enter(self, kinds: Sequence[str], argv: Sequence[str]) -> list[str]:
         door = ["sh", "-c", _DOOR, str(self.cgroup / "cgroup.procs")]
         entered = (f"{_OPTIONS[kind]}={self._namespaces / kind}" for kind in kinds)

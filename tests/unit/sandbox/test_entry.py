@@ -42,3 +42,7 @@ def test_on_wire_is_the_network_without_the_files() -> None:
     ]
     assert argv[7] == "--"
     assert argv[-1] == "tcpdump"
+
+
+def test_the_network_is_a_file_that_setns_takes() -> None:
+    assert Path(f"{NAMESPACES}/net") == ENTRY.network
