@@ -19,6 +19,8 @@ usage: sudo python3 -m lab [--no-setup] COMMAND ...
 The first command installs what the machine lacks; --no-setup only says what that is.
 All commands are listed by `--help` once the machine is set up."""
 
+HELP = ("-h", "--help", "help")
+
 
 class Command:
     """The user's arguments: what the set-up reads of them, and what goes on to the lab."""
@@ -47,17 +49,17 @@ class Command:
 
     @property
     def asks_for_help(self) -> bool:
-        return self.verb in {"", "-h", "--help", "help"}
+        return self.verb in {"", *HELP} or (self.verb == "setup" and self.arguments[-1] in HELP)
 
 
 def prepare(command: Command) -> int | None:
     """Make the machine ready for a command: None to go on with it, or the code to exit with."""
     lacking = survey(test=command.test)
-    if not lacking:
-        return _nothing_lacks(command)
-    if command.asks_for_help and not command.no_setup:
+    if command.asks_for_help and (lacking or command.verb == "setup"):
         print(USAGE)
         return 0
+    if not lacking:
+        return _nothing_lacks(command)
     return _provide(command, lacking)
 
 
