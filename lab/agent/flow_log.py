@@ -24,7 +24,7 @@ CAPTURES = "captures"
 
 BATCH = 4096
 """Events read at once."""
-EAGER, IDLE = 0.004, 0.010
+EAGER, IDLE = 0.004, 0.015
 """Seconds between two looks at the ring, while events come and when none came for a while. The
 programs wake nobody: that would cost every packet that makes an event."""
 AWHILE = 250

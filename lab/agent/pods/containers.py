@@ -44,8 +44,16 @@ class ContainerRun:
     """Runs one container as its pod's restart policy wants; `step` is called until it is done."""
 
     def __init__(
-        self, spec: Container, program: Program | Refusal, around: Surroundings, *, initial: bool
+        self,
+        spec: Container,
+        program: Program | Refusal,
+        around: Surroundings,
+        *,
+        initial: bool,
+        first: int = 0,
     ) -> None:
+        """`first`: the number of the first attempt, where an earlier sandbox had others."""
+        self._first = first
         self.spec = spec
         self._program = program
         self._around = around
@@ -71,6 +79,10 @@ class ContainerRun:
         return self.process is not None and self.process.code is None
 
     @property
+    def next_attempt(self) -> int:
+        return self.process.attempt + 1 if self.process else self._first
+
+    @property
     def finished(self) -> bool:
         """Ended, and its pod does not want it back."""
         code = self.process.code if self.process else None
@@ -80,7 +92,7 @@ class ContainerRun:
         health = self._prober.health if self._prober else None
         return ContainerView(
             spec=self.spec,
-            attempt=self.process.attempt if self.process else 0,
+            attempt=self.process.attempt if self.process else self._first,
             process=self.process,
             last=self._last,
             waiting=self._waiting,
@@ -93,7 +105,7 @@ class ContainerRun:
         """Do what is due; the time (Unix seconds) of the next thing to do, if it is known."""
         process = self.process
         if process is None:
-            return self._start(0, now)
+            return self._start(self._first, now)
         if process.code is None:
             return self._keep(now)
         self._stop_probing()

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lab.agent.pods.container import Launch, launch, launch_exec
+from lab.agent.pods.container import NOT_STARTED, Launch, launch, launch_exec
 from lab.sandbox.syscalls import Mount, Namespace, mount, set_process_name, unshare
 
 SOCKET = "pod.sock"
@@ -43,7 +43,7 @@ class PodInit:
         self.containers: dict[str, dict[str, Any]] = {}
         self.pids: dict[int, dict[str, Any]] = {}
         self.received: list[int] = []
-        """File descriptors that came with the line being read."""
+        """Descriptors for the next command: a read never gets those of two orders."""
 
     def run(self) -> None:
         """Serve until told to stop; the end of PID 1 ends every process of the pod."""
@@ -81,9 +81,6 @@ class PodInit:
         *lines, self.clients[client] = buffer.split(b"\n")
         for line in lines:
             self._obey(json.loads(line))
-            for fd in self.received:
-                os.close(fd)
-            self.received = []
         self._tell(list(self.clients))
 
     def _drop(self, client: socket.socket) -> None:
@@ -96,8 +93,7 @@ class PodInit:
         if order["do"] == "start":
             self._start(name, order["attempt"], order["launch"])
         elif order["do"] == "exec":
-            pid = self.containers[order["container"]]["pid"]
-            self._watch(name, launch_exec(pid, Launch(**order["launch"]), self.received), 0)
+            self._execute(name, order["container"], Launch(**order["launch"]))
         elif order["do"] == "kill":
             self._kill(name, order["signal"])
         elif order["do"] == "forget":
@@ -110,6 +106,19 @@ class PodInit:
         known = self.containers.get(name)
         if known is None or known["attempt"] < attempt:
             self._watch(name, launch(Launch(**words)), attempt)
+
+    def _execute(self, name: str, container: str, what: Launch) -> None:
+        """Run a command with the descriptors that came with the order, perhaps behind others."""
+        fds, self.received = self.received, []
+        beside = self.containers.get(container)
+        if beside is None or beside["code"] is not None or len(fds) < MAX_FDS:
+            now = time.time()
+            refused = {"attempt": 0, "started": now, "finished": now, "code": NOT_STARTED}
+            self.containers[name] = {"pid": 0, **refused}
+        else:
+            self._watch(name, launch_exec(beside["pid"], what, fds), 0)
+        for fd in fds:
+            os.close(fd)
 
     def _watch(self, name: str, pid: int, attempt: int) -> None:
         record = {"pid": pid, "attempt": attempt, "started": time.time(), "code": None}

@@ -24,6 +24,8 @@ from lab.shell import run
 COMMAND = "exec:"
 """How the names of commands begin; a container's name cannot be mistaken for one of them."""
 
+GREETING = 5.0
+"""Seconds until a PID 1 that says nothing is taken for dead."""
 START_BOUND = 20.0
 """Seconds for the interpreter of a pod's PID 1 to make its namespaces."""
 
@@ -121,7 +123,11 @@ class Sandbox:
             return False
         self._socket, self._buffer, self.alive = line, b"", True
         # PID 1 speaks first; what it says may be waited for, being local and at once.
+        line.settimeout(GREETING)
         self._read()
+        if not self.alive:
+            # It was just dying: its socket let us in, and then fell silent.
+            return False
         line.setblocking(False)
         asyncio.get_running_loop().add_reader(line, self._read)
         return True
@@ -141,7 +147,7 @@ class Sandbox:
             data = self._socket.recv(1 << 20)
         except BlockingIOError:
             return
-        except ConnectionResetError:
+        except (ConnectionResetError, TimeoutError):
             data = b""
         if not data:
             self._lost()

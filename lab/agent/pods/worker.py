@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Protocol
@@ -115,6 +116,9 @@ class PodWorker:
             while not await self._set_up():
                 await self.bell.heard(RETRY)
             while not self._done():
+                if self._lost() and not await self._set_up():
+                    await self.bell.heard(RETRY)
+                    continue
                 due = self._step(time.time())
                 if not await self._report():
                     due = min(due or RETRY, time.time() + RETRY)
@@ -133,11 +137,20 @@ class PodWorker:
     def _leaving(self) -> bool:
         return self.pod.metadata is not None and self.pod.metadata.deletionTimestamp is not None
 
+    def _lost(self) -> bool:
+        """PID 1 died, and took containers with it that are to run."""
+        over = all(run.finished for run in self._containers)
+        return not self.sandbox.alive and not self._leaving and not over
+
     def _all(self) -> list[ContainerRun]:
         return [*self._initial, *self._containers]
 
     async def _set_up(self) -> bool:
-        """Namespaces, address, link; found if they are there. False: to be tried again."""
+        """Namespaces, address, link; found if they are there, and made anew when PID 1 died.
+
+        False: to be tried again.
+        """
+        attempts = {run.spec.name: run.next_attempt for run in self._all()}
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             address = self._home.addresses.take(self.uid)
@@ -151,7 +164,7 @@ class PodWorker:
             log.warning("pod %s: %s", self.uid, error)
             return self._leaving
         self._started = (self.directory / "etc").stat().st_ctime
-        self._make_runs(address)
+        self._make_runs(address, attempts)
         return True
 
     async def _connect(self, address: IPv4Address, fresh: bool) -> None:
@@ -173,7 +186,9 @@ class PodWorker:
         self.local = LocalPod(self.uid, meta.namespace or "", meta.name or "", address, found)
         await self._home.attach(self.local)
 
-    def _make_runs(self, address: IPv4Address) -> None:
+    def _make_runs(self, address: IPv4Address, attempts: Mapping[str, int]) -> None:
+        for run in self._all():
+            run.close()
         spec = self.pod.spec or PodSpec(containers=[])
         around = Surroundings(
             sandbox=self.sandbox,
@@ -195,7 +210,8 @@ class PodWorker:
 
         def make(container: Container, initial: bool) -> ContainerRun:
             what = program(self.pod, container, facts)
-            return ContainerRun(container, what, around, initial=initial)
+            first = attempts.get(container.name, 0)
+            return ContainerRun(container, what, around, initial=initial, first=first)
 
         self._initial = [make(container, True) for container in spec.initContainers or ()]
         self._containers = [make(container, False) for container in spec.containers]
