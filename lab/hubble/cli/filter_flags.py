@@ -7,16 +7,13 @@ conditions. `--not` sends the next flag to the deny list.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from lab.errors import InputError
-from lab.hubble import codes
 from lab.hubble.api import flow_pb2
-from lab.hubble.identity import NUMBERS
+from lab.hubble.cli import filter_values
 
-T = TypeVar("T")
 Update = Callable[[flow_pb2.FlowFilter], object]
 
 TEXT_FIELDS = {
@@ -184,10 +181,10 @@ def _updates(flag: str, value: str) -> tuple[Update, Update]:
 
 def _append(name: str, value: str) -> Update:
     if name.endswith("_workload"):
-        workload = _workload(value)
+        workload = filter_values.workload(value)
         return lambda each: getattr(each, name).append(workload)
     if name.endswith("_identity"):
-        number = _identity(value)
+        number = filter_values.identity(value)
         return lambda each: getattr(each, name).append(number)
     return lambda each: getattr(each, name).append(value)
 
@@ -195,10 +192,10 @@ def _append(name: str, value: str) -> Update:
 def _other(flag: str, value: str) -> Update:
     """Flags whose values need to be understood."""
     if flag == "type":
-        event_type = _event_type(value)
+        event_type = filter_values.event_type(value)
         return lambda each: each.event_type.append(event_type)
     if flag == "tcp-flags":
-        flags = _tcp_flags(value)
+        flags = filter_values.tcp_flags(value)
         return lambda each: each.tcp_flags.append(flags)
     if flag == "http-header":
         key, colon, text = value.partition(":")
@@ -212,74 +209,21 @@ def _other(flag: str, value: str) -> Update:
     if flag in ("encrypted", "unencrypted"):
         return lambda each: each.encrypted.append(value == "true")
     if flag in ("ipv4", "ipv6", "ip-version"):
-        version = _choice("ip-version", value.lower(), _IP_VERSIONS)
+        version = filter_values.choice("ip-version", value.lower(), _IP_VERSIONS)
         return lambda each: each.ip_version.append(version)
     return _enumerated(flag, value)
 
 
 def _enumerated(flag: str, value: str) -> Update:
     if flag == "verdict":
-        verdict = _choice(flag, value, dict(flow_pb2.Verdict.items()))
+        verdict = filter_values.choice(flag, value, dict(flow_pb2.Verdict.items()))
         return lambda each: each.verdict.append(verdict)  # type: ignore[arg-type]
     if flag == "drop-reason-desc":
-        reason = _choice(flag, value, dict(flow_pb2.DropReason.items()))
+        reason = filter_values.choice(flag, value, dict(flow_pb2.DropReason.items()))
         return lambda each: each.drop_reason_desc.append(reason)  # type: ignore[arg-type]
     directions = {"ingress": flow_pb2.INGRESS, "egress": flow_pb2.EGRESS}
-    direction = _choice("traffic-direction", value.lower(), directions)
+    direction = filter_values.choice("traffic-direction", value.lower(), directions)
     return lambda each: each.traffic_direction.append(direction)
-
-
-def _choice(flag: str, value: str, choices: Mapping[str, T]) -> T:
-    if value not in choices:
-        shown = ", ".join(list(choices)[:12])
-        raise InputError(f"invalid --{flag} value {value!r}: want one of {shown}")
-    return choices[value]
-
-
-def _event_type(value: str) -> flow_pb2.EventTypeFilter:
-    """TYPE[:SUBTYPE], each a name or a number."""
-    name, colon, sub = value.partition(":")
-    kind = codes.MESSAGE_TYPES.get(name, _number(name))
-    if kind is None:
-        known = ", ".join(codes.MESSAGE_TYPES)
-        raise InputError(f"invalid --type {name!r}: want a number or one of {known}")
-    if not colon:
-        return flow_pb2.EventTypeFilter(type=kind)
-    subtype = _number(sub)
-    if kind == codes.TRACE and sub in codes.OBSERVATION_POINTS:
-        subtype = codes.OBSERVATION_POINTS.index(sub)
-    if subtype is None:
-        known = ", ".join(codes.OBSERVATION_POINTS)
-        raise InputError(f"invalid subtype {sub!r} of --type {name}: want a number or {known}")
-    return flow_pb2.EventTypeFilter(type=kind, match_sub_type=True, sub_type=subtype)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() and int(text) < 1 << 31 else None
-
-
-def _tcp_flags(value: str) -> flow_pb2.TCPFlags:
-    flags = flow_pb2.TCPFlags()
-    known = [name for name, _ in codes.TCP_FLAGS]
-    for name in value.upper().split(","):
-        if name not in known:
-            raise InputError(f"unknown TCP flag {name!r}: want {', '.join(known)}")
-        setattr(flags, name, True)
-    return flags
-
-
-def _workload(value: str) -> flow_pb2.Workload:
-    """ "Kind/name" or just the name."""
-    kind, slash, name = value.partition("/")
-    return flow_pb2.Workload(kind=kind, name=name) if slash else flow_pb2.Workload(name=value)
-
-
-def _identity(value: str) -> int:
-    number = NUMBERS.get(value, _number(value))
-    if number is None:
-        known = ", ".join(NUMBERS)
-        raise InputError(f"invalid security identity {value!r}: want a number or one of {known}")
-    return number
 
 
 def _qualify(message: flow_pb2.FlowFilter, side: str, namespaces: Sequence[str]) -> None:

@@ -57,24 +57,26 @@ def application(hub: Hub) -> Starlette:
             return JSONResponse({"problem": "this flow is not kept any more"}, 404)
         return JSONResponse(MessageToDict(found, preserving_proto_field_name=True))
 
-    async def page(_request: Request) -> Response:
-        return FileResponse(STATIC / "index.html")
-
-    async def health(_request: Request) -> Response:
-        return Response("ok\n", media_type="text/plain")
-
     return Starlette(
         routes=[
-            Route("/healthz", health),
+            Route("/healthz", _health),
             Route("/api/stream", stream),
             Route("/api/flows/{uuid}", flow),
             Mount("/static", StaticFiles(directory=STATIC)),
-            Route("/", page),
-            Route("/{namespace}", page),
+            Route("/", _page),
+            Route("/{namespace}", _page),
         ],
         middleware=[Middleware(SafeHeaders)],
         lifespan=reading,
     )
+
+
+async def _page(_request: Request) -> Response:
+    return FileResponse(STATIC / "index.html")
+
+
+async def _health(_request: Request) -> Response:
+    return Response("ok\n", media_type="text/plain")
 
 
 def _choice(request: Request) -> Choice:
