@@ -10,8 +10,6 @@
 #include "maps.h"
 #include "events.h"
 
-#define NSEC_PER_SEC 1000000000ULL
-
 /* What is known of a packet's flow. The values of `status` are those of enum trace_reason. */
 struct tracked {
 	__u32 monitor; /* 0: nothing in this packet is worth an event */
@@ -20,22 +18,6 @@ struct tracked {
 	__u8 status;
 	__u8 pad[3];
 };
-
-/* Seconds of CLOCK_MONOTONIC; the coarse clock is exact enough and costs a tenth. */
-static __always_inline __u32 now_seconds(void)
-{
-	return bpf_ktime_get_coarse_ns() / NSEC_PER_SEC;
-}
-
-static __always_inline void *ct_map4(__u8 proto)
-{
-	return proto == IPPROTO_TCP ? (void *)&cilium_ct4_global : (void *)&cilium_ct_any4_global;
-}
-
-static __always_inline void *ct_map6(__u8 proto)
-{
-	return proto == IPPROTO_TCP ? (void *)&cilium_ct6_global : (void *)&cilium_ct_any6_global;
-}
 
 /* Key of the flow when its source opened it (`reply` 0) or its destination did (1). */
 static __always_inline void ct_key4(struct ipv4_ct_tuple *key, const struct flow *f, __u8 flags,
@@ -60,25 +42,35 @@ static __always_inline void ct_key6(struct ipv6_ct_tuple *key, const struct flow
 	key->flags = flags;
 }
 
+/* Each map in a call of its own: only then the verifier knows which one it is and makes the call
+ * a direct one. Behind a pointer that may be either it would stay indirect, three times the price.
+ */
+static __always_inline struct ct_entry *ct_get4(const struct flow *f, __u8 flags, int reply)
+{
+	struct ipv4_ct_tuple key __attribute__((aligned(8)));
+
+	ct_key4(&key, f, flags, reply);
+	if (f->proto == IPPROTO_TCP)
+		return bpf_map_lookup_elem(&cilium_ct4_global, &key);
+	return bpf_map_lookup_elem(&cilium_ct_any4_global, &key);
+}
+
+static __always_inline struct ct_entry *ct_get6(const struct flow *f, __u8 flags, int reply)
+{
+	struct ipv6_ct_tuple key __attribute__((aligned(8)));
+
+	ct_key6(&key, f, flags, reply);
+	if (f->proto == IPPROTO_TCP)
+		return bpf_map_lookup_elem(&cilium_ct6_global, &key);
+	return bpf_map_lookup_elem(&cilium_ct_any6_global, &key);
+}
+
 /* The entry, or NULL; one whose time is over is as good as gone. */
 static __always_inline struct ct_entry *ct_find(const struct flow *f, __u8 flags, int reply)
 {
-	struct ct_entry *entry;
+	struct ct_entry *entry = is_ipv4(f) ? ct_get4(f, flags, reply) : ct_get6(f, flags, reply);
 
-	if (is_ipv4(f)) {
-		struct ipv4_ct_tuple key __attribute__((aligned(8)));
-
-		ct_key4(&key, f, flags, reply);
-		entry = bpf_map_lookup_elem(ct_map4(f->proto), &key);
-	} else {
-		struct ipv6_ct_tuple key __attribute__((aligned(8)));
-
-		ct_key6(&key, f, flags, reply);
-		entry = bpf_map_lookup_elem(ct_map6(f->proto), &key);
-	}
-	if (entry && entry->lifetime < now_seconds())
-		return NULL;
-	return entry;
+	return entry && entry->lifetime >= f->now ? entry : NULL;
 }
 
 static __always_inline int ct_alive(const struct ct_entry *entry)
@@ -129,10 +121,11 @@ static __always_inline void ct_close(struct ct_entry *entry, __u8 tcp_flags, int
 /* Note a packet of a known flow; tells whether to report it. */
 VERIFIED_ONCE __u32 ct_touch(struct ct_entry *entry, const struct flow *f, __u32 bytes, int rx)
 {
-	__u32 now = now_seconds(), monitor = ALWAYS, end;
+	__u32 now, monitor = ALWAYS, end;
 
 	if (!entry || !f)
 		return 0;
+	now = f->now;
 	if (f->tcp_flags && !(f->tcp_flags & TCP_SYN) && !(entry->flags & CT_SEEN_NON_SYN))
 		entry->flags |= CT_SEEN_NON_SYN;
 	if (f->tcp_flags & (TCP_FIN | TCP_RST))
@@ -206,7 +199,7 @@ struct ct_init {
 static __always_inline void ct_first_packet(struct ct_entry *entry, const struct flow *f,
 					    __u32 bytes, __u8 flags)
 {
-	__u32 now = now_seconds();
+	__u32 now = f->now;
 
 	if (flags == TUPLE_IN) {
 		entry->rx_packets = 1;
@@ -243,12 +236,16 @@ VERIFIED_ONCE int ct_create(const struct flow *f, const struct ct_init *init, __
 		struct ipv4_ct_tuple key __attribute__((aligned(8)));
 
 		ct_key4(&key, f, flags, 0);
-		failed = bpf_map_update_elem(ct_map4(f->proto), &key, &entry, BPF_ANY);
+		failed = f->proto == IPPROTO_TCP
+			? bpf_map_update_elem(&cilium_ct4_global, &key, &entry, BPF_ANY)
+			: bpf_map_update_elem(&cilium_ct_any4_global, &key, &entry, BPF_ANY);
 	} else {
 		struct ipv6_ct_tuple key __attribute__((aligned(8)));
 
 		ct_key6(&key, f, flags, 0);
-		failed = bpf_map_update_elem(ct_map6(f->proto), &key, &entry, BPF_ANY);
+		failed = f->proto == IPPROTO_TCP
+			? bpf_map_update_elem(&cilium_ct6_global, &key, &entry, BPF_ANY)
+			: bpf_map_update_elem(&cilium_ct_any6_global, &key, &entry, BPF_ANY);
 	}
 	return failed ? -DROP_CT_CREATE_FAILED : 0;
 }

@@ -15,6 +15,7 @@
 static __always_inline void socket_flow4(struct bpf_sock_addr *ctx, struct flow *f)
 {
 	f->family = FAMILY_IPV4;
+	f->now = now_seconds();
 	f->proto = ctx->protocol;
 	f->daddr.p[0] = ctx->user_ip4;
 	f->dport = ctx->user_port;
@@ -23,6 +24,7 @@ static __always_inline void socket_flow4(struct bpf_sock_addr *ctx, struct flow 
 static __always_inline void socket_flow6(struct bpf_sock_addr *ctx, struct flow *f)
 {
 	f->family = FAMILY_IPV6;
+	f->now = now_seconds();
 	f->proto = ctx->protocol;
 	f->daddr.p[0] = ctx->user_ip6[0];
 	f->daddr.p[1] = ctx->user_ip6[1];

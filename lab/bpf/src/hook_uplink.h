@@ -22,12 +22,21 @@ static __always_inline int netdev_packet(struct __sk_buff *ctx, struct flow *f)
 	return deliver(ctx, f, ep, &d);
 }
 
+/* PACKET_OTHERHOST of linux/if_packet.h: a frame for another machine's MAC address. A network card
+ * does not let it in; a veth does, and tc ingress runs before the stack would throw it away.
+ */
+#define OTHER_HOST 3
+
 SEC("tc")
 int from_netdev(struct __sk_buff *ctx)
 {
 	struct flow flow;
-	int ret = parse(ctx, &flow);
+	int ret;
 
+	/* Switches flood what they do not know: all nodes would answer for the one that is gone. */
+	if (ctx->pkt_type == OTHER_HOST)
+		return TC_ACT_OK;
+	ret = parse(ctx, &flow);
 	if (ret == NOT_IP || flow.kind == FLOW_NEIGHBOUR)
 		return TC_ACT_OK;
 	trace_from(ctx, FROM_NETWORK, 0, IDENTITY_WORLD);

@@ -191,6 +191,7 @@ VERIFIED_ONCE int parse(struct __sk_buff *ctx, struct flow *f)
 	if (!f)
 		return -DROP_INVALID;
 	__builtin_memset(f, 0, sizeof(*f));
+	f->now = now_seconds();
 	if (ctx->protocol == bpf_htons(ETH_P_IP))
 		return parse_ipv4(ctx, f, ETH_HLEN);
 	if (config.ipv6 && ctx->protocol == bpf_htons(ETH_P_IPV6))

@@ -63,6 +63,7 @@ static __always_inline int reversed_quote(struct __sk_buff *ctx, const struct fl
 		r->dport = q->v6.sport;
 	}
 	r->family = f->family;
+	r->now = f->now;
 	return 1;
 }
 

@@ -117,7 +117,7 @@ static __always_inline __u32 affinity_get(const struct lb4_service *svc, const s
 		affinity_key6(&key, f, svc->rev_nat_index);
 		seen = bpf_map_lookup_elem(&cilium_lb6_affinity, &key);
 	}
-	if (!seen || seen->last_used + (svc->backend_id & AFFINITY_SECONDS) <= now_seconds())
+	if (!seen || seen->last_used + (svc->backend_id & AFFINITY_SECONDS) <= f->now)
 		return 0;
 	match.backend_id = seen->backend_id;
 	return bpf_map_lookup_elem(&cilium_lb_affinity_match, &match) ? seen->backend_id : 0;
@@ -126,7 +126,7 @@ static __always_inline __u32 affinity_get(const struct lb4_service *svc, const s
 static __always_inline void affinity_set(const struct lb4_service *svc, const struct flow *f,
 					 __u32 backend_id)
 {
-	struct lb_affinity_val val = {.last_used = now_seconds(), .backend_id = backend_id};
+	struct lb_affinity_val val = {.last_used = f->now, .backend_id = backend_id};
 
 	if (is_ipv4(f)) {
 		struct lb4_affinity_key key __attribute__((aligned(8)));
@@ -148,6 +148,7 @@ static __always_inline int select_known(struct backend *b, const struct flow *f)
 {
 	struct ct_entry *entry = ct_find(f, TUPLE_SERVICE, 0);
 	int syn = f->tcp_flags & TCP_SYN && !(f->tcp_flags & TCP_ACK);
+	__u32 end;
 
 	if (!entry || !backend_get(b, entry->rx_bytes, f->family))
 		return 0;
@@ -155,9 +156,11 @@ static __always_inline int select_known(struct backend *b, const struct flow *f)
 		return 0;
 	if (f->tcp_flags & (TCP_FIN | TCP_RST))
 		ct_close(entry, f->tcp_flags, 0);
-	if (f->tcp_flags && !syn)
+	if (f->tcp_flags && !syn && !(entry->flags & CT_SEEN_NON_SYN))
 		entry->flags |= CT_SEEN_NON_SYN;
-	entry->lifetime = now_seconds() + ct_lifetime(entry, f);
+	end = f->now + ct_lifetime(entry, f);
+	if (entry->lifetime != end) /* spares the cache line within the second */
+		entry->lifetime = end;
 	return 1;
 }
 
