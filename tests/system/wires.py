@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import pickle
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from lab.emulation.build import build
+from lab.errors import FrrError, LabError
 from lab.frr import daemons
 from lab.frr.model import BgpConfig
+from lab.frr.speaker import Speaker
 from lab.sandbox import supervisor
 from lab.sandbox.control import Handler
 from lab.sandbox.handle import Lab
 from lab.sandbox.launch import launch
 from lab.sandbox.phases import Phase
 from lab.sandbox.site import Site
+from lab.sandbox.syscalls import Namespace, enter
 from lab.topology.plan import Plan
 
 ONLY_WIRES: dict[str, Any] = {
@@ -29,9 +31,6 @@ ONLY_WIRES: dict[str, Any] = {
     "CODE": "lab.errors",
 }
 """What the supervisor loads in place of a whole bring-up."""
-
-SPEAK = Path(__file__).with_name("speak.py")
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def phases(site: Site) -> Sequence[Phase]:
@@ -62,7 +61,11 @@ def handlers(site: Site) -> Mapping[str, Handler]:
         site.network.set_link(request["node"], request["interface"], up=request["up"])
         return {}
 
-    return {"crash": crash, "boot": boot, "link": link}
+    def speak(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        config = pickle.loads(base64.b64decode(request["config"]))
+        return _speak_inside(site.network[request["node"]], config)
+
+    return {"crash": crash, "boot": boot, "link": link, "speak": speak}
 
 
 @contextmanager
@@ -79,6 +82,31 @@ def running(plan: Plan, name: str) -> Iterator[Lab]:
 def apply(lab: Lab, node: str, config: BgpConfig) -> list[str]:
     """Do an agent's work: make a node's FRR speak; returns the commands that it took."""
     pickled = base64.b64encode(pickle.dumps(config)).decode()
-    words = ["env", f"PYTHONPATH={REPOSITORY}", sys.executable, str(SPEAK)]
-    commands: list[str] = lab.node(node).run(words, input=pickled).json()
+    commands: list[str] = lab.ask("speak", node=node, config=pickled)["commands"]
     return commands
+
+
+def _speak_inside(holder: int, config: BgpConfig) -> dict[str, Any]:
+    """Apply a configuration in a fork that stands in the node, where the daemons' sockets are."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(write, json.dumps(_spoken(holder, config)).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as told:
+        answer: dict[str, Any] = json.load(told)
+    os.waitpid(child, 0)
+    if "problem" in answer:
+        raise FrrError(answer["problem"])
+    return answer
+
+
+def _spoken(holder: int, config: BgpConfig) -> dict[str, Any]:
+    try:
+        enter(holder, Namespace.MOUNT)
+        return {"commands": Speaker().apply(config)}
+    except LabError as error:
+        return {"problem": str(error)}
