@@ -193,6 +193,7 @@ def with_cluster(
         await cluster.settle()
         try:
             await story(cluster)
+            await cluster.settle()
         finally:
             store.close()
 

@@ -150,7 +150,20 @@ def test_a_body_without_end_is_refused() -> None:
 
 def _mutations(value: Any, dice: random.Random) -> Any:
     """The value with one random part replaced by nonsense."""
-    nonsense: list[Any] = [None, True, -1, 2**70, 1e400, "", "x" * 300, [], {}, [[]], [None], {"$patch": 1}]
+    nonsense: list[Any] = [
+        None,
+        True,
+        -1,
+        2**70,
+        1e400,
+        "",
+        "x" * 300,
+        [],
+        {},
+        [[]],
+        [None],
+        {"$patch": 1},
+    ]
     if isinstance(value, dict) and value and dice.random() < 0.8:
         key = dice.choice(sorted(value))
         return {**value, key: _mutations(value[key], dice)}

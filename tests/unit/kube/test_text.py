@@ -1,0 +1,184 @@
+"""Small texts: selectors, ages, statuses, columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lab.kube import selectors
+from lab.kube.columns import duration, external_ip, pod_status
+from lab.kube.names import parse_time, template_hash
+from lab.kube.scheduler import choose, explain, refusal, tolerated
+from lab.kube.status import ApiError
+from lab.kube.table import walk
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "matches"),
+    [
+        ("a=b", {"a": "b"}, True),
+        ("a==b", {"a": "c"}, False),
+        ("a!=b", {}, True),
+        ("a in (b, c)", {"a": "c"}, True),
+        ("a notin (b,c)", {"a": "c"}, False),
+        ("a", {"a": ""}, True),
+        ("!a", {"a": ""}, False),
+        ("a=", {"a": ""}, True),
+        ("n>3,n<5", {"n": "4"}, True),
+        ("n>3", {"n": "x"}, False),
+        ("x.io/a-b_c=1.2,d", {"x.io/a-b_c": "1.2", "d": "e"}, True),
+        ("", {}, True),
+    ],
+)
+def test_label_selectors(text: str, labels: dict[str, str], matches: bool) -> None:
+    assert selectors.matches(selectors.parse(text), labels) is matches
+
+
+@pytest.mark.parametrize("text", ["a===b", "=b", "a in b", "a in (b", "a b", ",", "a>x", "a,,b"])
+def test_selectors_that_are_none(text: str) -> None:
+    with pytest.raises(ApiError):
+        selectors.parse(text)
+
+
+def test_a_selector_object_prints_as_kubectl_prints_it() -> None:
+    given = {
+        "matchLabels": {"b": "c", "a": "b"},
+        "matchExpressions": [
+            {"key": "d", "operator": "In", "values": ["e", "f"]},
+            {"key": "g", "operator": "DoesNotExist"},
+        ],
+    }
+    wanted = selectors.from_object(given)
+    assert wanted is not None
+    assert selectors.text(wanted) == "a=b,b=c,d in (e,f),!g"
+    assert selectors.from_object(None) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "0s"), (119, "119s"), (120, "2m"), (192, "3m12s"), (600, "10m"), (10799, "179m"),
+        (3 * 3600, "3h"), (3 * 3600 + 60, "3h1m"), (8 * 3600, "8h"), (47 * 3600, "47h"),
+        (2 * 86400, "2d"), (7 * 86400 + 3 * 3600, "7d3h"), (8 * 86400, "8d"),
+        (729 * 86400, "729d"), (730 * 86400, "2y"), (800 * 86400, "2y70d"), (-5, "<invalid>"),
+    ],
+)  # fmt: skip
+def test_ages(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def _pod(status: dict[str, Any], **meta: Any) -> dict[str, Any]:
+    return {"metadata": meta, "spec": {"containers": [{}]}, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("pod", "text"),
+    [
+        (_pod({"phase": "Pending"}), "Pending"),
+        (_pod({"phase": "Running", "containerStatuses": [
+            {"state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}), "CrashLoopBackOff"),
+        (_pod({"phase": "Failed", "containerStatuses": [
+            {"state": {"terminated": {"exitCode": 7}}}]}), "ExitCode:7"),
+        (_pod({"phase": "Failed", "containerStatuses": [
+            {"state": {"terminated": {"exitCode": 137, "signal": 9}}}]}), "Signal:9"),
+        (_pod({"phase": "Running"}, deletionTimestamp="2024-01-01T00:00:00Z"), "Terminating"),
+        (_pod({"phase": "Failed", "reason": "Evicted"}), "Evicted"),
+    ],
+)  # fmt: skip
+def test_the_status_of_a_pod_in_one_word(pod: dict[str, Any], text: str) -> None:
+    assert pod_status(pod) == text
+
+
+@pytest.mark.parametrize(
+    ("spec", "ingress", "text"),
+    [
+        ({"type": "ClusterIP"}, [], "<none>"),
+        ({"type": "LoadBalancer"}, [], "<pending>"),
+        ({"type": "LoadBalancer"}, [{"ip": "172.16.10.0"}], "172.16.10.0"),
+        ({"type": "LoadBalancer", "externalIPs": ["192.0.2.9"]}, [{"ip": "1.2.3.4"}],
+         "1.2.3.4,192.0.2.9"),
+        ({"type": "ExternalName", "externalName": "db.example"}, [], "db.example"),
+    ],
+)  # fmt: skip
+def test_external_ip(spec: dict[str, Any], ingress: list[Any], text: str) -> None:
+    assert external_ip({"spec": spec, "status": {"loadBalancer": {"ingress": ingress}}}) == text
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (".spec.size", 3),
+        (".items[1].name", "b"),
+        ('.items[?(@.name=="a")].n', 1),
+        (".metadata['a.b/c']", "x"),
+        (".metadata.a\\.b/c", None),
+        (".items[7].name", None),
+        (".spec.size.deeper", None),
+    ],
+)
+def test_paths_of_printer_columns(path: str, value: Any) -> None:
+    obj = {
+        "spec": {"size": 3},
+        "metadata": {"a.b/c": "x"},
+        "items": [{"name": "a", "n": 1}, {"name": "b"}],
+    }
+    assert walk(obj, path) == value
+
+
+def test_times_with_short_fractions() -> None:
+    assert parse_time("2024-01-01T00:00:00.5Z").microsecond == 500_000
+    assert parse_time("2024-01-01T00:00:00.123456789+01:00").microsecond == 123_456
+    assert parse_time("2024-01-01T00:00:00Z").tzinfo is not None
+
+
+def test_the_hash_of_a_template_is_its_contents_alone() -> None:
+    assert template_hash({"a": 1, "b": 2}) == template_hash({"b": 2, "a": 1})
+    assert template_hash({"a": 1}) != template_hash({"a": 2})
+    assert set(template_hash({"a": 1})) <= set("bcdfghjklmnpqrstvwxz2456789")
+
+
+TAINT = {"key": "k", "value": "v", "effect": "NoSchedule"}
+
+
+@pytest.mark.parametrize(
+    ("toleration", "covered"),
+    [
+        ({"operator": "Exists"}, True),
+        ({"key": "k", "operator": "Exists"}, True),
+        ({"key": "k", "value": "v"}, True),
+        ({"key": "k", "value": "w"}, False),
+        ({"key": "j", "operator": "Exists"}, False),
+        ({"key": "k", "operator": "Exists", "effect": "NoExecute"}, False),
+    ],
+)
+def test_tolerations(toleration: dict[str, Any], covered: bool) -> None:
+    assert tolerated(TAINT, {"tolerations": [toleration]}) is covered
+
+
+def _node(name: str, **labels: str) -> dict[str, Any]:
+    return {"metadata": {"name": name, "labels": labels}, "spec": {}}
+
+
+def test_where_a_pod_may_run() -> None:
+    pod = {"spec": {"nodeSelector": {"disk": "ssd"}}}
+    assert refusal(pod, _node("a", disk="ssd"), {}) == ""
+    assert "node affinity/selector" in refusal(pod, _node("a"), {})
+    assert refusal(pod, _node("a", disk="ssd"), {"a": 110}) == "Too many pods"
+    term = {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["x"]}]}
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
+    picky = {"spec": {"affinity": {"nodeAffinity": required}}}
+    assert refusal(picky, _node("a", zone="x"), {}) == ""
+    assert refusal(picky, _node("a", zone="y"), {}) != ""
+
+
+def test_pods_spread_by_owner_then_by_load_then_by_name() -> None:
+    nodes = [_node("a"), _node("b"), _node("c")]
+    assert choose({"spec": {}}, nodes, {}, {}) == "a"
+    assert choose({"spec": {}}, nodes, {"a": 1}, {}) == "b"
+    assert choose({"spec": {}}, nodes, {"b": 5, "c": 9}, {"a": 1}) == "b"
+
+
+def test_why_no_node_fits() -> None:
+    assert explain(["x", "y", "x"]) == "0/3 nodes are available: 1 y, 2 x."
+    assert explain([]) == "no nodes available to schedule pods"
