@@ -29,6 +29,11 @@ def reply(src: str, dst: str, *, sport: int = 80, dport: int = PORT, flags: str 
     return FROM_POD / IP(src=src, dst=dst) / TCP(sport=sport, dport=dport, flags=flags)
 
 
+def arriving(packet: Any) -> Any:
+    """The same packet as it comes in by the node's uplink."""
+    return FROM_ROUTER / packet.payload
+
+
 def datagram(src: str, dst: str, *, sport: int = PORT, dport: int = 53, data: bytes = b"q") -> Any:
     """A UDP datagram from outside."""
     return FROM_ROUTER / IP(src=src, dst=dst) / UDP(sport=sport, dport=dport) / data

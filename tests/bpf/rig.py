@@ -299,10 +299,11 @@ class Rig:
 
 
 INTERFACE = 1
-"""Index of lo, the interface that test packets come in by."""
+"""Index of lo, the interface that test packets come in by; it gets the uplink's MAC address, so
+that the kernel takes packets to that one for the node's own (PACKET_HOST)."""
 
 NETWORK = f"""
-link set lo up
+link set lo address {NODE_MAC} up
 link add up0 address {NODE_MAC} type veth peer name up1
 link set up0 up
 link set up1 up

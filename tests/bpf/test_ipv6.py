@@ -25,7 +25,7 @@ from lab.bpf import tables as t
 from lab.bpf.codes import ObsPoint, Reason, ServiceFlag
 from lab.bpf.config import NoBackend
 
-from .packets import FROM_POD, FROM_ROUTER, PORT, TO_POD, same
+from .packets import FROM_POD, FROM_ROUTER, PORT, TO_POD, arriving, same
 from .rig import (
     CLIENT_6,
     DUAL,
@@ -86,7 +86,7 @@ def test_remote_backend_and_back(dual: Rig) -> None:
         out.frame,
         TO_POD / IPv6(src=ROUTER_6, dst=REMOTE_POD_6) / TCP(sport=PORT, dport=80, flags="S"),
     )
-    back = dual.run("from_netdev", reply6(REMOTE_POD_6, ROUTER_6))
+    back = dual.run("from_netdev", arriving(reply6(REMOTE_POD_6, ROUTER_6)))
     same(
         back.frame,
         FROM_POD / IPv6(src=VIP_6, dst=CLIENT_6, hlim=63) / TCP(sport=80, dport=PORT, flags="SA"),

@@ -11,7 +11,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 
 from lab.bpf.codes import Reason
 
-from .packets import FROM_ROUTER, PORT, datagram, ping, reply, request
+from .packets import FROM_ROUTER, PORT, arriving, datagram, ping, reply, request
 from .rig import CLIENT, OK, POD, REDIRECT, REMOTE_POD, ROUTER, SHOT, VIP, Backend, Rig
 
 SEED = 20211031
@@ -30,7 +30,7 @@ VALID: dict[str, Any] = {
     / ICMP(type=3, code=4)
     / IP(src=ROUTER, dst=REMOTE_POD)
     / TCP(sport=PORT, dport=80),
-    "reply": reply(POD, CLIENT),
+    "reply": arriving(reply(POD, CLIENT)),
     "fragment": FROM_ROUTER
     / IP(src=CLIENT, dst=VIP, flags="MF")
     / UDP(sport=PORT, dport=53)

@@ -13,6 +13,7 @@ from .packets import (
     FROM_POD,
     PORT,
     TO_POD,
+    arriving,
     datagram,
     ping,
     reply,
@@ -83,7 +84,7 @@ def test_remote_backend_reply_comes_from_the_vip(rig: Rig) -> None:
     assert entry is not None and (entry.to_addr, entry.to_port) == (_int(CLIENT), PORT)
     # What the tunnel does with the packet on its way in cannot be had on the bench, but to the
     # uplink's program a reply to a SNAT address is the same.
-    out = rig.run("from_netdev", reply(REMOTE_POD, ROUTER))
+    out = rig.run("from_netdev", arriving(reply(REMOTE_POD, ROUTER)))
     assert out.verdict == REDIRECT
     same(
         out.frame, Ether() / IP(src=VIP, dst=CLIENT, ttl=63) / TCP(sport=80, dport=PORT, flags="SA")
@@ -237,3 +238,11 @@ def test_local_delivery_reports_identities(rig: Rig) -> None:
 
 def _int(address: str) -> int:
     return int.from_bytes(bytes(map(int, address.split("."))), "big")
+
+
+def test_frame_for_another_machine_is_left_alone(rig: Rig) -> None:
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    flooded = Ether(src=GATEWAY_MAC, dst="02:00:00:00:00:77") / request().payload
+    out = rig.run("from_netdev", flooded)
+    assert out.verdict == OK
+    assert out.packet == bytes(flooded)

@@ -14,7 +14,7 @@ from scapy.layers.l2 import Ether
 from lab.bpf import tables as t
 from lab.bpf.codes import CtFlag, Reason, TupleFlag
 
-from .packets import FROM_ROUTER, PORT, datagram, reply, request
+from .packets import FROM_ROUTER, PORT, arriving, datagram, reply, request
 from .rig import (
     CLIENT,
     CONFIG,
@@ -107,7 +107,7 @@ def test_port_collision_takes_the_next_port(rig: Rig) -> None:
     second = rig.run("from_netdev", request("192.168.10.12"))
     assert (first.frame[TCP].sport, second.frame[TCP].sport) == (PORT, PORT + 1)
     for client, port in (("192.168.10.11", PORT), ("192.168.10.12", PORT + 1)):
-        back = rig.run("from_netdev", reply(REMOTE_POD, ROUTER, dport=port))
+        back = rig.run("from_netdev", arriving(reply(REMOTE_POD, ROUTER, dport=port)))
         assert (back.frame[IP].dst, back.frame[TCP].dport) == (client, PORT)
 
 
@@ -115,7 +115,7 @@ def test_port_below_the_range_is_replaced(rig: Rig) -> None:
     rig.service(VIP, 80, [Backend(REMOTE_POD)])
     out = rig.run("from_netdev", request(sport=1000))
     assert 32768 <= out.frame[TCP].sport <= 65535
-    back = rig.run("from_netdev", reply(REMOTE_POD, ROUTER, dport=out.frame[TCP].sport))
+    back = rig.run("from_netdev", arriving(reply(REMOTE_POD, ROUTER, dport=out.frame[TCP].sport)))
     assert back.frame[TCP].dport == 1000
 
 
