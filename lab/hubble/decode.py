@@ -8,6 +8,7 @@ version, a fixed part by type and version, and the first bytes of the packet.
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from struct import Struct
 
 from lab.errors import LabError
@@ -161,10 +162,23 @@ class Decoder:
 
     def _who(self, record: Record, identities: tuple[int, int]) -> None:
         source, destination = record.source_address, record.destination_address
-        record.source = self._endpoint(source) or self._stranger(identities[0])
-        record.destination = self._endpoint(destination) or self._stranger(identities[1])
+        record.source = self._resolve(source, identities[0])
+        record.destination = self._resolve(destination, identities[1])
         record.source_service = self._service(source, record.source_port)
         record.destination_service = self._service(destination, record.destination_port)
+
+    def _resolve(self, address: bytes, identity: int) -> Endpoint:
+        """Who the agent knows there, with the identity that the datapath saw, if it saw one.
+
+        The two may differ: behind a router address stands whoever a node has passed on.
+        """
+        known = self._endpoint(address)
+        if known is None:
+            return self._stranger(identity)
+        if identity in (0, known.identity):
+            return known
+        labels = self._stranger(identity).labels or known.labels
+        return replace(known, identity=identity, labels=labels)
 
     def _stranger(self, identity: int) -> Endpoint:
         """An address that the agent does not know: all there is to say is the identity."""

@@ -95,6 +95,15 @@ def test_replies_turn_the_traffic_direction_over(reason: int, leaves: bool, dire
     assert decode(event).direction == direction
 
 
+def test_the_datapaths_identity_wins_over_that_of_the_address() -> None:
+    packet = article.client_to_pod(SYN, "10.0.3.103")
+    event = article.trace(TO_OVERLAY, packet, identities=(2, article.POD_IDENTITY))
+    record = decode(event, "modern")
+    assert (record.source.identity, record.source.labels) == (2, ("reserved:world",))
+    assert record.destination is article.WEB
+    assert decode(article.trace(TO_OVERLAY, packet)).source.identity == 1
+
+
 def test_source_from_before_snat_replaces_the_packets() -> None:
     packet = article.client_to_pod(SYN, "10.0.4.105")
     record = decode(article.trace(TO_OVERLAY, packet, original="192.168.1.1"), "modern")
