@@ -22,6 +22,7 @@ from lab.agent.announcing import Announcing
 from lab.agent.balancing import Balancing
 from lab.agent.bell import Bell
 from lab.agent.bgp_objects import BgpObjects
+from lab.agent.cilium_objects import CiliumObjects
 from lab.agent.cluster import Cluster
 from lab.agent.collecting import keep_collecting
 from lab.agent.config import AgentConfig
@@ -107,12 +108,14 @@ class Agent:
         )
         self._health_ports = HealthPorts()
         self.kubelet = Kubelet(config, client, self, mtu=programs.mtu, route_mtu=programs.pod_mtu)
+        self._cilium_objects = CiliumObjects(config, client, self._inhabitants)
         self._neighbourhood.pods = {pod.uid: pod for pod in self.kubelet.found()}
         self._swept = False
 
     async def run(self) -> None:
         """Until cancelled. An error that is not a LabError ends it."""
         self._neighbourhood.settle_local()
+        self._cilium_objects.bell.ring()
         await asyncio.gather(
             *(mirror.run() for mirror in self.cluster.mirrors),
             *(mirror.run() for mirror in (self._bgp_objects.mirrors if self._bgp_objects else ())),
@@ -122,6 +125,7 @@ class Agent:
             _loop("pods", self._pods, self._settle_pods),
             keep_reporting(self._client, self._config.node),
             keep_collecting(),
+            self._cilium_objects.run(),
             self.kubelet.events.run(),
         )
 
@@ -131,6 +135,7 @@ class Agent:
         # The entry before the programs: they answer the pod's first ARP request from it.
         self._neighbourhood.settle_local()
         self._programs.attach(pod)
+        self._cilium_objects.bell.ring()
         self._places.ring()
 
     async def detach(self, pod: LocalPod) -> None:
@@ -165,6 +170,10 @@ class Agent:
     async def _settle_places(self) -> None:
         await self._neighbourhood.settle()
         self._flow_log.set_nodes(node_places(self.cluster.nodes.objects.values()))
+
+    def _inhabitants(self) -> list[tuple[Pod, LocalPod]]:
+        workers = self.kubelet.workers.values()
+        return [(each.pod, each.local) for each in workers if each.local is not None]
 
     async def _settle_pods(self) -> None:
         if not self.cluster.pods.complete:
