@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from lab.kube import defaults, names, schema, status
+from lab.kube.deletion import DEFAULT, Deletion, check_preconditions, finalizers, grace_of, waits
 from lab.kube.kinds import NAMESPACE, NODE, POD, SERVICE, Registry, Resource, storage_key
 from lab.kube.services import ServiceNumbers, drop_stale
 from lab.kube.store import Key, Store, Stored
@@ -42,17 +43,6 @@ class Write:
     trusted: bool = False
     """One of our own controllers: its objects need no schema walk, and may bring a status."""
     warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Deletion:
-    """DeleteOptions."""
-
-    grace: int | None = None
-    uid: str = ""
-    revision: str = ""
-    propagation: str = ""
-    dry_run: bool = False
 
 
 TRUSTED = Write(trusted=True)
@@ -145,11 +135,11 @@ class Api:
         self,
         resource: Resource,
         key: Key,
-        options: Deletion = Deletion(),
+        options: Deletion = DEFAULT,
     ) -> Stored:
         """Delete, or begin to: with grace or finalizers left the object stays, marked."""
         old = self.get(resource, key)
-        _check_preconditions(resource, key, old, options)
+        check_preconditions(resource, key, old, options)
         if resource is NAMESPACE and key[1] in PROTECTED_NAMESPACES:
             raise status.forbidden(resource, key[1], "this namespace may not be deleted")
         if options.dry_run:
@@ -157,8 +147,8 @@ class Api:
         if self.before_delete:
             self.before_delete(resource, key, options)
             old = self.get(resource, key)
-        grace = _grace(resource, old.object, options)
-        if not grace and not _finalizers(resource, old.object):
+        grace = grace_of(resource, old.object, options)
+        if not grace and not finalizers(resource, old.object):
             return self.store.remove(storage_key(resource), key)
         left = old.object["metadata"].get("deletionGracePeriodSeconds")
         if left is not None and left <= grace:
@@ -265,7 +255,7 @@ class Api:
             return _unsaved(new)
         stored = self._put(resource, key, new)
         deleted = "deletionTimestamp" in new["metadata"]
-        if deleted and not _finalizers(resource, new) and not _waits(resource, new):
+        if deleted and not finalizers(resource, new) and not waits(resource, new):
             return self.store.remove(storage_key(resource), key)
         return stored
 
@@ -318,35 +308,3 @@ def _status_update(old: Stored, obj: Object) -> Object:
     if "managedFields" in obj["metadata"]:
         new["metadata"]["managedFields"] = obj["metadata"]["managedFields"]
     return new
-
-
-def _check_preconditions(resource: Resource, key: Key, old: Stored, options: Deletion) -> None:
-    meta = old.object["metadata"]
-    pairs = (("uid", options.uid), ("resourceVersion", options.revision))
-    for name, wanted in pairs:
-        if wanted and wanted != meta[name]:
-            why = f"Precondition failed: {name} in precondition: {wanted}, in object: {meta[name]}"
-            raise status.conflict(resource, key[1], why)
-
-
-def _finalizers(resource: Resource, obj: Object) -> list[str]:
-    found = list(obj["metadata"].get("finalizers") or ())
-    if resource is NAMESPACE:
-        found += (obj.get("spec") or {}).get("finalizers") or ()
-    return found
-
-
-def _grace(resource: Resource, obj: Object, options: Deletion) -> int:
-    """Seconds until a deleted object goes: only a pod that runs somewhere has any."""
-    if resource is not POD or not obj["spec"].get("nodeName"):
-        return 0
-    if obj.get("status", {}).get("phase") in ("Succeeded", "Failed"):
-        return 0
-    if options.grace is not None:
-        return max(options.grace, 0)
-    return int(obj["spec"].get("terminationGracePeriodSeconds", resource.grace))
-
-
-def _waits(resource: Resource, obj: Object) -> bool:
-    """A marked pod goes when its node says that its processes are gone."""
-    return resource is POD and bool(obj["metadata"].get("deletionGracePeriodSeconds"))

@@ -16,9 +16,10 @@ from lab.kube.http import (
     Send,
     error_answer,
     json_answer,
-    read_request,
+    read_head,
     send_answer,
     send_refusal,
+    with_body,
 )
 from lab.kube.node_proxy import NodeProxy
 from lab.kube.rest import Rest, locate
@@ -61,9 +62,9 @@ class App:
             await self._websocket(scope, receive, send)
             return
         try:
-            request = await read_request(scope, receive)
+            request = read_head(scope)
             self._authenticate(request)
-            answer = await self._answer(request)
+            answer = await self._answer(await with_body(request, receive))
         except status.ApiError as error:
             answer = error_answer(error)
         await send_answer(answer, receive, send)
@@ -71,7 +72,7 @@ class App:
     async def _websocket(self, scope: Message, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            request = await read_request(scope, receive)
+            request = read_head(scope)
             self._authenticate(request)
             target = locate(self._api.registry, request.path) if len(request.path) > 2 else None
             if target is None or target.subresource != "exec":

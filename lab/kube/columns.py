@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
 from typing import Any
 
 from lab.kube import selectors
+from lab.kube.age import age
 from lab.kube.kinds import Column
-from lab.kube.names import parse_time
 
 Object = dict[str, Any]
 Cell = str | int | float | None
@@ -21,41 +20,6 @@ CUSTOM_AGE = Column("Age", "date", ".metadata.creationTimestamp")
 def of(kind: str) -> Columns:
     """The columns after the name."""
     return _COLUMNS.get(kind, _AGE_ONLY)
-
-
-def age(timestamp: str) -> str:
-    """Time passed since, as kubectl shortens it: 45s, 3m12s, 26h, 7d3h."""
-    if not timestamp:
-        return "<unknown>"
-    return duration((datetime.now(timezone.utc) - parse_time(timestamp)).total_seconds())
-
-
-def duration(seconds: float) -> str:
-    """Kubernetes' HumanDuration: two units while they are small, one when they are not."""
-    whole = int(seconds)
-    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
-    years = days // 365
-    if whole < -1:
-        return "<invalid>"
-    if whole < 120:
-        return f"{max(whole, 0)}s"
-    if minutes < 10:
-        return _two(minutes, "m", whole % 60, "s")
-    if minutes < 180:
-        return f"{minutes}m"
-    if hours < 8:
-        return _two(hours, "h", minutes % 60, "m")
-    if hours < 48:
-        return f"{hours}h"
-    if days < 8:
-        return _two(days, "d", hours % 24, "h")
-    if days < 730:
-        return f"{days}d"
-    return _two(years, "y", days % 365, "d") if years < 8 else f"{years}y"
-
-
-def _two(big: int, unit: str, small: int, small_unit: str) -> str:
-    return f"{big}{unit}{small}{small_unit}" if small else f"{big}{unit}"
 
 
 def _age(obj: Object) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 
 from lab.kube import rollout
 from lab.kube.api import Api, copy_of, deep_copy
-from lab.kube.controller import owner_reference, record, set_condition
+from lab.kube.controller import owner_reference, record
+from lab.kube.deployment_status import COUNTS, set_conditions, status_of
 from lab.kube.kinds import DEPLOYMENT, REPLICA_SET, storage_key
-from lab.kube.names import now, seconds_since, template_hash
+from lab.kube.names import template_hash
 from lab.kube.rollout import Bounds, Generation
 from lab.kube.store import Change, Key
 
@@ -224,78 +225,11 @@ class DeploymentController:
                 obj = copy_of(self._api.update(DEPLOYMENT, key, obj))
         before = obj.get("status", {})
         obj["status"] = status_of(obj, sets, new)
-        moved = any(before.get(n) != obj["status"].get(n) for n in _COUNTS)
+        moved = any(before.get(n) != obj["status"].get(n) for n in COUNTS)
         obj["status"]["conditions"] = before.get("conditions", [])
-        again = _conditions(obj, new, moved=moved)
+        again = set_conditions(obj, new, moved=moved)
         self._api.update(DEPLOYMENT, key, obj, subresource="status")
         return again
-
-
-_COUNTS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
-
-
-def status_of(deployment: Object, sets: list[Object], new: Object | None) -> Object:
-    """The counts of a Deployment's status; zeros are left out, as Kubernetes leaves them out."""
-
-    def total(name: str) -> int:
-        return sum(s.get("status", {}).get(name, 0) for s in sets)
-
-    replicas, available = total("replicas"), total("availableReplicas")
-    counts = {
-        "replicas": replicas,
-        "updatedReplicas": (new or {}).get("status", {}).get("replicas", 0),
-        "readyReplicas": total("readyReplicas"),
-        "availableReplicas": available,
-        "unavailableReplicas": max(
-            max(replicas, sum(s["spec"]["replicas"] for s in sets)) - available, 0
-        ),
-    }
-    status = {name: count for name, count in counts.items() if count}
-    return {"observedGeneration": deployment["metadata"]["generation"], **status}
-
-
-def _conditions(deployment: Object, new: Object | None, *, moved: bool) -> float | None:
-    """Available and Progressing; returns the seconds until the progress deadline."""
-    status, spec = deployment["status"], deployment["spec"]
-    bounds, conditions = Bounds.of(spec), status["conditions"]
-    if status.get("availableReplicas", 0) >= bounds.total - bounds.unavailable:
-        set_condition(conditions, "Available", "True", "MinimumReplicasAvailable",
-                      "Deployment has minimum availability.")  # fmt: skip
-    else:
-        set_condition(conditions, "Available", "False", "MinimumReplicasUnavailable",
-                      "Deployment does not have minimum availability.")  # fmt: skip
-    if new is None:
-        return None
-    counts = {status.get(n, 0) for n in ("replicas", "updatedReplicas", "availableReplicas")}
-    done = counts == {spec["replicas"]}
-    deadline = float(spec.get("progressDeadlineSeconds", 600))
-    return _progressing(conditions, new["metadata"]["name"], deadline, done=done, moved=moved)
-
-
-def _progressing(
-    conditions: list[Object], name: str, deadline: float, *, done: bool, moved: bool
-) -> float | None:
-    entry = next((c for c in conditions if c["type"] == "Progressing"), None)
-    reason = entry["reason"] if entry else ""
-    if done:
-        text = f'ReplicaSet "{name}" has successfully progressed.'
-        set_condition(conditions, "Progressing", "True", "NewReplicaSetAvailable", text)
-        return None
-    if entry and not moved and reason != "NewReplicaSetAvailable":
-        left = deadline - seconds_since(entry["lastUpdateTime"])
-        if left > 0:
-            return left + 0.1
-        text = f'ReplicaSet "{name}" has timed out progressing.'
-        set_condition(conditions, "Progressing", "False", "ProgressDeadlineExceeded", text)
-        return None
-    if reason in ("", "NewReplicaSetAvailable"):
-        text = f'Created new replica set "{name}"'
-        set_condition(conditions, "Progressing", "True", "NewReplicaSetCreated", text)
-    else:
-        text = f'ReplicaSet "{name}" is progressing.'
-        set_condition(conditions, "Progressing", "True", "ReplicaSetUpdated", text)
-    next(c for c in conditions if c["type"] == "Progressing")["lastUpdateTime"] = now()
-    return deadline
 
 
 def _inherited(deployment: Object) -> dict[str, str]:

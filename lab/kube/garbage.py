@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lab.kube.api import Api, Deletion, copy_of
+from lab.kube.api import Api, copy_of
+from lab.kube.deletion import Deletion
 from lab.kube.kinds import EVENT, NAMESPACE, Resource, storage_key
 from lab.kube.names import seconds_since
 from lab.kube.store import Change, Key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -71,21 +71,27 @@ def error_answer(error: status.ApiError) -> Answer:
     return answer
 
 
-async def read_request(scope: Message, receive: Receive) -> Request:
-    """The whole request, its body bounded in size and time."""
+def read_head(scope: Message) -> Request:
+    """A request without its body."""
     headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
-    if scope["type"] == "http":
-        try:
-            body = await asyncio.wait_for(_read_body(receive), BODY_TIMEOUT)
-        except asyncio.TimeoutError:
-            raise status.ApiError(408, "Timeout", "the request's body did not come") from None
-    else:
-        body = b""
+    if scope["type"] == "websocket":
         # The web server takes this header out of the list that it hands over.
         headers["sec-websocket-protocol"] = ",".join(scope.get("subprotocols", ()))
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     path = tuple(part for part in scope["path"].split("/") if part)
-    return Request(scope.get("method", "GET"), path, tuple(query), headers, body)
+    return Request(scope.get("method", "GET"), path, tuple(query), headers)
+
+
+async def with_body(request: Request, receive: Receive) -> Request:
+    """The request with its body, bounded in size and time."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdigit() and int(announced) > BODY_LIMIT:
+        raise status.too_large(BODY_LIMIT)
+    try:
+        body = await asyncio.wait_for(_read_body(receive), BODY_TIMEOUT)
+    except asyncio.TimeoutError:
+        raise status.ApiError(408, "Timeout", "the request's body did not come") from None
+    return replace(request, body=body)
 
 
 async def _read_body(receive: Receive) -> bytes:

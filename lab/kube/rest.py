@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from lab.kube import patch, schema, selectors, status, views
-from lab.kube.api import Api, Deletion, Write, copy_of, served_as
+from lab.kube import parameters, schema, selectors, status, views
+from lab.kube.api import Api, Write, copy_of, served_as
 from lab.kube.http import Answer, Request, decode_body, decode_yaml, json_answer
 from lab.kube.kinds import NODE, POD, Registry, Resource, storage_key
 from lab.kube.server_side_apply import apply_object
 from lab.kube.store import Key, Stored
-from lab.kube.watch import LONGEST, Scope, Start, Watch, bookmark
+from lab.kube.watch import Scope, Watch, bookmark
 
 Object = dict[str, Any]
 
@@ -122,13 +121,13 @@ class Rest:
                 resource.api_version, resource.kind, revision, initial
             ),
         )
-        watch = Watch(self._api.store, scope, _start(request))
+        watch = Watch(self._api.store, scope, parameters.start(request))
         watch.check()
         return Answer(body=watch.lines(), content_type="application/json")
 
     def _list(self, request: Request, target: Target, view: views.View, selected: Any) -> Answer:
         store, limit = self._api.store, request.number("limit")
-        revision, after = _continuation(request, store.revision)
+        revision, after = parameters.continuation(request, store.revision)
         if after and store.since(revision) is None:
             raise status.expired(
                 "The provided continue parameter is too old to display a consistent list result."
@@ -150,11 +149,11 @@ class Rest:
 
     def _post(self, request: Request, target: Target) -> Answer:
         obj = _object(decode_body(request))
-        write = _write(request)
+        write = parameters.write(request)
         if target.subresource == "binding":
             return self._bind(target, obj)
         if target.subresource == "eviction":
-            options = _deletion(obj.get("deleteOptions") or {}, request)
+            options = parameters.deletion(obj.get("deleteOptions") or {}, request)
             self._api.delete(POD, target.key, options)
             return json_answer(_success(), 201)
         if target.name:
@@ -166,7 +165,7 @@ class Rest:
 
     def _put(self, request: Request, target: Target) -> Answer:
         obj = _object(decode_body(request))
-        write = _write(request)
+        write = parameters.write(request)
         if target.subresource == "scale":
             return self._put_scale(target, obj, write)
         if target.resource.custom and not obj.get("metadata", {}).get("resourceVersion"):
@@ -183,7 +182,7 @@ class Rest:
 
     def _patch(self, request: Request, target: Target) -> Answer:
         media = request.headers.get("content-type", "").partition(";")[0].strip()
-        write = _write(request)
+        write = parameters.write(request)
         if media == "application/apply-patch+yaml":
             applied = _object(decode_yaml(request.body))
             stored, created = apply_object(
@@ -196,10 +195,10 @@ class Rest:
         old = self._api.get(target.resource, target.key)
         if target.subresource == "scale":
             scale = _scale_of(old.object)
-            patched = _patched(scale, change, media, {})
+            patched = parameters.patched(scale, change, media, {})
             return self._put_scale(target, _object(patched), write)
         before = copy_of(old)
-        new = _object(_patched(before, change, media, schema.of(target.resource)))
+        new = _object(parameters.patched(before, change, media, schema.of(target.resource)))
         stored = self._api.update(
             target.resource, target.key, new, write, subresource=target.subresource
         )
@@ -207,7 +206,7 @@ class Rest:
 
     def _delete(self, request: Request, target: Target) -> Answer:
         body = _object(decode_body(request)) if request.body else {}
-        options = _deletion(body, request)
+        options = parameters.deletion(body, request)
         if target.name:
             deleted = self._api.delete(target.resource, target.key, options)
             if "deletionTimestamp" in deleted.object["metadata"]:
@@ -264,72 +263,6 @@ def _object(value: Any) -> Object:
     if not isinstance(value, dict):
         raise status.bad_request("the body is not an object")
     return value
-
-
-def _write(request: Request) -> Write:
-    dry_run = request.param("dryRun")
-    if dry_run not in ("", "All"):
-        raise status.bad_request(f'invalid dryRun value "{dry_run}": supported values: "All"')
-    strictness = request.param("fieldValidation", "Warn")
-    if strictness not in ("Strict", "Warn", "Ignore"):
-        raise status.bad_request(f'invalid fieldValidation value "{strictness}"')
-    return Write(dry_run=bool(dry_run), strictness=strictness)
-
-
-def _deletion(body: Object, request: Request) -> Deletion:
-    grace = body.get("gracePeriodSeconds")
-    if grace is None and request.param("gracePeriodSeconds"):
-        grace = request.number("gracePeriodSeconds")
-    conditions = body.get("preconditions") or {}
-    dry = body.get("dryRun") or request.param("dryRun")
-    orphan = body.get("orphanDependents")
-    policy = body.get("propagationPolicy") or request.param("propagationPolicy")
-    if (grace is not None and not isinstance(grace, int)) or not isinstance(conditions, dict):
-        raise status.bad_request("the DeleteOptions cannot be read")
-    return Deletion(
-        grace,
-        str(conditions.get("uid") or ""),
-        str(conditions.get("resourceVersion") or ""),
-        "Orphan" if orphan else str(policy or ""),
-        bool(dry),
-    )
-
-
-def _patched(obj: Object, change: Any, media: str, kind_schema: Object) -> Any:
-    if media == "application/json-patch+json":
-        return patch.json_patch(obj, change)
-    if media == "application/merge-patch+json":
-        return patch.merge(obj, change)
-    if media == "application/strategic-merge-patch+json":
-        return patch.strategic(obj, change, kind_schema)
-    raise status.unsupported_media(
-        "application/json-patch+json, application/merge-patch+json, "
-        "application/strategic-merge-patch+json, application/apply-patch+yaml"
-    )
-
-
-def _start(request: Request) -> Start:
-    wanted = request.number("resourceVersion")
-    initial = request.flag("sendInitialEvents")
-    return Start(
-        revision=None if initial or not wanted else wanted,
-        initial=initial,
-        bookmarks=request.flag("allowWatchBookmarks"),
-        seconds=request.number("timeoutSeconds") or LONGEST,
-    )
-
-
-def _continuation(request: Request, revision: int) -> tuple[int, Key | None]:
-    token = request.param("continue")
-    if not token:
-        return revision, None
-    try:
-        first, namespace, name = msgspec.json.decode(
-            base64.urlsafe_b64decode(token), type=tuple[int, str, str]
-        )
-    except (msgspec.DecodeError, binascii.Error, ValueError) as exc:
-        raise status.bad_request("continue key is not valid") from exc
-    return first, (namespace, name)
 
 
 def _scale_of(obj: Object) -> Object:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.kube import columns
+from lab.kube.age import age
 from lab.kube.columns import Cell
 from lab.kube.kinds import Resource
 
@@ -47,7 +48,7 @@ def row_of(resource: Resource, obj: Object) -> list[Cell]:
 def _custom(obj: Object, path: str, kind: str) -> Cell:
     value = walk(obj, path)
     if kind == "date":
-        return columns.age(value) if value else "<unknown>"
+        return age(value) if value else "<unknown>"
     if value is None or isinstance(value, (str, int, float)):
         return value
     return str(value)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from lab.kube import selectors
-from lab.kube.columns import duration, external_ip, pod_status
+from lab.kube.age import duration
+from lab.kube.columns import external_ip, pod_status
 from lab.kube.names import parse_time, template_hash
 from lab.kube.scheduler import choose, explain, refusal, tolerated
 from lab.kube.status import ApiError

@@ -1,0 +1,58 @@
+"""How an object goes: at once, with grace, or when its finalizers are gone. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lab.kube import status
+from lab.kube.kinds import NAMESPACE, POD, Resource
+from lab.kube.store import Key, Stored
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """DeleteOptions."""
+
+    grace: int | None = None
+    uid: str = ""
+    revision: str = ""
+    propagation: str = ""
+    dry_run: bool = False
+
+
+DEFAULT = Deletion()
+
+
+def check_preconditions(resource: Resource, key: Key, old: Stored, options: Deletion) -> None:
+    meta = old.object["metadata"]
+    pairs = (("uid", options.uid), ("resourceVersion", options.revision))
+    for name, wanted in pairs:
+        if wanted and wanted != meta[name]:
+            why = f"Precondition failed: {name} in precondition: {wanted}, in object: {meta[name]}"
+            raise status.conflict(resource, key[1], why)
+
+
+def finalizers(resource: Resource, obj: Object) -> list[str]:
+    found = list(obj["metadata"].get("finalizers") or ())
+    if resource is NAMESPACE:
+        found += (obj.get("spec") or {}).get("finalizers") or ()
+    return found
+
+
+def grace_of(resource: Resource, obj: Object, options: Deletion) -> int:
+    """Seconds until a deleted object goes: only a pod that runs somewhere has any."""
+    if resource is not POD or not obj["spec"].get("nodeName"):
+        return 0
+    if obj.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+        return 0
+    if options.grace is not None:
+        return max(options.grace, 0)
+    return int(obj["spec"].get("terminationGracePeriodSeconds", resource.grace))
+
+
+def waits(resource: Resource, obj: Object) -> bool:
+    """A marked pod goes when its node says that its processes are gone."""
+    return resource is POD and bool(obj["metadata"].get("deletionGracePeriodSeconds"))

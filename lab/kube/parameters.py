@@ -1,0 +1,84 @@
+"""Query parameters and option bodies -> typed options; 400 for what cannot be read."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+
+from lab.kube import patch, status
+from lab.kube.api import Write
+from lab.kube.deletion import Deletion
+from lab.kube.http import Request
+from lab.kube.store import Key
+from lab.kube.watch import LONGEST, Start
+
+Object = dict[str, Any]
+
+
+def write(request: Request) -> Write:
+    dry_run = request.param("dryRun")
+    if dry_run not in ("", "All"):
+        raise status.bad_request(f'invalid dryRun value "{dry_run}": supported values: "All"')
+    strictness = request.param("fieldValidation", "Warn")
+    if strictness not in ("Strict", "Warn", "Ignore"):
+        raise status.bad_request(f'invalid fieldValidation value "{strictness}"')
+    return Write(dry_run=bool(dry_run), strictness=strictness)
+
+
+def deletion(body: Object, request: Request) -> Deletion:
+    grace = body.get("gracePeriodSeconds")
+    if grace is None and request.param("gracePeriodSeconds"):
+        grace = request.number("gracePeriodSeconds")
+    conditions = body.get("preconditions") or {}
+    dry = body.get("dryRun") or request.param("dryRun")
+    orphan = body.get("orphanDependents")
+    policy = body.get("propagationPolicy") or request.param("propagationPolicy")
+    if (grace is not None and not isinstance(grace, int)) or not isinstance(conditions, dict):
+        raise status.bad_request("the DeleteOptions cannot be read")
+    return Deletion(
+        grace,
+        str(conditions.get("uid") or ""),
+        str(conditions.get("resourceVersion") or ""),
+        "Orphan" if orphan else str(policy or ""),
+        bool(dry),
+    )
+
+
+def patched(obj: Object, change: Any, media: str, kind_schema: Object) -> Any:
+    if media == "application/json-patch+json":
+        return patch.json_patch(obj, change)
+    if media == "application/merge-patch+json":
+        return patch.merge(obj, change)
+    if media == "application/strategic-merge-patch+json":
+        return patch.strategic(obj, change, kind_schema)
+    raise status.unsupported_media(
+        "application/json-patch+json, application/merge-patch+json, "
+        "application/strategic-merge-patch+json, application/apply-patch+yaml"
+    )
+
+
+def start(request: Request) -> Start:
+    wanted = request.number("resourceVersion")
+    initial = request.flag("sendInitialEvents")
+    return Start(
+        revision=None if initial or not wanted else wanted,
+        initial=initial,
+        bookmarks=request.flag("allowWatchBookmarks"),
+        seconds=request.number("timeoutSeconds") or LONGEST,
+    )
+
+
+def continuation(request: Request, revision: int) -> tuple[int, Key | None]:
+    token = request.param("continue")
+    if not token:
+        return revision, None
+    try:
+        first, namespace, name = msgspec.json.decode(
+            base64.urlsafe_b64decode(token), type=tuple[int, str, str]
+        )
+    except (msgspec.DecodeError, binascii.Error, ValueError) as exc:
+        raise status.bad_request("continue key is not valid") from exc
+    return first, (namespace, name)
