@@ -23,6 +23,7 @@ FAULTS: Mapping[str, Callable[..., Fault]] = {
     "agent-stop": faults.agent_stop,
     "api-server-stop": faults.api_server_stop,
     "frr-kill": faults.frr_kill,
+    "bgp-stop": faults.bgp_stop,
     "session-reset": faults.session_reset,
     "mtu": faults.mtu,
     "rate-limit": faults.rate_limit,

@@ -60,6 +60,19 @@ def frr_kill(node: str, daemon: str = "bgpd") -> Fault:
     )
 
 
+def bgp_stop(node: str) -> Fault:
+    """SIGKILL for a node's bgpd. Mended, it starts empty; the agent tells it everything again."""
+    return Fault(
+        f"the BGP daemon of {node} is killed",
+        lambda lab: _run(lab, node, "sh -c 'kill -9 $(cat /run/frr/bgpd.pid)'"),
+        lambda lab: _run(
+            lab,
+            node,
+            "/usr/lib/frr/bgpd -d -f /etc/frr/start/bgpd.conf --log file:/etc/frr/bgpd.log",
+        ),
+    )
+
+
 def session_reset(router: str, neighbor: str) -> Fault:
     """A BGP session is closed by the router; both sides open it again by themselves."""
     return Fault(

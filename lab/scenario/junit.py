@@ -36,7 +36,7 @@ def failure_text(check: CheckResult) -> str:
 
 def _aligned(text: str) -> str:
     """Further lines of a text below the first one."""
-    return text.replace("\n", "\n" + " " * 8)
+    return text.strip("\n").replace("\n", "\n" + " " * 8)
 
 
 def _suite(result: ScenarioResult) -> Xml.Element:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -74,6 +75,10 @@ class Stage:
         path = self._manifests / manifest
         result = self.show(self.control, f"kubectl apply -f {shlex.quote(str(path))}")
         self.holds("the API server takes the manifest", result.code, 0)
+
+    def program(self, name: str, *words: str) -> str:
+        """The command line of one of this folder's programs that stand alone and run in nodes."""
+        return shlex.join([sys.executable, "-S", str(Path(__file__).with_name(name)), *words])
 
     @property
     def control(self) -> str:

@@ -49,6 +49,11 @@ def is_announced_by(stage: Stage, what: str, addresses: set[str], *, vip: str = 
     )
 
 
+def peer(stage: Stage) -> str:
+    """The router's address in the nodes' network, which they peer with."""
+    return str(stage.plan.node(ROUTER).interfaces[0].address.ip)
+
+
 def scale(stage: Stage, replicas: int) -> list[Pod]:
     """Change the number of pods; returns them once they are ready, and others have gone."""
     stage.show(stage.control, f"kubectl scale deployment {DEPLOYMENT} --replicas {replicas}")
