@@ -1,0 +1,59 @@
+"""The web page in a real browser, in a network namespace of their own."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import shell
+
+NAMESPACES = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+"""The browser's many processes end with the first one."""
+
+SCRIPT = Path(__file__).with_name("page_in_browser.py")
+EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(
+        shutil.which("chromedriver") is None, reason="needs Debian's chromium-driver"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def seen() -> dict[str, Any]:
+    """What the browser saw and did."""
+    program = [sys.executable, "-m", "tests.system.page_in_browser"]
+    root = SCRIPT.parents[2]
+    facts: dict[str, Any] = shell.run([*NAMESPACES, *program], timeout=180, cwd=root).json()
+    return facts
+
+
+def test_cards_stand_for_who_asks_and_who_is_asked(seen: dict[str, Any]) -> None:
+    assert seen["cards"] == sorted(["web1", "host", "world", EVIL])
+
+
+def test_names_are_never_markup(seen: dict[str, Any]) -> None:
+    assert seen["title"] == "default · Hubble"
+    assert seen["hosts"] == ["127.0.0.1:8081"]
+
+
+def test_missing_nodes_are_told(seen: dict[str, Any]) -> None:
+    assert seen["pulse"] == "5/6 nodes"
+    assert seen["notice"] == "Node k8s-worker2 is gone: its flows are missing."
+
+
+def test_the_keyboard_reaches_rows_panel_and_filters(seen: dict[str, Any]) -> None:
+    assert seen["picked row"] == 1
+    assert seen["panel"] == "Time"
+    assert seen["filtered"] == ["host", "web1"]
+    assert seen["address"] == "/default?filter=from%3Aidentity%3Dhost"
+
+
+def test_what_the_filter_box_cannot_read_is_explained(seen: dict[str, Any]) -> None:
+    assert seen["problem"] == "invalid IP address or CIDR '1.2.3.400'"
