@@ -81,7 +81,11 @@ RUN = (
 """What `lab run` needs, named as in Debian 12."""
 
 TEST = (
-    Package("chromium", "the browser that opens the web GUI", programs=("chromium",)),
+    Package(
+        "chromium chromium-driver",
+        "the browser that opens the web GUI",
+        programs=("chromium", "chromedriver"),
+    ),
     Package("bridge-utils", "brctl, for plain IPMininet in the benchmarks", programs=("brctl",)),
 )
 """What `lab test` and `lab bench` need besides."""
