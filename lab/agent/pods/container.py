@@ -10,9 +10,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from fcntl import ioctl
 from termios import TIOCSCTTY
+from typing import NamedTuple
 
 from lab.errors import LabError
 from lab.sandbox.syscalls import Mount, Namespace, enter, mount, unshare
@@ -20,16 +20,15 @@ from lab.sandbox.syscalls import Mount, Namespace, enter, mount, unshare
 NOT_FOUND, NOT_STARTED = 127, 126
 
 
-@dataclass(frozen=True)
-class Launch:
+class Launch(NamedTuple):
     """A program to start. `mounts` are (source, target) bind mounts; a target must exist."""
 
     argv: list[str]
     env: dict[str, str]
     cwd: str = "/"
     log: str = ""
-    mounts: list[list[str]] = field(default_factory=list)
-    scratch: list[str] = field(default_factory=list)
+    mounts: Sequence[Sequence[str]] = ()
+    scratch: Sequence[str] = ()
     """Directories that are empty and writable; all else of the machine can only be read."""
     tty: bool = False
 

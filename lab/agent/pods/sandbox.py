@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ class Sandbox:
         return self._connect()
 
     def start(self, name: str, attempt: int, what: Launch) -> None:
-        self._send({"do": "start", "name": name, "attempt": attempt, "launch": asdict(what)})
+        self._send({"do": "start", "name": name, "attempt": attempt, "launch": what._asdict()})
 
     async def execute(self, container: str, what: Launch, fds: Sequence[int]) -> int:
         """Run a program beside a container, with standard streams of the caller; its exit code.
@@ -82,7 +82,7 @@ class Sandbox:
         self._commands += 1
         name = f"{COMMAND}{os.getpid()}-{self._commands}"
         ended = self._ends[name] = asyncio.get_running_loop().create_future()
-        order = {"do": "exec", "name": name, "container": container, "launch": asdict(what)}
+        order = {"do": "exec", "name": name, "container": container, "launch": what._asdict()}
         try:
             self._send(order, fds)
             return int(await ended)
