@@ -1,0 +1,187 @@
+"""Real sockets over real links: what a bench with single packets cannot show."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from lab import shell
+
+from .wire import LOCAL_VIP, REMOTE_VIP, Place, Wire, default_config, modern_config
+
+PATIENCE = 20.0
+"""Seconds that a socket waits before a test fails; nothing takes that long."""
+
+DATA = os.urandom(4 << 20)
+VIPS = pytest.mark.parametrize("vip", [LOCAL_VIP, REMOTE_VIP], ids=["local", "remote"])
+
+
+@pytest.fixture(scope="module")
+def wire() -> Iterator[Wire]:
+    wire = Wire()
+    try:
+        with echo(wire.pods[0]), echo(wire.pods[1]):
+            yield wire
+    finally:
+        wire.close()
+
+
+def answer(connection: socket.socket) -> None:
+    with connection:
+        while data := connection.recv(65536):
+            connection.sendall(data)
+
+
+def accept(server: socket.socket) -> None:
+    """Until the socket is closed."""
+    with suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+
+def reflect(datagrams: socket.socket) -> None:
+    """Until the socket is closed."""
+    with suppress(OSError):
+        while True:
+            data, peer = datagrams.recvfrom(65536)
+            datagrams.sendto(data, peer)
+
+
+@contextmanager
+def echo(pod: Place) -> Iterator[None]:
+    """An echo server for TCP and UDP on port 7007 of a pod."""
+    server = pod.run(lambda: socket.create_server(("0.0.0.0", 7007), backlog=100))
+    datagrams = pod.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    with server, datagrams:
+        datagrams.bind(("0.0.0.0", 7007))
+        threading.Thread(target=accept, args=(server,), daemon=True).start()
+        threading.Thread(target=reflect, args=(datagrams,), daemon=True).start()
+        yield
+
+
+def connect(client: Place, vip: str) -> socket.socket:
+    return client.run(lambda: socket.create_connection((vip, 7), timeout=PATIENCE))
+
+
+def round_trip(client: Place, vip: str, data: bytes) -> str:
+    """Send and receive at once; the digest of what came back."""
+    digest = hashlib.sha256()
+    with connect(client, vip) as connection:
+        sender = threading.Thread(target=connection.sendall, args=(data,), daemon=True)
+        sender.start()
+        left = len(data)
+        while left and (part := connection.recv(min(left, 65536))):
+            digest.update(part)
+            left -= len(part)
+        sender.join()
+    return digest.hexdigest()
+
+
+def offloads(wire: Wire, state: str) -> None:
+    """Turn everything that a network card would do for the stack on or off, everywhere."""
+    options = [word for kind in ("tx", "rx", "gso", "gro", "tso") for word in (kind, state)]
+
+    def switch() -> None:
+        for _, name in socket.if_nameindex():
+            shell.probe(["ethtool", "-K", name, *options])
+
+    for place in wire.places:
+        place.run(switch)
+
+
+@VIPS
+@pytest.mark.parametrize("state", ["on", "off"])
+def test_large_transfers_are_intact(wire: Wire, vip: str, state: str) -> None:
+    offloads(wire, state)
+    try:
+        assert round_trip(wire.client, vip, DATA) == hashlib.sha256(DATA).hexdigest()
+    finally:
+        offloads(wire, "on")
+
+
+@VIPS
+@pytest.mark.parametrize("size", [1, 1400, 1472, 4000, 60000])
+def test_datagrams_of_all_sizes(wire: Wire, vip: str, size: int) -> None:
+    asker = wire.client.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    with asker:
+        asker.settimeout(PATIENCE)
+        asker.setsockopt(socket.IPPROTO_IP, 10, 0)  # IP_MTU_DISCOVER: fragments are allowed
+        asker.sendto(DATA[:size], (vip, 7))
+        assert asker.recvfrom(65536) == (DATA[:size], (vip, 7))
+
+
+def test_path_mtu_is_found_through_tunnel_and_translation(wire: Wire) -> None:
+    """The router's leg to the client takes 1300 bytes, which only its ICMP errors tell the pods."""
+    wire.router.ip("link set client mtu 1300")
+    try:
+        for vip in (LOCAL_VIP, REMOTE_VIP):
+            assert round_trip(wire.client, vip, DATA) == hashlib.sha256(DATA).hexdigest()
+        for pod, end in zip(wire.pods, ("192.168.10.11", "10.0.1.1"), strict=True):
+            route = pod.run(lambda e=end: shell.run(["ip", "route", "get", e]).out)  # type: ignore[misc]
+            assert "mtu 1300" in route
+    finally:
+        wire.router.ip("link set client mtu 1500")
+
+
+def test_programs_are_replaced_without_losing_a_connection(wire: Wire) -> None:
+    """Profiles change under open connections while new ones are made."""
+    stop, failures, made = threading.Event(), list[Exception](), [0]
+    opened = [connect(wire.client, vip) for vip in (LOCAL_VIP, REMOTE_VIP)]
+
+    def load() -> None:
+        while not stop.is_set():
+            try:
+                for vip in (LOCAL_VIP, REMOTE_VIP):
+                    round_trip(wire.client, vip, b"new")
+                    made[0] += 1
+                for connection in opened:
+                    connection.sendall(b"old")
+                    assert connection.recv(3) == b"old"
+            except (OSError, AssertionError) as error:
+                failures.append(error)
+
+    worker = threading.Thread(target=load, daemon=True)
+    worker.start()
+    for config in (modern_config, default_config, modern_config, default_config):
+        wire.config = config
+        for number in (1, 2):
+            wire.install(number)
+    stop.set()
+    worker.join()
+    for connection in opened:
+        connection.close()
+    assert (failures, made[0] > 0) == ([], True)
+
+
+def test_frames_too_short_for_anything_do_no_harm(wire: Wire) -> None:
+    raw = wire.nodes[1].run(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
+    with raw:
+        raw.bind(("eth0", 0))
+        header = bytes.fromhex("ffffffffffff0200000000160800")
+        for length in range(14, 60):
+            raw.send((header + b"\x45" + bytes(60))[:length])
+    assert round_trip(wire.client, LOCAL_VIP, b"alive") == hashlib.sha256(b"alive").hexdigest()
+
+
+def test_tunnel_is_vxlan_with_the_senders_identity(wire: Wire) -> None:
+    tap = wire.nodes[1].run(
+        lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(0x0800))
+    )
+    with tap:
+        tap.bind(("eth0", 0))
+        tap.settimeout(PATIENCE)
+        round_trip(wire.client, REMOTE_VIP, b"x")
+        frame = tap.recv(2048)
+        while frame[23] != 17 or frame[36:38] != (8472).to_bytes(2, "big"):
+            frame = tap.recv(2048)
+    assert frame[26:34] == socket.inet_aton("192.168.1.21") + socket.inet_aton("192.168.1.22")
+    assert int.from_bytes(frame[46:49], "big") == 6, "remote-node, as in Cilium 1.10"
+    inner = frame[50:]
+    assert inner[26:34] == socket.inet_aton("10.0.1.1") + socket.inet_aton("10.0.2.5")
