@@ -188,3 +188,10 @@ def test_what_an_earlier_agent_found_holds_until_probes_say_otherwise() -> None:
     before = Health(started=True, ready=True)
     probes = {"startupProbe": {}, "readinessProbe": {"periodSeconds": 3600}}
     assert health_after([1], lambda h: h.started, before, **probes).ready
+
+
+def test_early_looks_do_not_count_against_a_container_that_starts_slowly() -> None:
+    slow = {"periodSeconds": 3600, "failureThreshold": 1}
+    looks = [1, 1, 1, 0]
+    found = health_after(looks, lambda h: h.started or h.ailing, Health(), startupProbe=slow)
+    assert (found.started, found.ailing) == (True, "")
