@@ -20,6 +20,7 @@ from lab.kube.deployment import DeploymentController
 from lab.kube.endpoints import EndpointsController
 from lab.kube.garbage import GarbageCollector, NamespaceController
 from lab.kube.kinds import CRD, Registry
+from lab.kube.kubelet_api import LEASE_GRACE
 from lab.kube.lb_ipam_controller import LbIpamController
 from lab.kube.metallb_controller import MetalLbController
 from lab.kube.nodes import NodeController
@@ -54,6 +55,8 @@ class ServerConfig:
     service_cidr: IPv4Network = SERVICE_CIDR
     node_ports: tuple[int, int] = (30000, 32767)
     profile: str = ARTICLE
+    lease_grace: float = LEASE_GRACE
+    """Seconds without a renewed lease after which a node is lost."""
 
 
 def main(config: ServerConfig) -> int:
@@ -105,7 +108,7 @@ def build(store: Store, config: ServerConfig) -> Api:
         Scheduler(api),
         EndpointsController(api),
         MetalLbController(api) if config.profile == ARTICLE else LbIpamController(api),
-        NodeController(api),
+        NodeController(api, config.lease_grace),
         GarbageCollector(api),
         NamespaceController(api),
         ApiService(api, config.bootstrap),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,8 +30,11 @@ _LOST = "NodeStatusUnknown"
 class NodeController:
     """Reconciles one Node, and the pods on it, a turn."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, grace: float = LEASE_GRACE) -> None:
         self._api = api
+        self._grace = grace
+        self._seen: dict[str, tuple[str, float]] = {}
+        """Of each node's lease: its renewTime, and when this server first saw it."""
 
     def existing(self) -> Iterable[Key]:
         pods = self._api.store.all(storage_key(POD))
@@ -73,12 +77,20 @@ class NodeController:
             record(self._api, pod, "NodeDeleted", f"node {node} is gone", component=_COMPONENT)
 
     def _lease_left(self, name: str, node: Object) -> float:
-        """Seconds until the node counts as lost; a node that never reported gets no more."""
+        """Seconds until the node counts as lost; a node that never reported gets no more.
+
+        What counts is when this server saw the lease change: clocks need not agree, and a server
+        that was away does not blame the nodes for it.
+        """
         lease = self._api.find(LEASE, (LEASES, name))
         if lease is None:
-            return LEASE_GRACE if _ready(node).get("status") == "True" else 0.0
-        renewed = lease.object.get("spec", {}).get("renewTime")
-        return LEASE_GRACE - seconds_since(renewed) if renewed else 0.0
+            return self._grace if _ready(node).get("status") == "True" else 0.0
+        renewed = lease.object.get("spec", {}).get("renewTime", "")
+        seen, when = self._seen.get(name, ("", 0.0))
+        if seen != renewed or not when:
+            when = time.monotonic()
+            self._seen[name] = (renewed, when)
+        return self._grace - (time.monotonic() - when)
 
     def _lost(self, key: Key) -> None:
         node = self._api.fresh(NODE, key)

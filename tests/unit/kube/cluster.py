@@ -138,6 +138,14 @@ class Cluster:
         for _ in range(200):
             await asyncio.sleep(0)
 
+    async def until(self, url: str, accept: Callable[[Any], Any], within: float = 20.0) -> Any:
+        """Read an object again and again until it is accepted; the bound is in seconds."""
+        end = asyncio.get_running_loop().time() + within
+        while not accept(seen := (await self.get(url)).body):
+            assert asyncio.get_running_loop().time() < end, seen
+            await self.settle()
+        return seen
+
     async def run_pods(self) -> None:
         """Play the agents once: every bound pod runs and is ready, every deleted one is gone."""
         await self.settle()
@@ -175,6 +183,7 @@ def with_cluster(
     *objects: Object,
     state: Path | str = ":memory:",
     profile: str = "cilium-1.10",
+    lease_grace: float = 60.0,
 ) -> None:
     """Tell a story on a fresh control plane that has some objects already."""
 
@@ -187,7 +196,7 @@ def with_cluster(
         here = Path()
         config = ServerConfig(
             "192.0.2.1", 6443, here, here, TOKEN, here,
-            bootstrap=(*NAMESPACES, *objects), profile=profile,
+            bootstrap=(*NAMESPACES, *objects), profile=profile, lease_grace=lease_grace,
         )  # fmt: skip
         cluster = Cluster(build(store, config))
         await cluster.settle()

@@ -249,22 +249,29 @@ def test_a_node_without_lease_is_lost_and_found_again() -> None:
         await cluster.post(DEPLOYMENTS, deployment("web", 1))
         await cluster.run_pods()
         leases = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
-        stale = {"metadata": {"name": "w1"}, "spec": {"renewTime": "2020-01-01T00:00:00.000000Z"}}
-        await cluster.post(leases, stale)
+        first = {"metadata": {"name": "w1"}, "spec": {"renewTime": "2020-01-01T00:00:00.000000Z"}}
+        await cluster.post(leases, first)
         await cluster.settle()
-        lost = (await cluster.get("/api/v1/nodes/w1")).body
-        taints = [(t["key"], t["effect"]) for t in lost["spec"]["taints"]]
-        assert ("node.kubernetes.io/unreachable", "NoSchedule") in taints
-        (found,) = (await cluster.get(SLICES)).body["items"]
-        assert found["endpoints"][0]["conditions"]["ready"] is False
-        fresh = {"spec": {"renewTime": "2099-01-01T00:00:00.000000Z"}}
-        await cluster.call("PATCH", f"{leases}/w1", fresh, media=MERGE)
+        assert await _endpoint_ready(cluster)
+        lost = await cluster.until("/api/v1/nodes/w1", lambda node: node["spec"].get("taints"))
+        assert ("node.kubernetes.io/unreachable", "NoSchedule") in [
+            (t["key"], t["effect"]) for t in lost["spec"]["taints"]
+        ]
         await cluster.settle()
-        again = (await cluster.get("/api/v1/nodes/w1")).body
-        assert "taints" not in again["spec"]
-        assert again["status"]["conditions"][0]["status"] == "True"
+        assert not await _endpoint_ready(cluster)
+        again = {"spec": {"renewTime": "2020-01-01T00:00:01.000000Z"}}
+        await cluster.call("PATCH", f"{leases}/w1", again, media=MERGE)
+        await cluster.settle()
+        found = (await cluster.get("/api/v1/nodes/w1")).body
+        assert "taints" not in found["spec"]
+        assert found["status"]["conditions"][0]["status"] == "True"
 
-    with_cluster(story, node("w1"))
+    with_cluster(story, node("w1"), lease_grace=0.5)
+
+
+async def _endpoint_ready(cluster: Cluster) -> bool:
+    (found,) = (await cluster.get(SLICES)).body["items"]
+    return bool(found["endpoints"][0]["conditions"]["ready"])
 
 
 def test_a_namespace_goes_with_its_contents() -> None:
