@@ -32,6 +32,10 @@ OPTIONS = (
     ("grpc.max_receive_message_length", 1 << 20),
     # Two servers on one port would each get some of the connections.
     ("grpc.so_reuseport", 0),
+    # A client that vanished must not hold its thread for ever.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
     # Relays look every two seconds whether the node is still there.
     ("grpc.http2.min_ping_interval_without_data_ms", 1000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -78,7 +82,10 @@ def serve(
     Hubble's metrics configuration, served on `metrics_port` (None: not at all). ListenError when
     an address cannot be bound.
     """
-    server = grpc.server(ThreadPoolExecutor(STREAMS, "hubble"), options=OPTIONS)
+    # Beyond that a request is refused at once, rather than left waiting for a follower to end.
+    server = grpc.server(
+        ThreadPoolExecutor(STREAMS, "hubble"), options=OPTIONS, maximum_concurrent_rpcs=STREAMS
+    )
     server.add_generic_rpc_handlers(
         (
             services.handler(services.OBSERVER, NodeService(observer).methods()),

@@ -2,6 +2,9 @@
 
 import sys
 
-from lab.hubble.relay.main import main
+from lab.hubble.yielding import yielding
+
+with yielding():
+    from lab.hubble.relay.main import main
 
 sys.exit(main())

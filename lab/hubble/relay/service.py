@@ -24,7 +24,7 @@ PATIENCE = 1.0
 LIVE_PATIENCE = 0.2
 """The same when following: nodes read their events every few milliseconds."""
 
-REQUEST_TIMEOUT = 5.0
+REQUEST_TIMEOUT = 2.0
 """Seconds for a node to answer a question that is no stream."""
 
 _NOTHING = Context(

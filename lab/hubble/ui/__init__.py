@@ -3,8 +3,3 @@
 Upstream flows -> Hub (the newest flows, who listens) -> View (one browser's namespace and filters:
 service map and rows) -> server-sent events -> the page in static/.
 """
-
-from pathlib import Path
-
-MANIFEST = Path(__file__).with_name("deployment.yaml")
-"""What kubectl applies to have the page's pod."""
