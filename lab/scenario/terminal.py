@@ -53,6 +53,8 @@ class Terminal(Report):
         self._out = out
         self._progress = progress
         self._after_empty = False
+        self._running: list[str] = []
+        """Phases that have begun and not ended; they overlap."""
         out.push_theme(THEME)
         progress.push_theme(THEME)
 
@@ -65,11 +67,13 @@ class Terminal(Report):
         self._line()
 
     def phase_begins(self, name: str) -> None:
-        if self._progress.is_terminal:
-            self._progress.print(Text(f"{INDENT}{name} ...", "aside"), end="\r")
+        self._running.append(name)
+        self._show_running()
 
     def phase_ends(self, phase: Phase) -> None:
+        self._running.remove(phase.name)
         self._timed(f"{INDENT}  ", "default", phase.name, phase.seconds)
+        self._show_running()
 
     def lab_is_up(self, result: ScenarioResult) -> None:
         self._timed(f"{INDENT}{MARKS[Verdict.HELD]} ", "held", "the lab is up", result.up_after)
@@ -113,6 +117,12 @@ class Terminal(Report):
         self._line(*_summary(result))
         if result.artifacts:
             self._line((f"what the lab could still tell is in {result.artifacts}", "default"))
+
+    def _show_running(self) -> None:
+        """Tell on a terminal what goes on, on a line that the next one replaces."""
+        if self._progress.is_terminal:
+            text = f"{INDENT}  {', '.join(self._running)} ..." if self._running else ""
+            self._progress.print(Text(text[:WIDTH].ljust(WIDTH), "aside"), end="\r")
 
     def _words(self, words: str) -> None:
         for paragraph in words.split("\n\n"):

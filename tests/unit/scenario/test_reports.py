@@ -55,6 +55,7 @@ def told(result: ScenarioResult) -> str:
     report = Terminal(console, console)
     report.scenario_begins(result)
     for phase in result.phases:
+        report.phase_begins(phase.name)
         report.phase_ends(phase)
     for number, step in enumerate(result.steps, 1):
         report.step_begins(number, step)
