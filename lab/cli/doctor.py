@@ -17,7 +17,7 @@ from lab.doctor.host import Host
 from lab.doctor.leaks import leaks
 from lab.doctor.machine import machine, tools
 from lab.errors import LabError, MachineError
-from lab.sandbox.rundir import all_run_dirs, is_held
+from lab.sandbox.rundir import RunDir, all_run_dirs, is_held
 
 STYLES = {State.GOOD: "green", State.REDUCED: "yellow", State.ABSENT: "bold red"}
 SETUP = "sudo python3 -m lab setup"
@@ -84,23 +84,27 @@ def _examine_host(
     look_for_leaks: bool, save: Path | None, against: Path | None, output: str
 ) -> None:
     host = Host.look()
-    running = [run.name for run in all_run_dirs() if is_held(run)]
+    labs = {run.name: is_held(run) for run in all_run_dirs()}
+    running = [name for name, held in labs.items() if held]
+    dead = [name for name, held in labs.items() if not held]
     if save:
         save.write_text(host.to_json())
     left = leaks(host, running) if look_for_leaks else {}
     before = Host.from_json(against.read_text(), str(against)) if against else host
     new = host.new_since(before)
     if output == "json":
-        say(json.dumps({"running": running, "left": left, "new": new}, indent=1))
+        say(json.dumps({"running": running, "dead": dead, "left": left, "new": new}, indent=1))
     if left:
         raise LeakError("left behind by labs that do not run", left)
     if new:
         raise LeakError(f"new since {against}", new)
     if output == "text":
-        _tell_clean(host, running)
+        _tell_clean(host, running, dead)
 
 
-def _tell_clean(host: Host, running: Sequence[str]) -> None:
+def _tell_clean(host: Host, running: Sequence[str], dead: Sequence[str]) -> None:
     for kind, things in host.things.items():
         say(f"  {len(things):5}  {kind}")
     say(f"labs running: {', '.join(running) or 'none'}; nothing is left of any other")
+    for name in dead:
+        say(f"lab {name} died; its logs are in {RunDir.of(name).path} until `lab down {name}`")
