@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Protocol
 
 from lightkube import AsyncClient
@@ -22,6 +22,7 @@ from lab.agent.announcing import Announcing
 from lab.agent.balancing import Balancing
 from lab.agent.bell import Bell
 from lab.agent.bgp_objects import BgpObjects
+from lab.agent.bgp_status import keep_telling
 from lab.agent.cilium_objects import CiliumObjects
 from lab.agent.cluster import Cluster
 from lab.agent.collecting import keep_collecting
@@ -118,7 +119,7 @@ class Agent:
         self._cilium_objects.bell.ring()
         await asyncio.gather(
             *(mirror.run() for mirror in self.cluster.mirrors),
-            *(mirror.run() for mirror in (self._bgp_objects.mirrors if self._bgp_objects else ())),
+            *self._bgp_tasks(),
             _loop("services", self._services, self._settle_services),
             _loop("places", self._places, self._settle_places),
             _loop("bgp", self._bgp, self._announcing.settle, at_least_every=BGP_LOOK),
@@ -170,6 +171,13 @@ class Agent:
     async def _settle_places(self) -> None:
         await self._neighbourhood.settle()
         self._flow_log.set_nodes(node_places(self.cluster.nodes.objects.values()))
+
+    def _bgp_tasks(self) -> Iterator[Coroutine[None, None, None]]:
+        """What follows Cilium's BGP resources, where they are heeded."""
+        if self._bgp_objects is None:
+            return
+        yield from (mirror.run() for mirror in self._bgp_objects.mirrors)
+        yield keep_telling(self._client, self.cluster, self._bgp_objects, self._config.node)
 
     def _inhabitants(self) -> list[tuple[Pod, LocalPod]]:
         workers = self.kubelet.workers.values()

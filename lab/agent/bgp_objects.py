@@ -14,6 +14,7 @@ from lightkube.resources.core_v1 import Node, Secret
 from lab.agent.announce import Announced
 from lab.agent.bgp import peering_policy, version2
 from lab.agent.bgp.facts import Facts, Json, Pool, pool_of
+from lab.agent.bgp.node_config import node_config
 from lab.agent.config import AgentConfig
 from lab.agent.gateway import default_gateway
 from lab.agent.watch import Mirror
@@ -63,14 +64,27 @@ class BgpObjects:
             self._secrets,
         )
 
+    @property
+    def in_use(self) -> bool:
+        """There are cluster configurations: nodes tell how they fare."""
+        return bool(self._clusters.objects)
+
     def compose(
         self, node: Node, services: Sequence[Announced], bfd: Bfd | None
     ) -> BgpConfig | None:
         """The node's BGP by whichever resource selects it, the newer version first; None when
         none does. InputError says what is wrong with one.
         """
-        facts = self._facts(node, services)
-        resources = version2.Resources(
+        facts, resources = self._facts(node, services), self._resources()
+        newer = version2.compose(resources, facts, bfd)
+        return newer or peering_policy.compose(_specs(self._policies), facts, bfd)
+
+    def node_config(self, node: Node, summary: Json, neighbors: Json) -> dict[str, Any] | None:
+        """The CiliumBGPNodeConfig of this node, with what bgpd says of its peers."""
+        return node_config(self._resources(), self._facts(node, ()), summary, neighbors)
+
+    def _resources(self) -> version2.Resources:
+        return version2.Resources(
             clusters=_specs(self._clusters),
             peers=_specs(self._peers),
             advertisements={
@@ -79,8 +93,6 @@ class BgpObjects:
             },
             overrides=_specs(self._overrides),
         )
-        newer = version2.compose(resources, facts, bfd)
-        return newer or peering_policy.compose(_specs(self._policies), facts, bfd)
 
     def _facts(self, node: Node, services: Sequence[Announced]) -> Facts:
         return Facts(

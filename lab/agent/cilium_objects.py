@@ -13,19 +13,14 @@ from typing import Any
 import httpx2
 from lightkube import AsyncClient
 from lightkube.exceptions import ApiError
-from lightkube.generic_resource import (
-    GenericGlobalResource,
-    GenericNamespacedResource,
-    create_global_resource,
-    create_namespaced_resource,
-)
+from lightkube.generic_resource import create_global_resource, create_namespaced_resource
 from lightkube.resources.core_v1 import Pod
-from lightkube.types import PatchType
 
 from lab.agent.bell import Bell
 from lab.agent.config import AgentConfig
 from lab.agent.identity import labels_of, number_of
 from lab.agent.pods.local import LocalPod
+from lab.agent.written import WrittenObjects
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +33,6 @@ RETRY = 2.0
 _NODE = create_global_resource("cilium.io", "v2", "CiliumNode", "ciliumnodes")
 _ENDPOINT = create_namespaced_resource("cilium.io", "v2", "CiliumEndpoint", "ciliumendpoints")
 
-Kind = GenericGlobalResource | GenericNamespacedResource
 Inhabitant = tuple[Pod, LocalPod]
 
 
@@ -53,9 +47,8 @@ class CiliumObjects:
     ) -> None:
         self.bell = Bell()
         self._config = config
-        self._client = client
         self._pods = pods
-        self._written: dict[str, Json] = {}
+        self._written = WrittenObjects(client)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -72,32 +65,11 @@ class CiliumObjects:
                 again = RETRY
 
     async def _settle(self) -> None:
-        await self._put(self._config.node, _NODE, node_object(self._config))
+        await self._written.put(self._config.node, _NODE, node_object(self._config))
         inhabitants = list(self._pods())
         for pod, local in inhabitants:
-            await self._put(local.uid, _ENDPOINT, endpoint_object(pod, local, self._config))
-        known = {local.uid for _, local in inhabitants} | {self._config.node}
-        for gone in self._written.keys() - known:
-            del self._written[gone]
-
-    async def _put(self, name: str, kind: type[Kind], wanted: Json) -> None:
-        """Create the object, or bring the one that is there up to date."""
-        if self._written.get(name) == wanted:
-            return
-        # The library's overloads tell kinds with a namespace from those without; this is both.
-        client: Any = self._client
-        meta = wanted["metadata"]
-        where = {name: meta[name] for name in ("namespace",) if name in meta}
-        how = {**where, "patch_type": PatchType.MERGE}
-        try:
-            await client.create(kind.from_dict(wanted))
-        except ApiError as error:
-            if error.status.code != 409:
-                raise
-            await client.patch(kind, meta["name"], wanted, **how)
-        if "status" in wanted:
-            await client.patch(kind.Status, meta["name"], {"status": wanted["status"]}, **how)
-        self._written[name] = wanted
+            await self._written.put(local.uid, _ENDPOINT, endpoint_object(pod, local, self._config))
+        self._written.keep({local.uid for _, local in inhabitants} | {self._config.node})
 
 
 def node_object(config: AgentConfig) -> Json:

@@ -41,7 +41,7 @@ def compose(resources: Resources, facts: Facts, bfd: Bfd | None) -> BgpConfig | 
 
     InputError says which field of which object is wrong.
     """
-    found = sorted(name for name, spec in resources.clusters.items() if _selects(spec, facts))
+    found = selected(resources, facts)
     if not found:
         return None
     if len(found) > 1:
@@ -53,6 +53,11 @@ def compose(resources: Resources, facts: Facts, bfd: Bfd | None) -> BgpConfig | 
         return _compose(resources.clusters[found[0]], resources, facts, bfd)
     except (ValueError, KeyError) as error:
         raise InputError(f"CiliumBGPClusterConfig {found[0]}: {error}") from error
+
+
+def selected(resources: Resources, facts: Facts) -> list[str]:
+    """The cluster configurations that select the node: more than one is a mistake."""
+    return sorted(name for name, spec in resources.clusters.items() if _selects(spec, facts))
 
 
 def _selects(spec: Json, facts: Facts) -> bool:
