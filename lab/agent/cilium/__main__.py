@@ -9,7 +9,16 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from lab.agent.cilium import balancer, bgp, counters, flows, monitor, places, status
+from lab.agent.cilium import (
+    balancer,
+    bgp,
+    counters,
+    flows,
+    monitor,
+    places,
+    policies,
+    status,
+)
 from lab.agent.cilium.asking import ask
 from lab.bpf import tables
 from lab.bpf.maps import Map, PerCpuMap
@@ -92,6 +101,10 @@ def _bgp_routes(arguments: argparse.Namespace) -> Lines:
     return bgp.available(version)
 
 
+def _bgp_policies(_: argparse.Namespace) -> Lines:
+    return policies.policies(bgp.configuration())
+
+
 def _monitor(arguments: argparse.Namespace) -> Lines:
     def name(index: int) -> str:
         try:
@@ -145,6 +158,8 @@ def _add_leaf(top: Any, noun: str, verb: str, command: Command, summary: str) ->
 def _add_bgp(top: Any) -> None:
     verbs = top.add_parser("bgp", help="sessions and routes").add_subparsers(required=True)
     verbs.add_parser("peers", help="sessions").set_defaults(command=_bgp_peers)
+    leaf = verbs.add_parser("route-policies", help="what is set on routes on their way")
+    leaf.set_defaults(command=_bgp_policies)
     routes = verbs.add_parser("routes", help="what is, or can be, announced")
     routes.add_argument(
         "which", nargs="?", choices=["available", "advertised"], default="available"

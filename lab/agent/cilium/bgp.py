@@ -77,6 +77,12 @@ def advertised(version: int, peer: str | None) -> list[str]:
     return columns([("VRouter", "Peer", "Prefix", "NextHop", "Attrs"), *rows])
 
 
+def configuration() -> str:
+    """What bgpd runs with."""
+    with Vty("bgpd") as bgpd:
+        return bgpd.run("show running-config")
+
+
 def _next_hop(path: Json) -> str:
     hops = path.get("nexthops")
     if hops:
