@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lab.kube import cilium_crds
+from lab.kube import cilium_crds, hubble_pods
 from lab.kube.discovery import SERVER_VERSION
+from lab.kube.hubble_pods import CONTROL_PLANE
 from lab.topology.plan import Cluster, NodeKind, Plan, PlannedNode
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
-CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
 Object = dict[str, Any]
 
@@ -21,7 +21,7 @@ _NODE_INFO = (
 
 
 def objects(plan: Plan) -> list[Object]:
-    """Namespaces, nodes, the `kubernetes` service with its endpoints, the BGP configuration."""
+    """Namespaces, nodes, the API server's service, the BGP configuration, Hubble's pods."""
     cluster = plan.cluster
     if cluster is None:
         return []
@@ -32,6 +32,7 @@ def objects(plan: Plan) -> list[Object]:
         *kubernetes_service(cluster),
         bgp_config(plan, cluster),
         *([pool(cluster)] if cluster.profile != "cilium-1.10" else ()),
+        *hubble_pods.objects(),
     ]
 
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from lab.errors import LabError
 from lab.kube.kinds import Resource
 
@@ -157,6 +159,5 @@ def _details(resource: Resource, name: str, kind: str = "") -> dict[str, Any]:
 
 
 def _quote(value: object) -> str:
-    if isinstance(value, str):
-        return f'"{value}"'
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+    """A value as messages show it: what is no plain word is JSON."""
+    return msgspec.json.encode(value).decode()

@@ -70,17 +70,13 @@ def _labels(labels: Mapping[str, str], path: str) -> Causes:
 def _immutable(path: str, new: Object, old: Object | None) -> Causes:
     before, after = (_at(o, path) for o in (old, new)) if old else (None, None)
     if old and before != after:
-        yield Cause.invalid(path, _brief(after), "field is immutable")
+        yield Cause.invalid(path, after, "field is immutable")
 
 
 def _at(obj: Any, path: str) -> Any:
     for step in path.split("."):
         obj = obj.get(step) if isinstance(obj, Mapping) else None
     return obj
-
-
-def _brief(value: Any) -> str:
-    return value if isinstance(value, str) else str(value)
 
 
 def _port(path: str, value: Any, *, names_too: bool = False) -> Causes:
@@ -212,7 +208,7 @@ def _workload(new: Object, old: Object | None) -> Causes:
         yield Cause.invalid("spec.selector", "{}", "empty selector is invalid for workloads")
     elif not selectors.matches(wanted, labels):
         text = "`selector` does not match template `labels`"
-        yield Cause.invalid("spec.template.metadata.labels", _brief(labels), text)
+        yield Cause.invalid("spec.template.metadata.labels", labels, text)
     yield from _labels(labels, "spec.template.metadata.labels")
     yield from _pod_spec(template["spec"], "spec.template.spec")
     if template["spec"].get("restartPolicy") in ("OnFailure", "Never"):
@@ -276,7 +272,7 @@ def _custom_resource_definition(new: Object, old: Object | None) -> Causes:
 def _schema(body: Any, path: str) -> Causes:
     """A schema that the walk over custom resources can rely on."""
     if not isinstance(body, dict):
-        yield Cause.invalid(path, _brief(body), "must be a schema")
+        yield Cause.invalid(path, body, "must be a schema")
         return
     kinds = ("array", "boolean", "integer", "number", "object", "string")
     if body.get("type", "object") not in kinds:
@@ -290,7 +286,7 @@ def _schema(body: Any, path: str) -> Causes:
         if isinstance(body.get(name, {}), dict) and body.get(name):
             yield from _schema(body[name], f"{path}.{name}")
     if not isinstance(properties, dict):
-        yield Cause.invalid(f"{path}.properties", _brief(properties), "must be a map of schemas")
+        yield Cause.invalid(f"{path}.properties", properties, "must be a map of schemas")
         return
     for name, inner in properties.items():
         yield from _schema(inner, f"{path}.properties[{name}]")

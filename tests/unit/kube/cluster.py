@@ -170,7 +170,7 @@ def running(number: int) -> Object:
 
 
 def _decoded(text: bytes, content_type: str) -> Any:
-    if content_type != JSON:
+    if not content_type.startswith(JSON):
         return text
     try:
         return json.loads(text)
