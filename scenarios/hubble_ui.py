@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lab.hubble.ui import MANIFEST
 from lab.scenario import observe, web
 from lab.scenario.bounds import Bound
 from lab.scenario.stage import Stage
@@ -24,10 +23,9 @@ scenario = Scenario("The web page of Hubble at an address of its own", manifests
 
 @scenario.step("The page is exposed like any other service")
 def exposed(stage: Stage) -> None:
-    """A deployment in kube-system and one command: the pool's second address, announced by every
-    node as a second host route."""
+    """Its deployment runs in kube-system from the start. One command gives it the pool's second
+    address, announced by every node as a second host route."""
     web.is_answered(stage)
-    stage.apply(str(MANIFEST))
     stage.show(stage.control, EXPOSE)
     web.is_announced_by(
         stage, f"{PAGE}: every node is a next hop", observe.node_addresses(stage), vip=PAGE

@@ -9,8 +9,7 @@ import click
 
 from lab import wait
 from lab.cli.options import name_option
-from lab.hubble.ui import MANIFEST
-from lab.sandbox.forwarder import HOST, Forwarder
+from lab.sandbox.forwarder import HOST, Forwarder, into
 from lab.sandbox.handle import Lab, LabNode
 from lab.topology.plan import NodeKind
 
@@ -27,12 +26,12 @@ READY = 30.0
 def ui(name: str | None, port: int) -> None:
     """Show Hubble's web page at http://127.0.0.1:PORT/ until Ctrl-C.
 
-    Starts the page's pod and exposes it as the article does, unless that has been done.
+    Exposes the page's deployment as the article does, unless that has been done.
     """
     running = Lab.find(name)
     address = expose(running)
     client = viewer(running)
-    forwarder = Forwarder(client.entry.network, (address, 80))
+    forwarder = Forwarder(into(client.entry.network, (address, 80)))
 
     def ready(bound: int) -> None:
         click.echo(f"http://{HOST}:{bound}/default")
@@ -44,7 +43,6 @@ def ui(name: str | None, port: int) -> None:
 
 def expose(running: Lab) -> str:
     """The page's external address, once it answers there; WaitTimeout when it does not."""
-    running.kubectl("apply", "-f", "-", input=MANIFEST.read_text())
     service = ["get", "service", SERVICE, *NAMESPACE, "--ignore-not-found", "-o", "name"]
     if not running.kubectl(*service).out.strip():
         running.kubectl(

@@ -16,7 +16,7 @@ AUTOGROUP = Path("/proc/self/autogroup")
 "The autogroup feature" in sched(7)."""
 
 BEHIND = 5
-"""A nice value: a third of the share of each other when all cores are busy, so that it still ends."""
+"""A nice value: a third of what each other gets when all cores are busy, so that it still ends."""
 
 
 @contextlib.contextmanager

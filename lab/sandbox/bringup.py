@@ -68,7 +68,7 @@ class _Steps:
         self._site.services.start(member.api_server(self._site.network[member.node.name]))
 
     def agents(self) -> None:
-        """Fork the node agents and the relay."""
+        """Fork the node agents, and the way to the relay."""
         for node in self._site.plan.nodes:
             member = Member(self._site.run, self._site.plan, node)
             for service in member.agents(self._site.network[node.name]):

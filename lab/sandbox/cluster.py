@@ -1,4 +1,4 @@
-"""The services of a cluster as the fork server runs them: the API server and the node agents.
+"""The services of a cluster as the fork server runs them: API server, node agents, port-forward.
 
 Imported by the fork server, so that all they need is in memory when they are forked. Each function
 runs in its own process, which stands in its node's namespaces already.
@@ -7,10 +7,10 @@ runs in its own process, which stands in its node's namespaces already.
 from __future__ import annotations
 
 import lab.agent.main
-import lab.hubble.relay.main
 import lab.kube.main
+import lab.sandbox.port_forward
 from lab.agent.config import AgentConfig
-from lab.kube import bootstrap
+from lab.kube import bootstrap, hubble_pods
 from lab.kube.main import ServerConfig
 from lab.sandbox.member import Member
 
@@ -58,8 +58,7 @@ def agent(member: Member) -> int:
     )
 
 
-def hubble_relay(member: Member) -> int:
-    """Serve the flows of all nodes on the management node, where the hubble command looks."""
-    relay = lab.hubble.relay.main
-    peers = f"{member.cluster.api_address}:{relay.OBSERVER_PORT}"
-    return relay.main(["--listen", f"localhost:{relay.PORT}", "--peer-service", peers])
+def hubble_port_forward(member: Member) -> int:
+    """Offer the relay's pod on the management node, where the hubble command looks for it."""
+    nodes = [node.address for node in member.plan.kube_nodes]
+    return lab.sandbox.port_forward.main(hubble_pods.RELAY_PORT, nodes, hubble_pods.RELAY_NODE_PORT)

@@ -26,6 +26,9 @@ COMMANDS = {"cilium": "lab.agent.cilium", "hubble": "lab.hubble"}
 OBSERVER = "unix:///run/cilium/hubble.sock"
 """Where a node's agent serves its own flows, as it does in Cilium's pods."""
 
+RELAY_WITHIN = "30s"
+"""What the hubble command waits for the relay: its pod starts when the lab is up already."""
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -43,6 +46,8 @@ def environment(
         own["KUBECONFIG"] = str(run.kubeconfig)
     if node.is_kube:
         own["HUBBLE_SERVER"] = OBSERVER
+    if plan.cluster is not None and node.kind is NodeKind.CONTROL:
+        own["HUBBLE_TIMEOUT"] = RELAY_WITHIN
     return {**callers, **own}
 
 

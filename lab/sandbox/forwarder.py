@@ -1,4 +1,4 @@
-"""A port of this host that leads into a lab: what connects to 127.0.0.1 comes out in a node.
+"""A port of 127.0.0.1 that leads elsewhere, such as from the host into a node of a lab.
 
 Only sockets are made in the node's network namespace; a socket stays in the namespace it was made
 in, so that this process lives on the host and the lab needs nothing.
@@ -22,13 +22,15 @@ HOST = "127.0.0.1"
 CHUNK = 1 << 16
 
 
-class Forwarder:
-    """Connections to a port of this host, carried on to `target` from a node's network."""
+Dial = Callable[[], Awaitable[socket.socket]]
+"""Makes the other half of a connection; OSError or SandboxError when it cannot be had."""
 
-    def __init__(self, network: Path, target: tuple[str, int]) -> None:
-        """`network` is the node's network namespace as a file under /proc."""
-        self._network = network
-        self._target = target
+
+class Forwarder:
+    """Connections to a port of 127.0.0.1, each carried on over a socket that `dial` connects."""
+
+    def __init__(self, dial: Dial) -> None:
+        self._dial = dial
 
     async def run(self, port: int, ready: Callable[[int], None]) -> None:
         """Listen on `port` (0: any free one), tell `ready` which, and carry on until cancelled.
@@ -46,15 +48,28 @@ class Forwarder:
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, both ways, until either side ends."""
         try:
-            inside = socket_in(self._network)
-            await asyncio.get_running_loop().sock_connect(inside, self._target)
-            far_reader, far_writer = await asyncio.open_connection(sock=inside)
+            far_reader, far_writer = await asyncio.open_connection(sock=await self._dial())
         except (OSError, SandboxError):
             writer.close()
             return
         await _both(_copy(reader, far_writer), _copy(far_reader, writer))
         for end in (writer, far_writer):
             end.close()
+
+
+def into(network: Path, target: tuple[str, int]) -> Dial:
+    """Connects to `target` from a node: its network namespace is a file under /proc."""
+
+    async def dial() -> socket.socket:
+        inside = socket_in(network)
+        try:
+            await asyncio.get_running_loop().sock_connect(inside, target)
+        except OSError:
+            inside.close()
+            raise
+        return inside
+
+    return dial
 
 
 def socket_in(network: Path) -> socket.socket:

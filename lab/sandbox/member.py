@@ -47,7 +47,8 @@ class Member:
         if self.node.is_kube:
             yield self._service(f"agent@{self.node.name}", "agent", "agent.log", holder)
         if self.node.kind is NodeKind.CONTROL and self.plan.cluster is not None:
-            yield self._service("hubble-relay", "hubble_relay", "hubble-relay.log", holder)
+            name = "hubble-port-forward"
+            yield self._service(name, "hubble_port_forward", f"{name}.log", holder)
 
     def _service(self, name: str, function: str, log: str, holder: int) -> Service:
         return Service(

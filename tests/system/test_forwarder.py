@@ -12,7 +12,7 @@ import pytest
 
 from lab import shell
 from lab.errors import SandboxError
-from lab.sandbox.forwarder import HOST, Forwarder, socket_in
+from lab.sandbox.forwarder import HOST, Forwarder, into, socket_in
 
 pytestmark = pytest.mark.system
 
@@ -47,7 +47,7 @@ def test_a_connection_comes_out_in_the_other_namespace(network: Path) -> None:
             bound.append(port)
             listening.set()
 
-        task = asyncio.create_task(Forwarder(network, (HOST, 8081)).run(0, ready))
+        task = asyncio.create_task(Forwarder(into(network, (HOST, 8081))).run(0, ready))
         while not listening.is_set():
             await asyncio.sleep(0)
         assert await asyncio.to_thread(_talk, bound[0]) == b"inside:hello"

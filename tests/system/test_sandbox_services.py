@@ -45,7 +45,7 @@ def ready_nodes(lab: Lab) -> set[str]:
     return {line.removeprefix("node/") for line in listed.out.split()} if listed.ok else set()
 
 
-@pytest.mark.parametrize("service", ["api-server", f"agent@{WORKER}", "hubble-relay"])
+@pytest.mark.parametrize("service", ["api-server", f"agent@{WORKER}", "hubble-port-forward"])
 def test_a_service_that_is_killed_is_started_again(lab: Lab, service: str) -> None:
     before = pid_of(lab, service)
     assert before is not None
@@ -69,7 +69,8 @@ def test_ps_of_a_lab_lists_its_nodes_and_services(lab: Lab) -> None:
         line.split() for line in nodes.splitlines()
     ]
     listed = {line.split()[0]: line.split()[1] for line in services.splitlines()[1:]}
-    assert set(listed) <= {"api-server", "hubble-relay", "agent@k8s-master1", f"agent@{WORKER}"}
+    agents = {"agent@k8s-master1", f"agent@{WORKER}"}
+    assert set(listed) <= {"api-server", "hubble-port-forward", *agents}
     assert listed["agent@k8s-master1"] == str(pid_of(lab, "agent@k8s-master1"))
 
 

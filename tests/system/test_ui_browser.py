@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from lab import shell
-from lab.hubble.ui import MANIFEST
 from lab.sandbox.handle import Lab
 from lab.wait import until
 
@@ -45,7 +44,6 @@ def lab() -> Iterator[Lab]:
     try:
         running.kubectl("apply", "-f", str(REPOSITORY / "scenarios" / "web1.yaml"))
         is_served(running, "http://172.16.10.0/")
-        running.kubectl("apply", "-f", str(MANIFEST))
         running.kubectl(*EXPOSE.split())
         is_served(running, PAGE)
         yield running

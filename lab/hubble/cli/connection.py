@@ -20,6 +20,9 @@ _WORDS = {
     grpc.StatusCode.DEADLINE_EXCEEDED: "did not answer in time",
 }
 
+_OTHER_SERVER = "name another with --server or HUBBLE_SERVER"
+_ADVICE = f"see whether the relay runs: kubectl -n kube-system get pods; or {_OTHER_SERVER}"
+
 
 class ServerError(LabError):
     """The server cannot be reached or refused the request."""
@@ -41,7 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " (default: $HUBBLE_SERVER, else %(default)s)",
     )
     group.add_argument(
-        "--timeout", default="5s", metavar="DURATION", help="for connecting (default: %(default)s)"
+        "--timeout",
+        default=os.environ.get("HUBBLE_TIMEOUT", "5s"),
+        metavar="DURATION",
+        help="for connecting (default: $HUBBLE_TIMEOUT, else 5s)",
     )
     group.add_argument(
         "--request-timeout",
@@ -78,7 +84,7 @@ def connect(options: argparse.Namespace, timeout: float) -> Iterator[grpc.Channe
         except grpc.FutureTimeoutError as exc:
             raise ServerError(
                 f"no Hubble server answers at {options.server} within {timeout:g} s\n"
-                "  name another with --server or HUBBLE_SERVER"
+                f"  {_ADVICE if options.server == DEFAULT_SERVER else _OTHER_SERVER}"
             ) from exc
         except grpc.RpcError as exc:
             raise _explained(exc, options.server) from exc

@@ -27,9 +27,7 @@ def container(name: str) -> Object:
     return found
 
 
-@pytest.mark.parametrize(
-    ("name", "port"), [("hubble-relay", relay.PORT), ("hubble-ui", page.PORT)]
-)
+@pytest.mark.parametrize(("name", "port"), [("hubble-relay", relay.PORT), ("hubble-ui", page.PORT)])
 def test_a_service_leads_to_the_port_on_which_the_program_listens(name: str, port: int) -> None:
     labels = OBJECTS["Deployment", name]["spec"]["template"]["metadata"]["labels"]
     service = OBJECTS["Service", name]["spec"]
