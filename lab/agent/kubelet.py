@@ -76,9 +76,9 @@ class Kubelet:
         return self._root / uid
 
     def found(self) -> list[LocalPod]:
-        """The pods that an earlier agent left running."""
-        uids = [path.name for path in self._root.iterdir()]
-        return [pod for pod in map(self._known, uids) if pod is not None]
+        """The pods that an earlier agent left running: those whose links are still there."""
+        pods = [self._known(path.name) for path in self._root.iterdir()]
+        return [pod for pod in pods if pod is not None and _is_linked(pod)]
 
     def known_link(self, uid: str) -> PodLink | None:
         pod = self._known(uid)
@@ -106,7 +106,7 @@ class Kubelet:
             worker = self.workers.get(uid)
             if worker is not None:
                 worker.update(pod)
-            elif not _over(pod) or self.directory(uid).exists():
+            elif not _over(pod) or _leaving(pod) or self._lives(uid):
                 self._start(uid, PodWorker(pod, self))
         for uid in self.workers.keys() - bound.keys():
             self.workers[uid].withdraw()
@@ -174,6 +174,13 @@ class Kubelet:
             return False
         return True
 
+    def _lives(self, uid: str) -> bool:
+        """Whether PID 1 of a pod that ran to its end still holds what there is to know of it."""
+        sandbox = Sandbox(self.directory(uid), lambda: None)
+        alive = sandbox.adopt()
+        sandbox.close()
+        return alive
+
     def _known(self, uid: str) -> LocalPod | None:
         file = self.directory(uid) / LOCAL
         return _local(json.loads(file.read_text())) if file.exists() else None
@@ -190,6 +197,16 @@ class Kubelet:
                 log.error("the worker of pod %s failed", uid, exc_info=task.exception())
 
         task.add_done_callback(ended)
+
+
+def _is_linked(pod: LocalPod) -> bool:
+    """After a loss of power the files are there, and the links are not."""
+    index = Path("/sys/class/net", pod.link.name, "ifindex")
+    return index.exists() and int(index.read_text()) == pod.link.index
+
+
+def _leaving(pod: Pod) -> bool:
+    return pod.metadata is not None and pod.metadata.deletionTimestamp is not None
 
 
 def _over(pod: Pod) -> bool:

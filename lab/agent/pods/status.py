@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from lightkube.models.core_v1 import Container, PodCondition
+from lightkube.models.core_v1 import Container, ContainerStatus, PodCondition
 from lightkube.resources.core_v1 import Pod
 
 from lab.agent.pods.backoff import restarts
@@ -88,6 +88,23 @@ def phase(view: PodView, policy: str | None) -> str:
 
 def _ended(codes: Sequence[int | None]) -> str:
     return "Failed" if any(codes) else "Succeeded"
+
+
+def reported(pod: Pod) -> dict[str, ContainerStatus]:
+    """What the API was last told of each container."""
+    statuses = pod.status.containerStatuses if pod.status else None
+    return {status.name: status for status in statuses or ()}
+
+
+def attempts_before(pod: Pod) -> dict[str, int]:
+    """Numbers of the next attempts of containers that ran in a sandbox which is no more: their
+    node lost power, say.
+    """
+    return {
+        name: status.restartCount + 1
+        for name, status in reported(pod).items()
+        if status.state and (status.state.running or status.state.terminated)
+    }
 
 
 def stamp(seconds: float) -> str:

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Protocol
 
-from lightkube.models.core_v1 import Container, ContainerStatus, PodSpec
+from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.resources.core_v1 import Pod
 
 from lab.agent.bell import Bell
@@ -25,7 +25,7 @@ from lab.agent.pods.local import LocalPod, PodLink
 from lab.agent.pods.probing import Asker
 from lab.agent.pods.sandbox import Sandbox
 from lab.agent.pods.spec import PATH, grace, hostname, pause_before_end, program
-from lab.agent.pods.status import PodView, pod_status, stamp
+from lab.agent.pods.status import PodView, attempts_before, pod_status, reported, stamp
 from lab.errors import LabError
 
 log = logging.getLogger(__name__)
@@ -150,7 +150,8 @@ class PodWorker:
 
         False: to be tried again.
         """
-        attempts = {run.spec.name: run.next_attempt for run in self._all()}
+        ran = {run.spec.name: run.next_attempt for run in self._all()}
+        attempts = ran or attempts_before(self.pod)
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             address = self._home.addresses.take(self.uid)
@@ -200,7 +201,7 @@ class PodWorker:
                 str(self._home.router_ip), str(address), lambda argv: self._execute(name, argv)
             ),
             tell=lambda *news: self._home.tell(self.pod, *news),
-            reported=_reported(self.pod).get,
+            reported=reported(self.pod).get,
         )
         facts = {
             "spec.nodeName": self._home.node_name,
@@ -282,11 +283,6 @@ class PodWorker:
             return await self.sandbox.execute(container, launch, [null, null, null])
         finally:
             os.close(null)
-
-
-def _reported(pod: Pod) -> dict[str, ContainerStatus]:
-    statuses = pod.status.containerStatuses if pod.status else None
-    return {status.name: status for status in statuses or ()}
 
 
 def _settled(status: dict[str, Any]) -> dict[str, Any]:

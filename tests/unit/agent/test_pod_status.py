@@ -14,7 +14,14 @@ from lab.agent.pods.images import find
 from lab.agent.pods.pages import NGINX_PAGE
 from lab.agent.pods.sandbox import Process
 from lab.agent.pods.spec import Program, Refusal, grace, hosts_file, program
-from lab.agent.pods.status import ContainerView, PodView, phase, pod_status
+from lab.agent.pods.status import (
+    ContainerView,
+    PodView,
+    attempts_before,
+    phase,
+    pod_status,
+    reported,
+)
 from tests.unit.agent.objects import pod
 
 FACTS = {
@@ -200,3 +207,18 @@ def test_a_condition_that_did_not_turn_keeps_its_time() -> None:
 
     assert condition(found, "Ready")["lastTransitionTime"] == "2026-01-01T00:00:00Z"
     assert condition(found, "ContainersReady")["lastTransitionTime"] == NOW
+
+
+def test_containers_of_a_node_that_lost_power_go_on_counting() -> None:
+    known = pod("web1-a", "10.0.1.7", "192.168.1.21")
+    running = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
+    facts = {"image": "nginx", "imageID": "", "ready": True}
+    statuses = [
+        {"name": "ran", "restartCount": 2, "state": running, **facts},
+        {"name": "waited", "restartCount": 0, "state": {"waiting": {}}, **facts},
+    ]
+    known.status = PodStatus.from_dict({"containerStatuses": statuses})  # type: ignore[assignment]
+
+    assert attempts_before(known) == {"ran": 3}
+    assert reported(known)["waited"].ready
+    assert attempts_before(WEB) == {}
