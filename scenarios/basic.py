@@ -20,8 +20,8 @@ scenario = Scenario("A LoadBalancer service announced by BGP and balanced by eBP
 
 @scenario.step("Six neighbors, and nothing to announce")
 def neighbors(stage: Stage) -> None:
-    """bgp-router1 has one BGP session with every node of the cluster. There is no service yet,
-    so each session is up and the last but one column, prefixes received, is 0."""
+    """bgp-router1 has one BGP session with every node of the cluster. There is no service yet:
+    each session is up, and the column State/PfxRcd, the prefixes received, says 0."""
     stage.becomes(
         "every node's session is established",
         lambda: observe.established(stage, ROUTER),

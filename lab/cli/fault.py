@@ -27,6 +27,7 @@ FAULTS: Mapping[str, Callable[..., Fault]] = {
     "session-reset": faults.session_reset,
     "mtu": faults.mtu,
     "rate-limit": faults.rate_limit,
+    "loss": faults.loss,
     "delay": faults.delay,
     "partition": faults.partition,
 }

@@ -13,6 +13,9 @@ from lab.sandbox.place import Place
 NOBODY = "02:00:00:00:00:00"
 """A MAC address that no interface of a lab has."""
 
+LOSS = "lab-loss"
+"""Name of the nftables table that loses packets."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -101,7 +104,32 @@ def rate_limit(node: str, interface: str, megabits: int) -> Fault:
             f"tc qdisc replace dev {interface} root tbf rate {megabits}mbit "
             "burst 64kb latency 50ms",
         ),
-        lambda lab: _run(lab, node, f"tc qdisc del dev {interface} root"),
+        lambda lab: _remove(lab, node, f"tc qdisc del dev {interface} root"),
+    )
+
+
+def loss(node: str, interface: str, percent: int) -> Fault:
+    """Some of the packets that reach an interface are lost, by chance. Not on a cluster's nodes.
+
+    By netfilter's ingress hook, which comes after the programs at tc: they would never notice. A
+    packet lost where it is sent would be no loss either, since its sender is told.
+    """
+
+    def strike(lab: Place) -> None:
+        if lab.plan.node(node).is_kube:
+            raise InputError(f"{node} takes packets before they could be lost: choose the router")
+        hook = f"{{ type filter hook ingress device {interface} priority 0; }}"
+        for words in (
+            ["add", "table", "netdev", LOSS],
+            ["add", "chain", "netdev", LOSS, "arriving", hook],
+            f"add rule netdev {LOSS} arriving numgen random mod 100 lt {percent} drop".split(),
+        ):
+            lab.node(node).run(["nft", *words])
+
+    return Fault(
+        f"{node} loses {percent} of 100 packets that arrive on {interface}",
+        strike,
+        lambda lab: _remove(lab, node, f"nft delete table netdev {LOSS}"),
     )
 
 
@@ -120,7 +148,7 @@ def delay(node: str, interface: str, milliseconds: int) -> Fault:
     return Fault(
         f"{node} sends {milliseconds} ms late on {interface}",
         strike,
-        lambda lab: _run(lab, node, f"tc qdisc del dev {interface} root"),
+        lambda lab: _remove(lab, node, f"tc qdisc del dev {interface} root"),
     )
 
 
@@ -135,7 +163,7 @@ def partition(one: Iterable[str], other: Iterable[str]) -> Fault:
     return Fault(
         f"{', '.join(left)} and {', '.join(right)} cannot reach each other",
         lambda lab: _part(lab, left, right, "replace {} lladdr " + NOBODY + " nud permanent"),
-        lambda lab: _part(lab, left, right, "del {}"),
+        lambda lab: _part(lab, left, right, "flush to {} nud permanent"),
     )
 
 
@@ -161,3 +189,8 @@ def _service(words: str, name: str) -> Fault:
 
 def _run(lab: Place, node: str, line: str) -> None:
     lab.node(node).run(shlex.split(line))
+
+
+def _remove(lab: Place, node: str, line: str) -> None:
+    """Run a command that removes something, and be content when it is not there."""
+    lab.node(node).probe(shlex.split(line))

@@ -59,11 +59,8 @@ class Terminal(Report):
         progress.push_theme(THEME)
 
     def scenario_begins(self, result: ScenarioResult) -> None:
-        self._line(
-            (result.name, "title"),
-            (f"  {result.title}", "default"),
-            (f"  [topology {result.topology}, profile {result.profile}]", "aside"),
-        )
+        self._line((result.name, "title"), (f"  {result.title}", "default"))
+        self._line((f"topology {result.topology}, profile {result.profile}", "aside"))
         self._line()
 
     def phase_begins(self, name: str) -> None:

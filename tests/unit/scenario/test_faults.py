@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lab.errors import InputError, MachineError
 from lab.scenario import faults, measure
+from lab.topology.plan import NodeKind, PlannedNode
 
-from .fakes import FakeLab
+from .fakes import PLAN, FakeLab
 
 LOAD = """\
 1.000000 0.002000 fresh ok
@@ -66,3 +69,16 @@ def test_delay_needs_netem() -> None:
 def test_a_partition_has_two_sides() -> None:
     with pytest.raises(InputError, match="both sides: b"):
         faults.partition(["a", "b"], ["b", "c"])
+
+
+def test_mending_what_is_whole_does_no_harm() -> None:
+    lab = FakeLab()
+    for fault in (faults.delay("r1", "eth0", 10), faults.loss("r1", "eth0", 5)):
+        fault.mend(lab)
+
+
+def test_packets_are_not_lost_behind_the_programs() -> None:
+    lab = FakeLab()
+    lab.plan = replace(PLAN, nodes=(*PLAN.nodes, PlannedNode("w1", NodeKind.WORKER, ())))
+    with pytest.raises(InputError, match="choose the router"):
+        faults.loss("w1", "eth0", 5).strike(lab)
