@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import click
 
 from lab.cli.options import as_json, name_option, output_option, settings
@@ -33,6 +35,8 @@ def up(topology: str, name: str | None, pairs: tuple[str, ...], output: str) -> 
     with launch(plan, name or plan.name) as lab:
         with Progress() as progress:
             seconds = lab.follow(progress.tell)
+        # Ctrl-C has ended the lab up to here; from here on it is up, and that is what is said.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         lab.let_go()
     if output == "json":
         as_json({"name": lab.run.name, "seconds": seconds, "phases": progress.phases})

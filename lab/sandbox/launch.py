@@ -63,11 +63,12 @@ class Launch:
         """Leave the lab running when this process ends; SandboxError when it has ended already."""
         if self._leash is None:
             return
-        try:
-            os.write(self._leash, LET_GO)
-        except BrokenPipeError as exc:
-            raise SandboxError(f"lab {self.run.name} has ended") from exc
-        self._close()
+        with _interrupts_held_back():
+            try:
+                os.write(self._leash, LET_GO)
+            except BrokenPipeError as exc:
+                raise SandboxError(f"lab {self.run.name} has ended") from exc
+            self._close()
 
     def end(self) -> None:
         """End the lab, if it is still on the leash, and return when nothing is left of it."""

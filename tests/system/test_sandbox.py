@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -174,7 +175,8 @@ def test_a_command_sees_the_lab_and_not_the_host(name: str) -> None:
     assert node.run(["hostname"]).out == "host1\n"
     assert node.run(["cat", "/proc/1/comm"]).out == "lab-init\n"
     assert node.run(["ls", "/run/lab"]).out == f"{name}\n"
-    assert node.run(["ls", "/tmp"]).out == ""
+    with tempfile.NamedTemporaryFile() as ours:
+        assert Path(ours.name).name not in node.run(["ls", "-a", "/tmp"]).out
     assert node.run(["cat", "/proc/self/cgroup"]).out.endswith(f"0::/lab-{name}/host1\n")
     assert set(node.run(["ls", "/sys/class/net"]).out.split()) == {"lo", "eth0"}
 
