@@ -11,7 +11,7 @@ from lab.scenario.flows import Flow
 from lab.scenario.stage import Stage
 from lab.scenario.wanted import Wanted
 
-TELL = r"-m 5 -w '%{http_code}, %{size_download} bytes from %{remote_ip}\n'"
+TELL = r"-w '%{http_code}, %{size_download} bytes\n'"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,9 @@ def from_router(
     addresses = {str(stage.plan.node(name).address) for name in towards}
     port, hop = spread.local_port_towards(stage, router, target, addresses, first=first_port)
     stage.show(router, spread.question(stage, target, local_port=port))
-    asked = stage.show(router, f"curl -s --local-port {port} http://{target}/ -o /dev/null {TELL}")
+    asked = stage.show(
+        router, f"curl -s -m 5 --local-port {port} http://{target}/ -o /dev/null {TELL}"
+    )
     stage.holds(f"curl from port {port} is answered 200", asked.out[:3], "200")
     return Walk(f"{spread.source(stage)}:{port}", observe.node_at(stage, hop))
 

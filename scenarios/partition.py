@@ -1,0 +1,43 @@
+"""Two nodes cannot reach each other: BGP sees nothing wrong, and one connection in six is lost."""
+
+from __future__ import annotations
+
+from lab.scenario import observe, spread, walk, web
+from lab.scenario.faults import partition
+from lab.scenario.stage import Stage
+from lab.scenario.story import Scenario
+
+INGRESS = "k8s-worker4"
+
+scenario = Scenario("A broken path behind a healthy route", manifests=(web.MANIFEST,))
+
+
+@scenario.step("Through this node, and it works")
+def works(stage: Stage) -> None:
+    """The node does not have the pod; it sends connections on to the node that has."""
+    web.is_announced_by(stage, "every node is a next hop", observe.node_addresses(stage))
+    walk.from_router(stage, web.ROUTER, web.ADDRESS, {INGRESS}, first_port=40000)
+
+
+@scenario.step("The path between the two breaks")
+def broken(stage: Stage) -> None:
+    """Both nodes still reach the router, so both BGP sessions are up and both announce. But what
+    comes in at the one does not arrive at the other. BGP announces what a node is ready to
+    serve, not what it can reach."""
+    (pod,) = web.pods(stage)
+    with stage.fault(partition([INGRESS], [pod.node])):
+        address = {str(stage.plan.node(INGRESS).address)}
+        port, _ = spread.local_port_towards(stage, web.ROUTER, web.ADDRESS, address, first=45000)
+        line = f"curl -s -S -m 1 --local-port {port} {web.URL} -o /dev/null"
+        tried = stage.show(web.ROUTER, line)
+        stage.holds("curl through that node times out", tried.code, 28)
+        hops = observe.next_hops(stage, web.ROUTER, web.ADDRESS)
+        stage.holds("every node is a next hop still", hops, observe.node_addresses(stage))
+        others = walk.others(stage, pod) - {INGRESS}
+        walk.from_router(stage, web.ROUTER, web.ADDRESS, others, first_port=50000)
+
+
+@scenario.step("Mended, it works again")
+def mended(stage: Stage) -> None:
+    """Nothing has to be told to anybody: no route and no map had changed."""
+    walk.from_router(stage, web.ROUTER, web.ADDRESS, {INGRESS}, first_port=55000)
