@@ -8,14 +8,18 @@ place of theirs. Names decide, not order or numbers, so all nodes compute the sa
 from __future__ import annotations
 
 import array
+import base64
 import ctypes
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from lab.bpf.libbpf import call
+from lab.bpf.murmur3 import murmur3
 from lab.bpf.object import maglev_table
+
+SEED = int.from_bytes(base64.b64decode("JLfvgnHc2kaSUFaI")[:4], "big")
+"""Cilium's default of maglev.hashSeed, as it uses it: with equal names, tables equal Cilium's."""
 
 SIZES = (251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 131071)
 """Table sizes that are offered, all primes; one should be 100 times the number of backends."""
@@ -56,10 +60,8 @@ def _places(names: tuple[str, ...], size: int) -> array.array[int]:
 
 def _permutation(name: str, size: int) -> tuple[int, int]:
     """Where a backend's walk over the table begins, and its step."""
-    digest = hashlib.blake2b(name.encode(), digest_size=16, key=b"maglev").digest()
-    offset = int.from_bytes(digest[:8], "little") % size
-    skip = int.from_bytes(digest[8:], "little") % (size - 1) + 1
-    return offset, skip
+    high, low = murmur3(name.encode(), SEED)
+    return high % size, low % (size - 1) + 1
 
 
 def write(outer: int, rev_nat_index: int, places: Sequence[int]) -> None:
