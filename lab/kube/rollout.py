@@ -65,8 +65,6 @@ def shrink_old(new: Generation, old: Sequence[Generation], bounds: Bounds) -> di
     least = bounds.total - bounds.unavailable
     everything = new.wanted + sum(g.wanted for g in old)
     spare = everything - least - (new.wanted - new.available)
-    if spare <= 0:
-        return {g.name: g.wanted for g in old}
     left = {}
     for generation in old:
         sick = max(generation.wanted - generation.available, 0)

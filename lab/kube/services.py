@@ -96,7 +96,18 @@ class ServiceNumbers:
             port["nodePort"] = wanted
             taken.add(wanted)
             causes += self._port_problem(key, f"spec.ports[{index}].nodePort", wanted)
-        return causes
+        return causes + self._assign_health_port(key, spec, before, taken)
+
+    def _assign_health_port(
+        self, key: Key, spec: Object, before: Object, taken: set[int]
+    ) -> list[Cause]:
+        """Where a node tells whether it has endpoints of a Service with policy Local."""
+        if (spec["type"], spec["externalTrafficPolicy"]) != ("LoadBalancer", "Local"):
+            spec.pop("healthCheckNodePort", None)
+            return []
+        wanted = spec.get("healthCheckNodePort") or before.get("healthCheckNodePort")
+        spec["healthCheckNodePort"] = wanted or self._free_port(taken)
+        return self._port_problem(key, "spec.healthCheckNodePort", spec["healthCheckNodePort"])
 
     @staticmethod
     def _previous(port: Object, before: Object, taken: set[int]) -> int:
@@ -130,7 +141,8 @@ class ServiceNumbers:
 
 
 def _node_ports(spec: Object) -> list[int]:
-    return [port["nodePort"] for port in spec.get("ports", ()) if port.get("nodePort")]
+    ports = [port.get("nodePort") for port in spec.get("ports", ())]
+    return [port for port in (*ports, spec.get("healthCheckNodePort")) if port]
 
 
 def drop_stale(new: Object, old: Object) -> None:

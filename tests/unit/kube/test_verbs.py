@@ -67,6 +67,22 @@ def test_a_service_that_turns_into_a_cluster_ip_gives_back_its_node_port() -> No
     with_cluster(story)
 
 
+def test_policy_local_gets_a_health_check_port_and_gives_it_back() -> None:
+    async def story(cluster: Cluster) -> None:
+        spec = {"type": "LoadBalancer", "ports": [{"port": 80}], "externalTrafficPolicy": "Local"}
+        made = (await cluster.post(SERVICES, {"metadata": {"name": "web"}, "spec": spec})).body
+        port = made["spec"]["healthCheckNodePort"]
+        taken = {"type": "NodePort", "ports": [{"port": 80, "nodePort": port}]}
+        other = {"metadata": {"name": "other"}, "spec": taken}
+        assert (await cluster.post(SERVICES, other)).code == 422
+        change = {"spec": {"externalTrafficPolicy": "Cluster"}}
+        now = (await cluster.call("PATCH", f"{SERVICES}/web", change, media=MERGE)).body
+        assert "healthCheckNodePort" not in now["spec"]
+        assert (await cluster.post(SERVICES, other)).code == 201
+
+    with_cluster(story)
+
+
 def test_update_conflicts_when_it_is_stale_and_writes_nothing_when_it_changes_nothing() -> None:
     async def story(cluster: Cluster) -> None:
         first = (await cluster.post(MAPS, config("a", x="1"))).body
