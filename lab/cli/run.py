@@ -82,7 +82,11 @@ def run(
         if jobs > 1 and output == "text":
             overview(out, [result])
     _conclude(results, output, xml, keep=keep, summed=len(planned) > 1 and jobs == 1)
-    return 0 if all(result.verdict is Verdict.HELD for result in results) else 1
+    if all(result.verdict is Verdict.HELD for result in results):
+        return 0
+    if folder is None and not keep:
+        click.echo("to look into it: run it again with --keep, or with --artifacts DIR", err=True)
+    return 1
 
 
 def _one(turn: Turn, wishes: Wishes, *, apart: bool) -> ScenarioResult:

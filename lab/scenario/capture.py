@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -73,16 +73,6 @@ class Capture:
                 "\n".join(self._err.so_far()),
                 where=self.node,
             )
-
-    def until_seen(self, wanted: Callable[[Packet], bool]) -> Packet:
-        """The first packet that is wanted, waiting for it; WaitTimeout when none comes."""
-        seen = wait.until(
-            self.packets,
-            lambda taken: any(map(wanted, taken)),
-            within=PACKETS_CAPTURED.seconds,
-            what=f"a packet in `{self.line}` on {self.node}",
-        )
-        return next(packet for packet in seen if wanted(packet))
 
     def end(self) -> None:
         """End tcpdump and take the last lines it prints."""
