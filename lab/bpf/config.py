@@ -54,8 +54,6 @@ class datapath_config(Layout):
         ("cluster_cidr6", addr6),
         ("cluster_mask6", addr6),
         ("host_cookie", c_uint64),
-        ("uplink_ifindex", c_uint32),
-        ("host_ifindex", c_uint32),
         ("overlay_ifindex", c_uint32),
         ("overlay_identity", c_uint32),
         ("ct_tcp_seconds", c_uint32),
@@ -136,10 +134,10 @@ class NodeConfig:
     def modern(self) -> bool:
         return self.profile == Profile.MODERN
 
-    def layout(
-        self, *, uplink: int, host: int, overlay: int, host_cookie: int = 0
-    ) -> datapath_config:
-        """The struct for the programs; the arguments are interface indexes."""
+    def layout(self, *, overlay: int, host_cookie: int) -> datapath_config:
+        """The struct for the programs. `overlay`: index of the tunnel device, 0 without one;
+        `host_cookie`: the node's network namespace (`sockets.namespace_cookie`).
+        """
         result = datapath_config(
             node_ip=int(self.node_ip),
             router_ip=int(self.router_ip),
@@ -148,8 +146,6 @@ class NodeConfig:
             cluster_cidr=int(self.cluster_cidr.network_address),
             cluster_mask=int(self.cluster_cidr.netmask),
             host_cookie=host_cookie,
-            uplink_ifindex=uplink,
-            host_ifindex=host,
             overlay_ifindex=overlay,
             overlay_identity=Identity.WORLD if self.modern else Identity.REMOTE_NODE,
             ct_tcp_seconds=self.timeouts.tcp,

@@ -99,7 +99,9 @@ def install(
     indexes = _indexes(config)
     previous = _pinned_socket_programs()
     with BpfObject(compiled(), pin_root=GLOBALS) as loaded:
-        loaded.configure(config.layout(**indexes, host_cookie=sockets.namespace_cookie()))
+        loaded.configure(
+            config.layout(overlay=indexes["overlay"], host_cookie=sockets.namespace_cookie())
+        )
         kept = {n: size for n, size in pinned_entries(GLOBALS).items() if n in loaded.maps()}
         loaded.resize({**({} if config.ipv6 else SIZES6), **(sizes or {}), **kept})
         loaded.leave_out(() if cgroup else sockets.ATTACH_TYPES)

@@ -244,8 +244,6 @@ class Rig:
         self._object = BpfObject(compiled())
         self._object.configure(
             self.config.layout(
-                uplink=INTERFACE,
-                host=INTERFACE,
                 overlay=INTERFACE,
                 host_cookie=sockets.namespace_cookie(),
             )

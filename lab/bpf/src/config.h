@@ -25,8 +25,6 @@ struct datapath_config {
 	union v6addr cluster_cidr6;
 	union v6addr cluster_mask6;
 	__u64 host_cookie; /* the node's network namespace, for the socket programs */
-	__u32 uplink_ifindex;
-	__u32 host_ifindex;
 	__u32 overlay_ifindex;
 	__u32 overlay_identity; /* VNI of forwarded requests: 6 remote-node (1.10), 2 world */
 	__u32 ct_tcp_seconds;

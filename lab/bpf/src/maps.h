@@ -60,13 +60,15 @@ AGENT_HASH(cilium_lxc, struct endpoint_key, struct endpoint_info, 4096);
 /* client + service -> backend, while sessionAffinity lasts. */
 FLOW_TABLE(cilium_lb4_affinity, struct lb4_affinity_key, struct lb_affinity_val, 16384);
 FLOW_TABLE(cilium_lb6_affinity, struct lb6_affinity_key, struct lb_affinity_val, 16384);
-/* Connection tracking: TCP, and everything else. */
-FLOW_TABLE(cilium_ct4_global, struct ipv4_ct_tuple, struct ct_entry, 65536);
+/* Connection tracking: TCP, and everything else. 50,000 connections to one pod through one node
+ * take an entry for the choice of the backend and one for the flow each.
+ */
+FLOW_TABLE(cilium_ct4_global, struct ipv4_ct_tuple, struct ct_entry, 131072);
 FLOW_TABLE(cilium_ct_any4_global, struct ipv4_ct_tuple, struct ct_entry, 32768);
 FLOW_TABLE(cilium_ct6_global, struct ipv6_ct_tuple, struct ct_entry, 65536);
 FLOW_TABLE(cilium_ct_any6_global, struct ipv6_ct_tuple, struct ct_entry, 32768);
 /* Source translation, both directions of each flow. */
-FLOW_TABLE(cilium_snat_v4_external, struct ipv4_ct_tuple, struct ipv4_nat_entry, 65536);
+FLOW_TABLE(cilium_snat_v4_external, struct ipv4_ct_tuple, struct ipv4_nat_entry, 131072);
 FLOW_TABLE(cilium_snat_v6_external, struct ipv6_ct_tuple, struct ipv6_nat_entry, 65536);
 /* Ports of a datagram's first fragment. */
 FLOW_TABLE(cilium_ipv4_frag_datagrams, struct ipv4_frag_id, struct frag_l4ports, 2048);
