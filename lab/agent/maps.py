@@ -56,14 +56,20 @@ class NodeMaps:
 
     def _write(self, name: str, operations: Sequence[Operation]) -> None:
         if name == MAGLEV:
-            for op in operations:
-                places = array("I", op.value or b"")
-                maglev.write(self._maps[name].fd, int.from_bytes(op.key, sys.byteorder), places)
+            self._write_tables(operations)
             return
         table = _TABLES[name]
         self._maps[name].update_batch(
             [(table.key.parse(op.key), table.value.parse(op.value)) for op in operations]
         )
+
+    def _write_tables(self, operations: Sequence[Operation]) -> None:
+        """Frontends with equal tables share one map: a table has 64 KiB."""
+        users: dict[bytes, list[int]] = {}
+        for op in operations:
+            users.setdefault(op.value or b"", []).append(int.from_bytes(op.key, sys.byteorder))
+        for places, numbers in users.items():
+            maglev.share(self._maps[MAGLEV].fd, numbers, array("I", places))
 
     def _remove(self, name: str, operations: Sequence[Operation]) -> None:
         self._maps[name].delete_raw(op.key for op in operations)

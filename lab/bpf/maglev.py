@@ -11,7 +11,7 @@ import array
 import base64
 import ctypes
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from lab.bpf.libbpf import call
@@ -65,21 +65,27 @@ def _permutation(name: str, size: int) -> tuple[int, int]:
 
 
 def write(outer: int, rev_nat_index: int, places: Sequence[int]) -> None:
-    """Give a service its table in the map of maps with descriptor `outer`, in one step.
+    """Give a service its table in the map of maps with descriptor `outer`, in one step."""
+    share(outer, [rev_nat_index], places)
 
-    The new table is filled before the programs can see it; the old one goes with its last reader.
+
+def share(outer: int, rev_nat_indexes: Iterable[int], places: Sequence[int]) -> None:
+    """Give one table to several frontends: those of a service have the same backends.
+
+    The new table is filled before the programs can see it; an old one goes with its last user.
     """
     inner = maglev_table(len(places))
     try:
         values = array.array("I", places).tobytes()
         call("bpf_map_update_elem", inner, bytes(ctypes.c_uint32(0)), values, 0)
-        call(
-            "bpf_map_update_elem",
-            outer,
-            bytes(ctypes.c_uint16(rev_nat_index)),
-            bytes(ctypes.c_uint32(inner)),
-            0,
-            what=f"writing the Maglev table of service {rev_nat_index}",
-        )
+        for index in rev_nat_indexes:
+            call(
+                "bpf_map_update_elem",
+                outer,
+                bytes(ctypes.c_uint16(index)),
+                bytes(ctypes.c_uint32(inner)),
+                0,
+                what=f"writing the Maglev table of service {index}",
+            )
     finally:
         os.close(inner)
