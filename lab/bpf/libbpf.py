@@ -15,7 +15,6 @@ from lab.errors import BpfError, MachineError
 
 SONAME = "libbpf.so.1"
 
-PRINT_WARN = 0
 _PrintFn = ctypes.CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
 
 
@@ -99,13 +98,10 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bpf_program__autoload": (ctypes.c_bool, (c_void_p,)),
     "bpf_map__fd": (c_int, (c_void_p,)),
     "bpf_map__name": (c_char_p, (c_void_p,)),
-    "bpf_map__set_autocreate": (c_int, (c_void_p, ctypes.c_bool)),
     "bpf_map__set_max_entries": (c_int, (c_void_p, c_uint32)),
-    "bpf_map__set_value_size": (c_int, (c_void_p, c_uint32)),
     "bpf_map__set_inner_map_fd": (c_int, (c_void_p, c_int)),
     "bpf_map__set_initial_value": (c_int, (c_void_p, c_char_p, c_size_t)),
     "bpf_map__set_pin_path": (c_int, (c_void_p, c_char_p)),
-    "bpf_map__reuse_fd": (c_int, (c_void_p, c_int)),
     "bpf_obj_get": (c_int, (c_char_p,)),
     "bpf_obj_pin": (c_int, (c_int, c_char_p)),
     "bpf_map_create": (c_int, (c_int, c_char_p, c_uint32, c_uint32, c_uint32, c_void_p)),
@@ -118,13 +114,9 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         (c_int, c_void_p, c_void_p, c_void_p, c_void_p, POINTER(c_uint32), c_void_p),
     ),
     "bpf_map_update_batch": (c_int, (c_int, c_char_p, c_char_p, POINTER(c_uint32), c_void_p)),
-    "bpf_map_delete_batch": (c_int, (c_int, c_char_p, POINTER(c_uint32), c_void_p)),
     "bpf_obj_get_info_by_fd": (c_int, (c_int, c_void_p, POINTER(c_uint32))),
     "bpf_tc_hook_create": (c_int, (POINTER(TcHook),)),
     "bpf_tc_attach": (c_int, (POINTER(TcHook), POINTER(TcOpts))),
-    "bpf_tc_detach": (c_int, (POINTER(TcHook), POINTER(TcOpts))),
-    "bpf_xdp_attach": (c_int, (c_int, c_int, c_uint32, c_void_p)),
-    "bpf_xdp_detach": (c_int, (c_int, c_uint32, c_void_p)),
     "bpf_prog_attach": (c_int, (c_int, c_int, c_int, c_uint32)),
     "bpf_prog_detach2": (c_int, (c_int, c_int, c_int)),
     "bpf_prog_test_run_opts": (c_int, (c_int, POINTER(TestRunOpts))),
