@@ -1,13 +1,14 @@
 """Coming up in the background: on processor time that nobody else wants.
 
-The relay and the web page import for half a second each, on machines with two cores, just when
-somebody waits for the first pod of a lab. What they serve is looked at later.
+The relay and the web page import for half a second, on machines with two cores, just when somebody
+waits for the first service of a lab. What these two serve is looked at later.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,27 +16,34 @@ AUTOGROUP = Path("/proc/self/autogroup")
 """Where the kernel groups sessions for fairness, only this nice value counts between them:
 "The autogroup feature" in sched(7)."""
 
-BEHIND = 5
-"""A nice value: a third of what each other gets when all cores are busy, so that it still ends."""
+LAST = 19
+"""The nice value of whoever comes after all others."""
+
+AT_MOST = 2.0
+"""Seconds: on a machine that is busy all the time, the last would never get up."""
 
 
 @contextlib.contextmanager
 def yielding() -> Iterator[None]:
-    """Be nice inside the `with` block, and equal to everyone after it.
+    """Come last inside the `with` block, for AT_MOST seconds, and equal to everyone after it.
 
     Only root can take niceness back; others stay as they are.
     """
     if os.geteuid() != 0:
         yield
         return
-    _set(BEHIND)
+    _be(LAST)
+    signal.signal(signal.SIGALRM, lambda *_: _be(0))
+    signal.setitimer(signal.ITIMER_REAL, AT_MOST)
     try:
         yield
     finally:
-        _set(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        _be(0)
 
 
-def _set(nice: int) -> None:
+def _be(nice: int) -> None:
     os.setpriority(os.PRIO_PROCESS, 0, nice)
     # The file is there only in kernels that group sessions.
     with contextlib.suppress(FileNotFoundError):
