@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lab.kube import cilium_crds, hubble_pods
+from lab.kube import cilium_crds
 from lab.kube.discovery import SERVER_VERSION
 from lab.kube.hubble_pods import CONTROL_PLANE
 from lab.topology.plan import Cluster, NodeKind, Plan, PlannedNode
@@ -21,7 +21,7 @@ _NODE_INFO = (
 
 
 def objects(plan: Plan) -> list[Object]:
-    """Namespaces, nodes, the API server's service, the BGP configuration, Hubble's pods."""
+    """Namespaces, nodes, the API server's service, the BGP configuration."""
     cluster = plan.cluster
     if cluster is None:
         return []
@@ -32,7 +32,6 @@ def objects(plan: Plan) -> list[Object]:
         *kubernetes_service(cluster),
         bgp_config(plan, cluster),
         *([pool(cluster)] if cluster.profile != "cilium-1.10" else ()),
-        *hubble_pods.objects(),
     ]
 
 

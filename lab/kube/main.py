@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 
 from lab.kube import controller
+from lab.kube.addons import AddonController
 from lab.kube.api import Api, deep_copy
 from lab.kube.app import App, BoundedHeaders
 from lab.kube.custom import DefinitionController
@@ -52,6 +53,8 @@ class ServerConfig:
     """The SQLite file."""
     bootstrap: Sequence[Object] = ()
     """Objects made at the first start; those that are there stay as they are."""
+    addons: Sequence[Object] = ()
+    """The same, made when all nodes are Ready."""
     service_cidr: IPv4Network = SERVICE_CIDR
     node_ports: tuple[int, int] = (30000, 32767)
     profile: str = ARTICLE
@@ -112,6 +115,7 @@ def build(store: Store, config: ServerConfig) -> Api:
         GarbageCollector(api),
         NamespaceController(api),
         ApiService(api, config.bootstrap),
+        AddonController(api, config.addons),
     ])  # fmt: skip
     return api
 

@@ -27,6 +27,7 @@ def api_server(member: Member) -> int:
             token=secrets.token,
             state=member.run.path / "api" / "state.db",
             bootstrap=bootstrap.objects(member.plan),
+            addons=hubble_pods.objects(),
             service_cidr=cluster.service_cidr,
             node_ports=cluster.node_ports,
             profile=cluster.profile,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -184,6 +184,7 @@ def with_cluster(
     state: Path | str = ":memory:",
     profile: str = "cilium-1.10",
     lease_grace: float = 60.0,
+    addons: Sequence[Object] = (),
 ) -> None:
     """Tell a story on a fresh control plane that has some objects already."""
 
@@ -197,6 +198,7 @@ def with_cluster(
         config = ServerConfig(
             "192.0.2.1", 6443, here, here, TOKEN, here,
             bootstrap=(*NAMESPACES, *objects), profile=profile, lease_grace=lease_grace,
+            addons=addons,
         )  # fmt: skip
         cluster = Cluster(build(store, config))
         await cluster.settle()

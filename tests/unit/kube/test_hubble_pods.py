@@ -1,4 +1,4 @@
-"""Hubble's pods among the objects of a new cluster, and what the control plane makes of them."""
+"""Hubble's pods: the objects, and when and where the control plane makes pods of them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ from lab.agent.pods.images import find
 from lab.hubble.relay import main as relay
 from lab.hubble.ui import main as page
 from lab.kube import hubble_pods
-from lab.kube.bootstrap import objects
-from lab.topology.load import load
-from lab.topology.resolve import resolve
-from tests.unit.kube.cluster import Cluster, node, with_cluster
+from lab.kube.hubble_pods import CONTROL_PLANE
+from tests.unit.kube.cluster import STRATEGIC, Cluster, node, with_cluster
 
 Object = dict[str, Any]
 
 OBJECTS = {(obj["kind"], obj["metadata"]["name"]): obj for obj in hubble_pods.objects()}
-
-PODS = "/api/v1/namespaces/kube-system/pods"
 
 
 def container(name: str) -> Object:
@@ -44,30 +40,53 @@ def test_only_the_relay_is_reached_at_the_nodes_addresses() -> None:
     assert (page_service["type"], "nodePort" in page_service["ports"][0]) == ("ClusterIP", False)
 
 
-def test_everything_of_hubble_is_in_kube_system_and_takes_no_address_of_the_pool() -> None:
-    bootstrapped = objects(resolve(load("basic")))
-    ours = [o for o in bootstrapped if o["metadata"]["name"].startswith("hubble-")]
-    assert sorted((o["kind"], o["metadata"]["name"]) for o in ours) == sorted(OBJECTS)
-    assert {o["metadata"]["namespace"] for o in ours} == {"kube-system"}
-    services = [o for o in bootstrapped if o["kind"] == "Service"]
-    assert not [o for o in services if o["spec"].get("type") == "LoadBalancer"]
+def test_everything_is_in_kube_system_and_takes_no_address_of_the_pool() -> None:
+    assert {obj["metadata"]["namespace"] for obj in OBJECTS.values()} == {"kube-system"}
+    assert "LoadBalancer" not in {obj["spec"].get("type") for obj in OBJECTS.values()}
 
 
-def test_they_wait_for_the_control_planes_node_and_leave_the_workers_alone() -> None:
+def test_they_run_on_the_control_planes_node() -> None:
     async def story(cluster: Cluster) -> None:
-        await cluster.run_pods()
-        pods = (await cluster.get(PODS)).body["items"]
-        assert len(pods) == 2
-        assert {pod["spec"].get("nodeName") for pod in pods} == {None}
-        await cluster.post("/api/v1/nodes", master())
         await cluster.settle()
-        pods = (await cluster.get(PODS)).body["items"]
-        assert {pod["spec"]["nodeName"] for pod in pods} == {"master"}
+        assert await placed(cluster) == {"master"}
 
-    with_cluster(story, node("worker"), *hubble_pods.objects())
+    with_cluster(story, node("worker"), master(), addons=hubble_pods.objects())
+
+
+def test_they_wait_for_all_nodes() -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.settle()
+        assert await placed(cluster) == set()
+        status = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+        await cluster.call("PATCH", "/api/v1/nodes/late/status", status, media=STRATEGIC)
+        await cluster.settle()
+        assert await placed(cluster) == {"master"}
+
+    late = node("late")
+    late["status"]["conditions"][0]["status"] = "False"
+    with_cluster(story, master(), late, addons=hubble_pods.objects())
+
+
+def test_one_that_was_deleted_stays_so() -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.settle()
+        page = "/apis/apps/v1/namespaces/kube-system/deployments/hubble-ui"
+        assert (await cluster.call("DELETE", page)).code == 200
+        label = {"metadata": {"labels": {"any": "change"}}}
+        await cluster.call("PATCH", "/api/v1/nodes/master", label, media=STRATEGIC)
+        await cluster.settle()
+        assert (await cluster.get(page)).code == 404
+
+    with_cluster(story, master(), addons=hubble_pods.objects())
+
+
+async def placed(cluster: Cluster) -> set[str]:
+    """The nodes of all pods; one that waits has the node None."""
+    pods = (await cluster.get("/api/v1/pods")).body["items"]
+    return {pod["spec"].get("nodeName") for pod in pods}
 
 
 def master() -> Object:
-    made = node("master", taints=[{"key": hubble_pods.CONTROL_PLANE, "effect": "NoSchedule"}])
-    made["metadata"]["labels"][hubble_pods.CONTROL_PLANE] = ""
+    made = node("master", taints=[{"key": CONTROL_PLANE, "effect": "NoSchedule"}])
+    made["metadata"]["labels"][CONTROL_PLANE] = ""
     return made
