@@ -6,12 +6,12 @@ from lab.scenario import observe, web
 from lab.scenario.loaded import loaded
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
-from lab.scenario.wanted import at_least
+from lab.scenario.wanted import at_least, at_most
 
 NODE = "k8s-worker5"
 LABEL = "node.kubernetes.io/exclude-from-external-load-balancers"
 
-scenario = Scenario("A node leaves without breaking a connection", manifests=(web.MANIFEST,))
+scenario = Scenario("A node leaves, and nobody notices", manifests=(web.MANIFEST,))
 
 
 @scenario.step("cordon does not withdraw")
@@ -24,10 +24,11 @@ def cordon(stage: Stage) -> None:
     stage.holds("every node is a next hop still", hops, observe.node_addresses(stage))
 
 
-@scenario.step("The exclude label does, and new connections notice nothing")
+@scenario.step("The exclude label does")
 def exclude(stage: Stage) -> None:
-    """The node withdraws its announcement. It goes on serving what reaches it, so what is under
-    way when the router changes its mind is answered. A steady load runs through the change."""
+    """The node withdraws its announcement, and goes on serving what still reaches it. A steady
+    load runs through the change. One connection may be under way just when the router deals its
+    hash out anew, and come to another node in the middle (see the scenario ecmp-rehash)."""
     left = observe.node_addresses(stage) - {str(stage.plan.node(NODE).address)}
     with loaded(stage.lab, web.ADDRESS) as load:
         moment = stage.now()
@@ -37,7 +38,7 @@ def exclude(stage: Stage) -> None:
         cost = load.cost(moment)
     stage.say(f"The load: {cost}.")
     stage.holds("new connections went on", cost.attempted, at_least(20))
-    stage.holds("none of them failed", cost.failed, 0)
+    stage.holds("none failed but one under way", cost.failed, at_most(1))
 
 
 @scenario.step("And it comes back")
@@ -50,4 +51,4 @@ def back(stage: Stage) -> None:
         web.is_announced_by(stage, "every node is a next hop", observe.node_addresses(stage))
         load.until_steady()
         cost = load.cost(moment)
-    stage.holds("no new connection failed", cost.failed, 0)
+    stage.holds("none failed but one under way", cost.failed, at_most(1))
