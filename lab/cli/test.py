@@ -10,8 +10,9 @@ import click
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup")
-"""One worker a core; `tests/conftest.py` says which tests stay together."""
+PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--max-worker-restart", "0", "--dist", "loadgroup")
+"""One worker a core; `tests/conftest.py` says which tests stay together. A test that kills its
+worker ends the run: with another worker in its place the run would never end."""
 
 
 @click.command(

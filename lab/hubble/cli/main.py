@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -21,8 +20,6 @@ examples:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    # A reader that has seen enough (`hubble observe | head`) ends the command quietly.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         options = parser().parse_args(words)
         options.run(options)
