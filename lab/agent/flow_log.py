@@ -53,7 +53,7 @@ class FlowLog:
 
     def start(self) -> None:
         """Feed and serve. After the last fork only: gRPC does not survive one."""
-        self._server = serve(self.observer, captures=self._captures)
+        self._server = serve(self.observer, captures=self._captures, metrics_port=None)
         self._metrics = [
             MetricsServer(self._flow_metrics, port=FLOW_PORTS[self._profile]),
             MetricsServer(AgentMetrics(), port=PORTS[self._profile]),
