@@ -10,12 +10,12 @@ from typing import Any
 from lab.agent.config import AgentConfig
 from lab.agent.event_tap import EventTap
 from lab.agent.lookup import Directory
-from lab.agent.metrics import FLOW_PORTS, PORTS, AgentMetrics
+from lab.agent.metrics import PORTS, AgentMetrics
 from lab.agent.places import NodePlace
 from lab.bpf.events import EventRing
 from lab.hubble.agent_events import agent_started
 from lab.hubble.lookup import Peer
-from lab.hubble.metrics.exporter import FlowMetrics, MetricsServer
+from lab.hubble.metrics.exporter import MetricsServer
 from lab.hubble.observer import Observer
 from lab.hubble.server import Server, serve
 
@@ -46,18 +46,14 @@ class FlowLog:
         self._tap = EventTap()
         self._stopping = threading.Event()
         self._reader = threading.Thread(target=self._read, name="events", daemon=True)
-        self._flow_metrics = FlowMetrics(self.observer)
         self._profile = config.profile
         self._server: Server | None = None
-        self._metrics: list[MetricsServer] = []
+        self._metrics: MetricsServer | None = None
 
     def start(self) -> None:
         """Feed and serve. After the last fork only: gRPC does not survive one."""
-        self._server = serve(self.observer, captures=self._captures, metrics_port=None)
-        self._metrics = [
-            MetricsServer(self._flow_metrics, port=FLOW_PORTS[self._profile]),
-            MetricsServer(AgentMetrics(), port=PORTS[self._profile]),
-        ]
+        self._server = serve(self.observer, captures=self._captures)
+        self._metrics = MetricsServer(AgentMetrics(), port=PORTS[self._profile])
         self.observer.agent_event(agent_started())
         self._reader.start()
 
@@ -65,8 +61,8 @@ class FlowLog:
         """End all streams; events wait in the ring for the next agent."""
         self._stopping.set()
         self._reader.join()
-        for metrics in self._metrics:
-            metrics.stop()
+        if self._metrics is not None:
+            self._metrics.stop()
         if self._server is not None:
             self._server.stop()
 

@@ -15,8 +15,7 @@ from lab.errors import BpfError, FrrError
 from lab.frr.vty import Vty
 
 PORTS: Mapping[str, int] = {"cilium-1.10": 9090, "modern": 9962}
-FLOW_PORTS: Mapping[str, int] = {"cilium-1.10": 9091, "modern": 9965}
-"""Where the two generations of Cilium serve the agent's metrics, and Hubble's."""
+"""Where the two generations of Cilium serve the agent's metrics. Hubble's are on 9965 in both."""
 
 _FORWARDED = 0
 

@@ -90,7 +90,8 @@ def look(browser: Browser, url: str, expression: str) -> Any:
 
 
 def main(url: str, expression: str) -> None:
-    with tempfile.TemporaryDirectory() as profile:
+    # Chromium's helpers write for a moment after it is killed; the directory is in the lab's /tmp.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = Browser(profile)
         try:
             sys.stdout.write(json.dumps(look(browser, url, expression)))
