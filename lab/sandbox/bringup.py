@@ -79,7 +79,8 @@ class _Steps:
         member = self._master()
         holder = self._site.network[member.node.name]
         reader = ApiReader(member.cluster, member.credentials(), holder)
-        wait_ready(reader, [node.name for node in self._site.plan.kube_nodes])
+        names = [node.name for node in self._site.plan.kube_nodes]
+        wait_ready(reader, names, self._site.services.require_lasting)
 
     def _master(self) -> Member:
         return master(self._site.run, self._site.plan)

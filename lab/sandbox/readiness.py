@@ -67,12 +67,20 @@ def ready_nodes(listed: Any) -> dict[str, bool]:
     }
 
 
-def wait_ready(reader: ApiReader, names: Iterable[str]) -> None:
-    """Return when every one of the nodes is Ready; WaitTimeout tells which are not."""
+def wait_ready(reader: ApiReader, names: Iterable[str], require_hope: Callable[[], None]) -> None:
+    """Return when every one of the nodes is Ready; WaitTimeout tells which are not.
+
+    `require_hope` is called before every look, and raises when waiting is in vain.
+    """
     wanted = set(names)
+
+    def missing() -> list[str]:
+        require_hope()
+        return sorted(wanted - {name for name, ready in reader.nodes().items() if ready})
+
     until(
-        lambda: sorted(wanted - {name for name, ready in reader.nodes().items() if ready}),
-        lambda missing: not missing,
+        missing,
+        lambda names: not names,
         within=READY_WITHIN,
         what="nodes that are not Ready",
         wanted="none",

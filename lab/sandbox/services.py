@@ -15,6 +15,11 @@ LOADED_WITHIN = 60.0
 STARTED_WITHIN = 10.0
 """Seconds; bounds for loaded machines, not expectations."""
 
+MOST_ENDS = 4
+"""How often a service may end unasked during a bring-up before nobody waits for it any more."""
+LAST_WORDS = 12
+"""Lines of its log that are repeated then."""
+
 
 class Services:
     """Starts and stops services by messages and keeps what the fork server reports."""
@@ -69,6 +74,15 @@ class Services:
     def restarts(self) -> Mapping[str, int]:
         """How often each service ended unasked."""
         return dict(self._restarts)
+
+    def require_lasting(self) -> None:
+        """SandboxError with its last words when a service ends again and again."""
+        for name, ends in self.restarts().items():
+            if ends >= MOST_ENDS:
+                log = self._known[name].log
+                words = log.read_text(errors="replace").splitlines()[-LAST_WORDS:]
+                lines = "\n".join(f"  {line}" for line in words)
+                raise SandboxError(f"{name} ended {ends} times; {log} ends with\n{lines}")
 
     def _require(self, name: str) -> Service:
         if name not in self._known:
