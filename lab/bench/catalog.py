@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from lab.bench import apply, balancing, bringup, datapath, flows, memory
+from lab.bench import (
+    apply,
+    balancing,
+    bringup,
+    cluster,
+    datapath,
+    events,
+    flows,
+    memory,
+)
 from lab.bench.model import Benchmark
 
 BENCHMARKS = (
@@ -12,4 +21,6 @@ BENCHMARKS = (
     Benchmark("datapath", "what the program on the uplink takes", datapath.measure),
     Benchmark("apply", "from kubectl apply to six next hops on the router", apply.measure),
     Benchmark("flows", "the flow log of one node", flows.measure),
+    Benchmark("events", "packets through the VIP with flow events against without", events.measure),
+    Benchmark("cluster", "addresses, a thousand services, long lists", cluster.measure),
 )
