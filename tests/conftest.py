@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
-
-# A worker that has used gRPC may be the next to start a lab. After a fork gRPC would start its
-# threads again, which no process can after it has left its PID namespace: it aborts.
-os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 SCATTERED = frozenset({"test_scenarios.py", "test_sandbox.py"})
 """Files whose tests bring up a lab each: any worker takes the next one."""

@@ -1,4 +1,9 @@
-"""A lab that is its network alone: nodes, links and FRR, no Kubernetes on it."""
+"""A lab that is its network alone: nodes, links and FRR, no Kubernetes on it.
+
+    python -m tests.system.wires NAME
+
+reads a plan as a line of JSON, says `up`, and keeps the lab until its standard input ends.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,11 @@ import base64
 import json
 import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -25,9 +33,11 @@ from lab.sandbox.site import Site
 from lab.sandbox.syscalls import Namespace, enter
 from lab.topology.plan import Plan
 
+MODULE = "tests.system.wires"
+
 ONLY_WIRES: dict[str, Any] = {
-    "PHASES": f"{__name__}:phases",
-    "HANDLERS": f"{__name__}:handlers",
+    "PHASES": f"{MODULE}:phases",
+    "HANDLERS": f"{MODULE}:handlers",
     "CODE": "lab.errors",
 }
 """What the supervisor loads in place of a whole bring-up."""
@@ -70,13 +80,35 @@ def handlers(site: Site) -> Mapping[str, Handler]:
 
 @contextmanager
 def running(plan: Plan, name: str) -> Iterator[Lab]:
-    """The lab of a plan for the length of a `with` block."""
-    with (
-        patch.multiple(supervisor, **ONLY_WIRES),
-        launch(plan, f"{name}-{os.getpid()}") as started,
-    ):
+    """The lab of a plan for the length of a `with` block.
+
+    A process of its own starts it: a lab is forked, and a worker of pytest may have threads by
+    then (gRPC's crash in the child).
+    """
+    name = f"{name}-{os.getpid()}"
+    with subprocess.Popen(
+        [sys.executable, "-m", MODULE, name],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ) as starter:
+        assert starter.stdin and starter.stdout
+        with starter.stdin:
+            starter.stdin.write(json.dumps(plan.to_json()) + "\n")
+            starter.stdin.flush()
+            assert starter.stdout.readline() == "up\n", f"lab {name} did not come up"
+            yield Lab.find(name)
+
+
+def keep(name: str) -> None:
+    """Run the lab of the plan on standard input until that ends."""
+    plan = Plan.from_json(json.loads(sys.stdin.readline()))
+    with patch.multiple(supervisor, **ONLY_WIRES), launch(plan, name) as started:
         started.follow(lambda _: None)
-        yield Lab.find(started.run.name)
+        sys.stdout.write("up\n")
+        sys.stdout.flush()
+        sys.stdin.read()
 
 
 def apply(lab: Lab, node: str, config: BgpConfig) -> list[str]:
@@ -110,3 +142,7 @@ def _spoken(holder: int, config: BgpConfig) -> dict[str, Any]:
         return {"commands": Speaker().apply(config)}
     except LabError as error:
         return {"problem": str(error)}
+
+
+if __name__ == "__main__":
+    keep(sys.argv[1])
