@@ -80,7 +80,12 @@ def maps(stage: Stage) -> None:
         within=DATAPATH,
     )
     stage.show(nodes[0], "cilium bpf lb list")
-    stage.holds("no node's map differs from this one", observe.nodes_that_differ(stage), nothing())
+    stage.becomes(
+        "no node's map differs from this one",
+        lambda: observe.nodes_that_differ(stage),
+        nothing(),
+        within=DATAPATH,
+    )
 
 
 @scenario.step("The router and every client get an answer")
