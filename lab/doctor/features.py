@@ -63,12 +63,11 @@ TRIALS = (
 
 BPF_TYPES = (
     ("program_types", "sched_cls_prog_type", ""),
-    ("program_types", "xdp_prog_type", "xdp-invisible cannot run"),
     ("program_types", "cgroup_sock_addr_prog_type", "nodes cannot balance their own connections"),
     ("map_types", "ringbuf_map_type", ""),
     ("map_types", "lru_hash_map_type", ""),
     ("map_types", "lpm_trie_map_type", ""),
-    ("map_types", "array_of_maps_map_type", ""),
+    ("map_types", "hash_of_maps_map_type", ""),
 )
 """Section and key of bpftool's answer, and the cost of doing without (needed if empty)."""
 

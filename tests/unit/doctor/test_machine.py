@@ -21,7 +21,10 @@ def answer(*, ring: bool = True, peer: bool = True) -> dict[str, Any]:
     helpers = ["bpf_redirect_neigh", "bpf_fib_lookup", "bpf_skb_set_tunnel_key"]
     return {
         "system_config": {"bpf_jit_enable": 1},
-        "program_types": {"have_sched_cls_prog_type": True, "have_xdp_prog_type": False},
+        "program_types": {
+            "have_sched_cls_prog_type": True,
+            "have_cgroup_sock_addr_prog_type": False,
+        },
         "map_types": {"have_ringbuf_map_type": ring, "have_lru_hash_map_type": True},
         "helpers": {
             "sched_cls_available_helpers": helpers + ["bpf_redirect_peer"] * peer,
@@ -52,8 +55,8 @@ def test_a_kernel_without_ring_buffers_cannot_run_a_lab() -> None:
     assert states(answer(ring=False))["ringbuf map"] is State.ABSENT
 
 
-def test_a_kernel_without_xdp_only_loses_a_scenario() -> None:
-    assert states(answer())["xdp prog"] is State.REDUCED
+def test_a_kernel_without_programs_for_sockets_only_loses_something() -> None:
+    assert states(answer())["cgroup sock addr prog"] is State.REDUCED
 
 
 def test_helpers_are_looked_up_among_those_of_tc_programs() -> None:
