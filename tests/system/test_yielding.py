@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from lab import shell
+from lab.hubble import yielding
 
 pytestmark = [
     pytest.mark.system,
@@ -17,9 +19,11 @@ pytestmark = [
 # A process of its own: niceness is one for the whole process, and an alarm ends up in it.
 PROGRAM = """
 import os, signal
+from pathlib import Path
 from lab.hubble import yielding
 
 yielding.AT_MOST = {at_most}
+yielding.AUTOGROUP = Path({autogroup!r})
 nice = lambda: os.getpriority(os.PRIO_PROCESS, 0)
 seen = [nice()]
 with yielding.yielding():
@@ -30,8 +34,8 @@ print(*seen, nice(), signal.getitimer(signal.ITIMER_REAL)[0])
 """
 
 
-def told(at_most: float, inside: str) -> list[str]:
-    program = PROGRAM.format(at_most=at_most, inside=inside)
+def told(at_most: float, inside: str, autogroup: Path = yielding.AUTOGROUP) -> list[str]:
+    program = PROGRAM.format(at_most=at_most, inside=inside, autogroup=str(autogroup))
     return shell.run(["nice", "-n", "0", sys.executable, "-c", program]).out.split()
 
 
@@ -41,3 +45,18 @@ def test_it_comes_last_until_the_block_ends() -> None:
 
 def test_a_block_that_takes_long_is_everyones_equal_before_it_ends() -> None:
     assert told(0.01, "signal.pause()")[1:] == ["19", "0", "0", "0.0"]
+
+
+def test_the_group_of_its_session_comes_last_too(tmp_path: Path) -> None:
+    group = tmp_path / "autogroup"
+    group.write_text("/autogroup-7 nice 0\n")
+    assert told(60.0, "print(yielding.AUTOGROUP.read_text())", group)[0] == "19"
+    assert group.read_text() == "0"
+
+
+def test_a_process_in_no_group_is_not_put_in_one(tmp_path: Path) -> None:
+    # As the kernel shows it to the children of PID 1 that never began a session; a write fails there.
+    group = tmp_path / "autogroup"
+    group.touch()
+    assert told(60.0, "pass", group)[1:] == ["19", "19", "0", "0.0"]
+    assert group.read_text() == ""
