@@ -45,7 +45,7 @@ def yielding() -> Iterator[None]:
 
 def _be(nice: int) -> None:
     os.setpriority(os.PRIO_PROCESS, 0, nice)
-    # The file is there only in kernels that group sessions. It reads empty, and takes nothing (EINVAL),
-    # for a process of no session that came after the system's first: there, the process's value counts.
+    # The file is there only in kernels that group sessions. It reads empty, and takes nothing
+    # (EINVAL), for processes that never were in a session but the first: their own value counts.
     if AUTOGROUP.exists() and AUTOGROUP.read_text():
         AUTOGROUP.write_text(str(nice))

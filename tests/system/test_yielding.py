@@ -55,7 +55,7 @@ def test_the_group_of_its_session_comes_last_too(tmp_path: Path) -> None:
 
 
 def test_a_process_in_no_group_is_not_put_in_one(tmp_path: Path) -> None:
-    # As the kernel shows it to the children of PID 1 that never began a session; a write fails there.
+    # As the kernel shows it where no session was ever begun; a write fails there.
     group = tmp_path / "autogroup"
     group.touch()
     assert told(60.0, "pass", group)[1:] == ["19", "19", "0", "0.0"]
