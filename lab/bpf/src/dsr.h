@@ -41,15 +41,15 @@ struct dsr_head {
 };
 
 /* Put the option behind the IP header, which must have none yet. */
-VERIFIED_ONCE int dsr_insert(struct __sk_buff *ctx, struct flow *f, __be32 address, __be16 port)
+VERIFIED_ONCE int dsr_insert(context *ctx, struct flow *f, __be32 address, __be16 port)
 {
 	struct dsr_head head = {};
 
 	if (!f || f->kind != FLOW_PLAIN || f->l4_off != AFTER_IP_HEADER)
 		return -DROP_WRITE_ERROR;
-	if (!ctx->gso_segs && ctx->len + DSR_LENGTH > ETH_HLEN + config.uplink_mtu)
+	if (!has_room(ctx, DSR_LENGTH, config.uplink_mtu))
 		return -DROP_FRAG_NEEDED;
-	if (bpf_skb_load_bytes(ctx, ETH_HLEN, &head, sizeof(head.ip)))
+	if (load_bytes(ctx, ETH_HLEN, &head, sizeof(head.ip)))
 		return -DROP_WRITE_ERROR;
 	head.ip.ihl = sizeof(head) / 4;
 	head.ip.tot_len = bpf_htons(bpf_ntohs(head.ip.tot_len) + DSR_LENGTH);
@@ -59,8 +59,7 @@ VERIFIED_ONCE int dsr_insert(struct __sk_buff *ctx, struct flow *f, __be32 addre
 	head.option.port = port;
 	head.option.address = address;
 	head.ip.check = csum_fold(bpf_csum_diff(NULL, 0, (__be32 *)&head, sizeof(head), 0));
-	if (bpf_skb_adjust_room(ctx, DSR_LENGTH, BPF_ADJ_ROOM_NET, 0) ||
-	    bpf_skb_store_bytes(ctx, ETH_HLEN, &head, sizeof(head), 0))
+	if (grow(ctx, DSR_LENGTH) || store_bytes(ctx, ETH_HLEN, &head, sizeof(head)))
 		return -DROP_WRITE_ERROR;
 	f->l4_off += DSR_LENGTH;
 	return 0;
@@ -69,7 +68,7 @@ VERIFIED_ONCE int dsr_insert(struct __sk_buff *ctx, struct flow *f, __be32 addre
 /* The service's address that an ingress node told, if it told one: only a frontend that this node
  * knows as well, or anyone could make it answer with any address.
  */
-static __always_inline int dsr_read(struct __sk_buff *ctx, const struct flow *f,
+static __always_inline int dsr_read(context *ctx, const struct flow *f,
 				    struct nat_target *service)
 {
 	struct service_key key = {};
@@ -77,7 +76,7 @@ static __always_inline int dsr_read(struct __sk_buff *ctx, const struct flow *f,
 	struct flow asked = {};
 
 	if (f->family != FAMILY_IPV4 || f->l4_off < AFTER_IP_HEADER + DSR_LENGTH ||
-	    bpf_skb_load_bytes(ctx, AFTER_IP_HEADER, &option, sizeof(option)) ||
+	    load_bytes(ctx, AFTER_IP_HEADER, &option, sizeof(option)) ||
 	    option.type != DSR_OPTION || option.length != DSR_LENGTH)
 		return 0;
 	asked.family = FAMILY_IPV4;
@@ -92,7 +91,7 @@ static __always_inline int dsr_read(struct __sk_buff *ctx, const struct flow *f,
 }
 
 /* Remember the service for the replies of the flow that begins here. */
-VERIFIED_ONCE int dsr_learn(struct __sk_buff *ctx, const struct flow *f)
+VERIFIED_ONCE int dsr_learn(context *ctx, const struct flow *f)
 {
 	struct nat_target service = {};
 	struct flow reply = {};
@@ -109,7 +108,7 @@ VERIFIED_ONCE int dsr_learn(struct __sk_buff *ctx, const struct flow *f)
 }
 
 /* Give a reply the service's address. */
-VERIFIED_ONCE int dsr_reply(struct __sk_buff *ctx, struct flow *f)
+VERIFIED_ONCE int dsr_reply(context *ctx, struct flow *f)
 {
 	struct nat_target service = {};
 

@@ -29,7 +29,7 @@ static __always_inline void loopback_source(union v6addr *to, __u8 family)
 	}
 }
 
-static __always_inline int hairpin(struct __sk_buff *ctx, struct flow *f, struct balanced *b)
+static __always_inline int hairpin(context *ctx, struct flow *f, struct balanced *b)
 {
 	union v6addr loopback;
 
@@ -41,7 +41,7 @@ static __always_inline int hairpin(struct __sk_buff *ctx, struct flow *f, struct
 }
 
 /* Turn a flow to a service into one to a backend: BALANCED, NOT_BALANCED or a negative reason. */
-static __always_inline int balance(struct __sk_buff *ctx, struct flow *f, struct balanced *b)
+static __always_inline int balance(context *ctx, struct flow *f, struct balanced *b)
 {
 	struct service_key key = {};
 	const struct lb4_service *svc = service_lookup(&key, f, SCOPE_INTERNAL);
@@ -66,7 +66,7 @@ static __always_inline int balance(struct __sk_buff *ctx, struct flow *f, struct
 }
 
 /* The same, with the entry that turns the reply around: for flows nothing else tracks. */
-static __always_inline int balance_internal(struct __sk_buff *ctx, struct flow *f, __u32 identity)
+static __always_inline int balance_internal(context *ctx, struct flow *f, __u32 identity)
 {
 	struct ct_init init = {.identity = identity};
 	struct balanced b = {};
@@ -75,11 +75,11 @@ static __always_inline int balance_internal(struct __sk_buff *ctx, struct flow *
 
 	if (ret != BALANCED)
 		return ret;
-	ct_lookup(&t, f, ctx->len, TUPLE_OUT, 0);
+	ct_lookup(&t, f, packet_length(ctx), TUPLE_OUT, 0);
 	if (t.status != REASON_NEW)
 		return BALANCED;
 	init.rev_nat_index = b.rev_nat_index;
-	ret = ct_create(f, &init, ctx->len, TUPLE_OUT);
+	ret = ct_create(f, &init, packet_length(ctx), TUPLE_OUT);
 	return ret ? ret : BALANCED;
 }
 

@@ -56,30 +56,30 @@ static __always_inline void count_event(int stored)
 		counts->lost++;
 }
 
-static __always_inline __u16 capture(struct __sk_buff *ctx, void *to)
+static __always_inline __u16 capture(context *ctx, void *to)
 {
-	__u32 len = ctx->len;
+	__u32 len = packet_length(ctx);
 
 	if (len >= CAPTURE_LENGTH) {
-		bpf_skb_load_bytes(ctx, 0, to, CAPTURE_LENGTH);
+		load_bytes(ctx, 0, to, CAPTURE_LENGTH);
 		return CAPTURE_LENGTH;
 	}
 	/* The verifier must see 1 <= len < CAPTURE_LENGTH on the very register it passes. */
 	len &= CAPTURE_LENGTH - 1;
 	if (!len)
 		return 0;
-	bpf_skb_load_bytes(ctx, 0, to, len);
+	load_bytes(ctx, 0, to, len);
 	return len;
 }
 
-static __always_inline void fill_header(struct __sk_buff *ctx, struct capture_header *head,
+static __always_inline void fill_header(context *ctx, struct capture_header *head,
 					__u8 type, __u8 subtype, __u16 source)
 {
 	head->type = type;
 	head->subtype = subtype;
 	head->source = source;
-	head->hash = bpf_get_hash_recalc(ctx);
-	head->len_orig = ctx->len;
+	head->hash = packet_hash(ctx);
+	head->len_orig = packet_length(ctx);
 	head->version = NOTIFY_VERSION;
 }
 
@@ -96,7 +96,7 @@ struct trace_point {
 	__u32 ifindex;
 };
 
-VERIFIED_ONCE int emit_trace(struct __sk_buff *ctx, const struct trace_point *point)
+VERIFIED_ONCE int emit_trace(context *ctx, const struct trace_point *point)
 {
 	struct trace_event *event;
 
@@ -135,7 +135,7 @@ static __always_inline int traced(__u8 obs, __u32 monitor)
 	return config.aggregation < AGGREGATE_MEDIUM || monitor;
 }
 
-static __always_inline void trace(struct __sk_buff *ctx, const struct trace_point *point,
+static __always_inline void trace(context *ctx, const struct trace_point *point,
 				  __u32 monitor)
 {
 	if (traced(point->obs, monitor))
@@ -143,15 +143,15 @@ static __always_inline void trace(struct __sk_buff *ctx, const struct trace_poin
 }
 
 /* A packet's arrival at a program: reported only without aggregation. */
-static __always_inline void trace_from(struct __sk_buff *ctx, __u8 obs, __u16 source, __u32 label)
+static __always_inline void trace_from(context *ctx, __u8 obs, __u16 source, __u32 label)
 {
 	struct trace_point point = {
 		.obs = obs,
 		.reason = REASON_UNKNOWN,
 		.source = source,
 		.src_label = label,
-		.ifindex = ctx->ifindex,
-		.family = ctx->protocol == bpf_htons(ETH_P_IPV6) ? FAMILY_IPV6 : FAMILY_IPV4,
+		.ifindex = interface(ctx),
+		.family = ether_type(ctx) == bpf_htons(ETH_P_IPV6) ? FAMILY_IPV6 : FAMILY_IPV4,
 	};
 
 	trace(ctx, &point, 0);
@@ -168,13 +168,13 @@ struct drop_point {
 };
 
 /* Count and report a drop; the verdict that ends it. `reason` is negative, as it was returned. */
-VERIFIED_ONCE int drop(struct __sk_buff *ctx, const struct drop_point *point, int reason)
+VERIFIED_ONCE int drop(context *ctx, const struct drop_point *point, int reason)
 {
 	struct drop_event *event;
 
 	if (!point)
 		return TC_ACT_SHOT;
-	count(ctx->len, -reason, point->direction);
+	count(packet_length(ctx), -reason, point->direction);
 	event = bpf_ringbuf_reserve(&cilium_events, sizeof(*event), 0);
 	count_event(!!event);
 	if (!event)
@@ -186,7 +186,7 @@ VERIFIED_ONCE int drop(struct __sk_buff *ctx, const struct drop_point *point, in
 	event->notify.line = 0;
 	event->notify.file = 0;
 	event->notify.ext_error = 0;
-	event->notify.ifindex = ctx->ifindex;
+	event->notify.ifindex = interface(ctx);
 	event->notify.head.len_cap = capture(ctx, event->packet);
 	event->time = bpf_ktime_get_ns();
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);

@@ -9,7 +9,7 @@
 #define AF_INET6 10
 
 /* Into VXLAN to `node`, with the sender's identity as the network identifier. */
-static __always_inline int encapsulate(struct __sk_buff *ctx, __be32 node, __u32 identity)
+static __always_inline int encapsulate(context *ctx, __be32 node, __u32 identity)
 {
 	struct bpf_tunnel_key key = {
 		.tunnel_id = identity,
@@ -36,9 +36,9 @@ static __always_inline int redirect_unresolved(const struct bpf_fib_lookup *fib,
 }
 
 /* Out of the node as the routing table says, without a visit to the stack. */
-VERIFIED_ONCE int route(struct __sk_buff *ctx, const struct flow *f)
+VERIFIED_ONCE int route(context *ctx, const struct flow *f)
 {
-	struct bpf_fib_lookup fib = {.ifindex = ctx->ifindex};
+	struct bpf_fib_lookup fib = {.ifindex = interface(ctx)};
 	long ret;
 
 	if (!f)
@@ -79,7 +79,7 @@ struct delivery {
 
 enum hook { AT_INGRESS, AT_EGRESS, AT_POD };
 
-static __always_inline int track_delivery(struct tracked *t, struct __sk_buff *ctx,
+static __always_inline int track_delivery(struct tracked *t, context *ctx,
 					  const struct flow *f, const struct delivery *d)
 {
 	struct ct_init init = {.rev_nat_index = d->rev_nat_index, .flags = d->ct_flags};
@@ -93,17 +93,17 @@ static __always_inline int track_delivery(struct tracked *t, struct __sk_buff *c
 		t->monitor = d->monitor;
 		return 0;
 	}
-	if (!d->request && ct_lookup(t, f, ctx->len, TUPLE_OUT, 1))
+	if (!d->request && ct_lookup(t, f, packet_length(ctx), TUPLE_OUT, 1))
 		return 0;
-	ct_lookup(t, f, ctx->len, TUPLE_IN, 0);
+	ct_lookup(t, f, packet_length(ctx), TUPLE_IN, 0);
 	if (t->status != REASON_NEW)
 		return 0;
 	init.identity = identity_of(&f->saddr, f->family);
-	init.ifindex = ctx->ifindex;
-	return ct_create(f, &init, ctx->len, TUPLE_IN);
+	init.ifindex = interface(ctx);
+	return ct_create(f, &init, packet_length(ctx), TUPLE_IN);
 }
 
-static __always_inline void trace_delivery(struct __sk_buff *ctx, const struct flow *f,
+static __always_inline void trace_delivery(context *ctx, const struct flow *f,
 					   const struct endpoint_info *ep, const struct tracked *t)
 {
 	struct trace_point point = {
@@ -116,7 +116,7 @@ static __always_inline void trace_delivery(struct __sk_buff *ctx, const struct f
 		.family = f->family,
 	};
 
-	count(ctx->len, 0, DIRECTION_INGRESS);
+	count(packet_length(ctx), 0, DIRECTION_INGRESS);
 	if (!traced(TO_ENDPOINT, t->monitor))
 		return;
 	point.src_label = identity_of(&f->saddr, f->family);
@@ -128,7 +128,7 @@ static __always_inline void trace_delivery(struct __sk_buff *ctx, const struct f
  * From ingress the packet changes namespace in one step (bpf_redirect_peer); on egress of
  * cilium_host that is not possible, so it goes through the veth, where to_container delivers it.
  */
-VERIFIED_ONCE int deliver(struct __sk_buff *ctx, struct flow *f, const struct endpoint_info *ep,
+VERIFIED_ONCE int deliver(context *ctx, struct flow *f, const struct endpoint_info *ep,
 			  const struct delivery *d)
 {
 	struct tracked t = {};
@@ -158,11 +158,11 @@ VERIFIED_ONCE int deliver(struct __sk_buff *ctx, struct flow *f, const struct en
 }
 
 /* To the node itself: replies to what it opened through a service get the service's address. */
-static __always_inline int deliver_host(struct __sk_buff *ctx, struct flow *f)
+static __always_inline int deliver_host(context *ctx, struct flow *f)
 {
 	struct tracked t = {};
 
-	if (is_router(&f->daddr, f->family) && ct_lookup(&t, f, ctx->len, TUPLE_OUT, 1) &&
+	if (is_router(&f->daddr, f->family) && ct_lookup(&t, f, packet_length(ctx), TUPLE_OUT, 1) &&
 	    t.rev_nat_index)
 		return reverse_nat(ctx, f, t.rev_nat_index);
 	return TC_ACT_OK;

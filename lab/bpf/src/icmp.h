@@ -27,7 +27,7 @@ struct answer6 {
 	__u8 quote[48];
 };
 
-static __always_inline int swap_macs(struct __sk_buff *ctx)
+static __always_inline int swap_macs(context *ctx)
 {
 	struct ethhdr *eth = header(ctx, 0, sizeof(*eth));
 	__u8 mac[ETH_ALEN];
@@ -40,7 +40,7 @@ static __always_inline int swap_macs(struct __sk_buff *ctx)
 	return 0;
 }
 
-static __always_inline int answer_ipv4(struct __sk_buff *ctx, const struct flow *f,
+static __always_inline int answer_ipv4(context *ctx, const struct flow *f,
 				       const union v6addr *from, __u8 type, __u8 code)
 {
 	struct answer4 a = {};
@@ -50,7 +50,7 @@ static __always_inline int answer_ipv4(struct __sk_buff *ctx, const struct flow 
 
 	/* A header with options would need a longer quote: no answer to those. */
 	if (f->l4_off != ETH_HLEN + sizeof(struct iphdr) ||
-	    bpf_skb_load_bytes(ctx, ETH_HLEN, a.quote, sizeof(a.quote)) ||
+	    load_bytes(ctx, ETH_HLEN, a.quote, sizeof(a.quote)) ||
 	    bpf_skb_change_tail(ctx, ETH_HLEN + sizeof(a), 0))
 		return -DROP_WRITE_ERROR;
 	a.ip.version = 4;
@@ -65,10 +65,10 @@ static __always_inline int answer_ipv4(struct __sk_buff *ctx, const struct flow 
 	a.icmp.code = code;
 	a.icmp.check = csum_fold(bpf_csum_diff(NULL, 0, (__be32 *)&a.icmp,
 					       sizeof(a.icmp) + sizeof(a.quote), 0));
-	return bpf_skb_store_bytes(ctx, ETH_HLEN, &a, sizeof(a), 0) ? -DROP_WRITE_ERROR : 0;
+	return store_bytes(ctx, ETH_HLEN, &a, sizeof(a)) ? -DROP_WRITE_ERROR : 0;
 }
 
-static __always_inline int answer_ipv6(struct __sk_buff *ctx, const struct flow *f,
+static __always_inline int answer_ipv6(context *ctx, const struct flow *f,
 				       const union v6addr *from, __u8 type, __u8 code)
 {
 	__be32 pseudo[2] = {bpf_htonl(sizeof(struct icmp_head) + 48), bpf_htonl(IPPROTO_ICMPV6)};
@@ -76,7 +76,7 @@ static __always_inline int answer_ipv6(struct __sk_buff *ctx, const struct flow 
 	__u32 sum;
 
 	if (f->l4_off != ETH_HLEN + sizeof(struct ipv6hdr) ||
-	    bpf_skb_load_bytes(ctx, ETH_HLEN, a.quote, sizeof(a.quote)) ||
+	    load_bytes(ctx, ETH_HLEN, a.quote, sizeof(a.quote)) ||
 	    bpf_skb_change_tail(ctx, ETH_HLEN + sizeof(a), 0))
 		return -DROP_WRITE_ERROR;
 	a.ip.version = 6;
@@ -92,7 +92,7 @@ static __always_inline int answer_ipv6(struct __sk_buff *ctx, const struct flow 
 	sum = bpf_csum_diff(NULL, 0, pseudo, sizeof(pseudo), sum);
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)&a.icmp, sizeof(a.icmp) + sizeof(a.quote), sum);
 	a.icmp.check = csum_fold(sum);
-	return bpf_skb_store_bytes(ctx, ETH_HLEN, &a, sizeof(a), 0) ? -DROP_WRITE_ERROR : 0;
+	return store_bytes(ctx, ETH_HLEN, &a, sizeof(a)) ? -DROP_WRITE_ERROR : 0;
 }
 
 /* May the packet be answered with an error at all? (RFC 1122, 3.2.2) */
@@ -101,7 +101,7 @@ static __always_inline int may_answer(const struct flow *f)
 	return f->kind == FLOW_PLAIN;
 }
 
-static __always_inline int answer4(struct __sk_buff *ctx, const struct flow *f,
+static __always_inline int answer4(context *ctx, const struct flow *f,
 				   const union v6addr *from, int reason)
 {
 	if (reason == -DROP_NO_SERVICE)
@@ -111,7 +111,7 @@ static __always_inline int answer4(struct __sk_buff *ctx, const struct flow *f,
 	return answer_ipv4(ctx, f, from, ICMP4_TIME_EXCEEDED, 0);
 }
 
-static __always_inline int answer6(struct __sk_buff *ctx, const struct flow *f,
+static __always_inline int answer6(context *ctx, const struct flow *f,
 				   const union v6addr *from, int reason)
 {
 	if (reason == -DROP_NO_SERVICE)
@@ -120,7 +120,7 @@ static __always_inline int answer6(struct __sk_buff *ctx, const struct flow *f,
 }
 
 /* Send the packet's sender an ICMP error, back the way it came. A verdict, or negative. */
-VERIFIED_ONCE int icmp_answer(struct __sk_buff *ctx, const struct flow *f, int reason)
+VERIFIED_ONCE int icmp_answer(context *ctx, const struct flow *f, int reason)
 {
 	union v6addr from;
 	int ret;
@@ -134,7 +134,7 @@ VERIFIED_ONCE int icmp_answer(struct __sk_buff *ctx, const struct flow *f, int r
 	ret = is_ipv4(f) ? answer4(ctx, f, &from, reason) : answer6(ctx, f, &from, reason);
 	if (ret || swap_macs(ctx))
 		return TC_ACT_SHOT;
-	return bpf_redirect(ctx->ifindex, 0);
+	return bpf_redirect(interface(ctx), 0);
 }
 
 #endif

@@ -97,7 +97,7 @@ static __always_inline __u32 first_port(const struct flow *f)
 }
 
 /* Does the node itself talk to the same peer from that port? Its socket would get our replies. */
-static __always_inline int port_used_by_node(struct __sk_buff *ctx, const struct flow *reply)
+static __always_inline int port_used_by_node(context *ctx, const struct flow *reply)
 {
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *sk;
@@ -130,7 +130,7 @@ static __always_inline int port_used_by_node(struct __sk_buff *ctx, const struct
 }
 
 /* Try one port for a new flow: 0 when it is the flow's now, negative when not. */
-VERIFIED_ONCE int nat_reserve(struct __sk_buff *ctx, const struct flow *f, struct nat_target *to,
+VERIFIED_ONCE int nat_reserve(context *ctx, const struct flow *f, struct nat_target *to,
 			      __u32 port)
 {
 	struct flow reply = {};
@@ -151,7 +151,7 @@ VERIFIED_ONCE int nat_reserve(struct __sk_buff *ctx, const struct flow *f, struc
 }
 
 /* Find a port of `to` for a new flow. 0, or -DROP_NAT_NO_MAPPING when none was free. */
-static __always_inline int nat_allocate(struct __sk_buff *ctx, const struct flow *f,
+static __always_inline int nat_allocate(context *ctx, const struct flow *f,
 					struct nat_target *to)
 {
 	__u32 ports = config.snat_port_max - config.snat_port_min + 1, first = first_port(f);
@@ -170,7 +170,7 @@ static __always_inline int nat_supports(const struct flow *f)
 }
 
 /* Send the flow on with `address` as its source. 0 or a negative reason. */
-VERIFIED_ONCE int snat(struct __sk_buff *ctx, struct flow *f, const union v6addr *address)
+VERIFIED_ONCE int snat(context *ctx, struct flow *f, const union v6addr *address)
 {
 	struct nat_target to = {};
 	int ret;
@@ -187,7 +187,7 @@ VERIFIED_ONCE int snat(struct __sk_buff *ctx, struct flow *f, const union v6addr
 }
 
 /* Give a reply its original destination: 1 when the flow was translated, 0 when not. */
-static __always_inline int reverse_snat(struct __sk_buff *ctx, struct flow *f)
+static __always_inline int reverse_snat(context *ctx, struct flow *f)
 {
 	struct nat_target to = {};
 	int ret;

@@ -25,7 +25,7 @@ struct arp_packet {
 } __attribute__((packed));
 
 /* The gateway answers for itself: the pod's only neighbour is the node's end of its veth. */
-static __always_inline int answer_arp(struct __sk_buff *ctx)
+static __always_inline int answer_arp(context *ctx)
 {
 	struct arp_packet *arp = header(ctx, 0, sizeof(*arp));
 	const struct endpoint_info *ep;
@@ -35,7 +35,7 @@ static __always_inline int answer_arp(struct __sk_buff *ctx)
 		return TC_ACT_OK;
 	addr_set4(&sender, arp->sender_ip);
 	ep = endpoint_of(&sender, FAMILY_IPV4);
-	if (!ep || ep->ifindex != ctx->ifindex)
+	if (!ep || ep->ifindex != interface(ctx))
 		return TC_ACT_SHOT;
 	arp->op = bpf_htons(ARP_REPLY);
 	arp->target_ip = arp->sender_ip;
@@ -44,7 +44,7 @@ static __always_inline int answer_arp(struct __sk_buff *ctx)
 	__builtin_memcpy(arp->sender_mac, ep->node_mac, ETH_ALEN);
 	__builtin_memcpy(arp->eth.h_dest, arp->target_mac, ETH_ALEN);
 	__builtin_memcpy(arp->eth.h_source, ep->node_mac, ETH_ALEN);
-	return bpf_redirect(ctx->ifindex, 0);
+	return bpf_redirect(interface(ctx), 0);
 }
 
 #define ND_SOLICITATION 135
@@ -75,7 +75,7 @@ static __always_inline __u16 advertisement_check(struct advertisement *a)
 }
 
 /* Ethernet header and advertisement in place of the solicitation. */
-static __always_inline int advertise(struct __sk_buff *ctx, struct advertisement *a,
+static __always_inline int advertise(context *ctx, struct advertisement *a,
 				     const struct endpoint_info *ep)
 {
 	a->ip.version = 6;
@@ -89,24 +89,24 @@ static __always_inline int advertise(struct __sk_buff *ctx, struct advertisement
 	__builtin_memcpy(a->mac, ep->node_mac, ETH_ALEN);
 	a->check = advertisement_check(a);
 	if (bpf_skb_change_tail(ctx, ETH_HLEN + sizeof(*a), 0) ||
-	    bpf_skb_store_bytes(ctx, ETH_HLEN, a, sizeof(*a), 0) ||
+	    store_bytes(ctx, ETH_HLEN, a, sizeof(*a)) ||
 	    set_macs(ctx, ep->node_mac, ep->mac))
 		return TC_ACT_SHOT;
-	return bpf_redirect(ctx->ifindex, 0);
+	return bpf_redirect(interface(ctx), 0);
 }
 
-VERIFIED_ONCE int answer_solicitation(struct __sk_buff *ctx, const struct flow *f)
+VERIFIED_ONCE int answer_solicitation(context *ctx, const struct flow *f)
 {
 	struct advertisement a = {};
 	const struct endpoint_info *ep;
 	union v6addr target;
 	__u8 type;
 
-	if (!f || bpf_skb_load_bytes(ctx, f->l4_off, &type, 1) || type != ND_SOLICITATION ||
-	    bpf_skb_load_bytes(ctx, f->l4_off + 8, &target, sizeof(target)))
+	if (!f || load_bytes(ctx, f->l4_off, &type, 1) || type != ND_SOLICITATION ||
+	    load_bytes(ctx, f->l4_off + 8, &target, sizeof(target)))
 		return TC_ACT_OK;
 	ep = endpoint_of(&f->saddr, FAMILY_IPV6);
-	if (!ep || ep->ifindex != ctx->ifindex || !is_router(&target, FAMILY_IPV6))
+	if (!ep || ep->ifindex != interface(ctx) || !is_router(&target, FAMILY_IPV6))
 		return TC_ACT_OK;
 	addr_put(&a.ip.saddr, &target);
 	addr_put(&a.ip.daddr, &f->saddr);

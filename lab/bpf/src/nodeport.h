@@ -10,7 +10,7 @@
 #include "verdict.h"
 
 /* A request's way to another node, from the backend address on. */
-static __always_inline int trace_overlay(struct __sk_buff *ctx, const struct flow *f,
+static __always_inline int trace_overlay(context *ctx, const struct flow *f,
 					 const struct tracked *t, __u32 dst_label)
 {
 	struct trace_point point = {
@@ -22,7 +22,7 @@ static __always_inline int trace_overlay(struct __sk_buff *ctx, const struct flo
 		.family = f->family,
 	};
 
-	count(ctx->len, 0, DIRECTION_EGRESS);
+	count(packet_length(ctx), 0, DIRECTION_EGRESS);
 	trace(ctx, &point, t->monitor);
 	return 0;
 }
@@ -30,7 +30,7 @@ static __always_inline int trace_overlay(struct __sk_buff *ctx, const struct flo
 /* Through the tunnel: 1.10 reports the packet before SNAT, without knowing its state, so always
  * and with the client's address; later versions after it.
  */
-static __always_inline int send_tunnel(struct __sk_buff *ctx, struct flow *f, struct tracked *t,
+static __always_inline int send_tunnel(context *ctx, struct flow *f, struct tracked *t,
 				       const struct remote_endpoint_info *info)
 {
 	__be32 node = info->tunnel_endpoint;
@@ -53,7 +53,7 @@ static __always_inline int send_tunnel(struct __sk_buff *ctx, struct flow *f, st
 }
 
 /* To a backend that is not on this node. */
-static __always_inline int forward_remote(struct __sk_buff *ctx, struct flow *f,
+static __always_inline int forward_remote(context *ctx, struct flow *f,
 					  __u16 rev_nat_index)
 {
 	struct ct_init init = {.rev_nat_index = rev_nat_index, .flags = CT_NODE_PORT};
@@ -62,11 +62,11 @@ static __always_inline int forward_remote(struct __sk_buff *ctx, struct flow *f,
 	union v6addr node;
 	int ret;
 
-	ct_lookup(&t, f, ctx->len, TUPLE_OUT, 0);
+	ct_lookup(&t, f, packet_length(ctx), TUPLE_OUT, 0);
 	if (t.status == REASON_NEW) {
 		init.identity = IDENTITY_WORLD;
-		init.ifindex = ctx->ifindex;
-		ret = ct_create(f, &init, ctx->len, TUPLE_OUT);
+		init.ifindex = interface(ctx);
+		ret = ct_create(f, &init, packet_length(ctx), TUPLE_OUT);
 		if (ret)
 			return ret;
 	}
@@ -81,7 +81,7 @@ static __always_inline int forward_remote(struct __sk_buff *ctx, struct flow *f,
 /* To a backend on another node that answers the client itself. Nothing is tracked here but the
  * choice of the backend: replies do not come this way.
  */
-static __always_inline int forward_dsr(struct __sk_buff *ctx, struct flow *f, __u16 rev_nat_index)
+static __always_inline int forward_dsr(context *ctx, struct flow *f, __u16 rev_nat_index)
 {
 	struct nat_target service = {};
 	int ret;
@@ -97,17 +97,17 @@ static __always_inline int forward_dsr(struct __sk_buff *ctx, struct flow *f, __
 }
 
 /* To a backend in the node's own namespace: the reply is translated in to_netdev. */
-static __always_inline int forward_host(struct __sk_buff *ctx, struct flow *f, __u16 rev_nat_index)
+static __always_inline int forward_host(context *ctx, struct flow *f, __u16 rev_nat_index)
 {
 	struct ct_init init = {.rev_nat_index = rev_nat_index, .flags = CT_NODE_PORT};
 	struct tracked t = {};
 
-	ct_lookup(&t, f, ctx->len, TUPLE_OUT, 0);
+	ct_lookup(&t, f, packet_length(ctx), TUPLE_OUT, 0);
 	if (t.status != REASON_NEW)
 		return TC_ACT_OK;
 	init.identity = IDENTITY_WORLD;
-	init.ifindex = ctx->ifindex;
-	return ct_create(f, &init, ctx->len, TUPLE_OUT);
+	init.ifindex = interface(ctx);
+	return ct_create(f, &init, packet_length(ctx), TUPLE_OUT);
 }
 
 /* What to do with a packet for a service without backends, or for an unlisted port of one. */
@@ -119,7 +119,7 @@ static __always_inline int no_backend(const struct service_key *key)
 }
 
 /* A packet from outside: a verdict, or CONTINUE when it is not for a service. */
-static __always_inline int nodeport_request(struct __sk_buff *ctx, struct flow *f)
+static __always_inline int nodeport_request(context *ctx, struct flow *f)
 {
 	struct service_key key = {};
 	const struct lb4_service *svc = service_lookup(&key, f, SCOPE_EXTERNAL);
@@ -156,7 +156,7 @@ static __always_inline int nodeport_request(struct __sk_buff *ctx, struct flow *
 /* Is the packet a reply to a request that this node forwarded? Then the service's address becomes
  * its source and the routing table takes it to the client.
  */
-static __always_inline int nodeport_reply(struct __sk_buff *ctx, struct flow *f, __u8 ct_flags)
+static __always_inline int nodeport_reply(context *ctx, struct flow *f, __u8 ct_flags)
 {
 	struct ct_entry *entry = ct_find(f, ct_flags, 1);
 	int ret;
@@ -164,7 +164,7 @@ static __always_inline int nodeport_reply(struct __sk_buff *ctx, struct flow *f,
 	/* Others' replies are noted where they are delivered, not here too. */
 	if (!entry || !(entry->flags & CT_NODE_PORT))
 		return CONTINUE;
-	ct_touch(entry, f, ctx->len, ct_flags == TUPLE_OUT);
+	ct_touch(entry, f, packet_length(ctx), ct_flags == TUPLE_OUT);
 	ret = reverse_nat(ctx, f, entry->rev_nat_index);
 	return ret ? ret : route(ctx, f);
 }
@@ -172,7 +172,7 @@ static __always_inline int nodeport_reply(struct __sk_buff *ctx, struct flow *f,
 /* An ICMP error from outside or from the tunnel: on to the end of the flow that it is about, or
  * CONTINUE when that is not one of ours.
  */
-static __always_inline int relay_error(struct __sk_buff *ctx, struct flow *f)
+static __always_inline int relay_error(context *ctx, struct flow *f)
 {
 	const struct remote_endpoint_info *info;
 	struct delivery d = {.hook = AT_INGRESS};
@@ -181,7 +181,7 @@ static __always_inline int relay_error(struct __sk_buff *ctx, struct flow *f)
 
 	if (ret <= 0)
 		return ret ? ret : CONTINUE;
-	count(ctx->len, 0, DIRECTION_INGRESS);
+	count(packet_length(ctx), 0, DIRECTION_INGRESS);
 	ep = endpoint_of(&f->daddr, f->family);
 	if (ep)
 		return ep->flags & ENDPOINT_HOST ? TC_ACT_OK : deliver(ctx, f, ep, &d);
@@ -192,7 +192,7 @@ static __always_inline int relay_error(struct __sk_buff *ctx, struct flow *f)
 }
 
 /* A packet to one of the node's SNAT addresses: give it back to the flow it belongs to. */
-static __always_inline int nodeport_return(struct __sk_buff *ctx, struct flow *f)
+static __always_inline int nodeport_return(context *ctx, struct flow *f)
 {
 	int ret;
 

@@ -12,6 +12,8 @@
 #include "fragments.h"
 #include "packet.h"
 
+#define L4_OFFSETS 0x7ff /* where an L4 header can begin */
+
 #define NOT_IP 1 /* parse(): ARP and everything else that is not the datapath's business */
 
 #define IP_MORE_FRAGMENTS 0x2000
@@ -57,7 +59,7 @@ static __always_inline int parse_icmp(struct flow *f, const struct icmp_head *ic
 }
 
 /* `room`: bytes of L4 that the IP header promises and the packet has. */
-static __always_inline int parse_l4(struct __sk_buff *ctx, struct flow *f, __u32 off, __u32 room)
+static __always_inline int parse_l4(context *ctx, struct flow *f, __u32 off, __u32 room)
 {
 	if (f->proto == IPPROTO_TCP) {
 		struct tcphdr *tcp = header(ctx, off, sizeof(*tcp));
@@ -88,7 +90,7 @@ static __always_inline int parse_l4(struct __sk_buff *ctx, struct flow *f, __u32
 	return 0; /* other protocols have no ports; addresses are enough to route them */
 }
 
-static __always_inline int parse_ipv4(struct __sk_buff *ctx, struct flow *f, __u32 l3)
+static __always_inline int parse_ipv4(context *ctx, struct flow *f, __u32 l3)
 {
 	struct iphdr *ip = header(ctx, l3, sizeof(*ip));
 	struct ipv4_frag_id id __attribute__((aligned(8))) = {};
@@ -99,7 +101,7 @@ static __always_inline int parse_ipv4(struct __sk_buff *ctx, struct flow *f, __u
 	words = (__u32)ip->ihl * 4;
 	length = bpf_ntohs(ip->tot_len);
 	frag = bpf_ntohs(ip->frag_off);
-	if (length < words || l3 + length > ctx->len)
+	if (length < words || l3 + length > packet_length(ctx))
 		return -DROP_INVALID;
 	f->family = FAMILY_IPV4;
 	f->proto = ip->protocol;
@@ -134,7 +136,7 @@ struct ipv6_fragment {
 /* More extension headers than this are a probe or an attack (RFC 7045 lets nodes refuse them). */
 #define IPV6_MAX_EXTENSIONS 4
 
-static __always_inline int parse_ipv6(struct __sk_buff *ctx, struct flow *f, __u32 l3)
+static __always_inline int parse_ipv6(context *ctx, struct flow *f, __u32 l3)
 {
 	struct ipv6hdr *ip = header(ctx, l3, sizeof(*ip));
 	struct ipv6_frag_id id __attribute__((aligned(8))) = {};
@@ -145,10 +147,10 @@ static __always_inline int parse_ipv6(struct __sk_buff *ctx, struct flow *f, __u
 	if (!ip || ip->version != 6)
 		return -DROP_INVALID;
 	end = off + bpf_ntohs(ip->payload_len);
-	if (end > ctx->len)
+	if (end > packet_length(ctx))
 		return -DROP_INVALID;
 	if (end == off)
-		end = ctx->len; /* a jumbogram's length is in an option (RFC 2675) */
+		end = packet_length(ctx); /* a jumbogram's length is in an option (RFC 2675) */
 	f->family = FAMILY_IPV6;
 	f->proto = ip->nexthdr;
 	addr_put(&f->saddr, &ip->saddr);
@@ -158,7 +160,7 @@ static __always_inline int parse_ipv6(struct __sk_buff *ctx, struct flow *f, __u
 		if (f->proto != IPPROTO_HOPOPTS && f->proto != IPPROTO_ROUTING &&
 		    f->proto != IPPROTO_DSTOPTS && f->proto != IPPROTO_FRAGMENT)
 			break;
-		if (bpf_skb_load_bytes(ctx, off, &ext, sizeof(ext)))
+		if (load_bytes(ctx, off, &ext, sizeof(ext)))
 			return -DROP_INVALID;
 		if (f->proto == IPPROTO_FRAGMENT) {
 			fragmented = 1;
@@ -174,27 +176,30 @@ static __always_inline int parse_ipv6(struct __sk_buff *ctx, struct flow *f, __u
 		return -DROP_INVALID;
 	f->l4_off = off;
 	if (!fragmented || !(frag & (IP6_MORE_FRAGMENTS | IP6_FRAGMENT_OFFSET)))
-		return parse_l4(ctx, f, off & 0x7ff, end - off);
+		return parse_l4(ctx, f, off & L4_OFFSETS, end - off);
 
 	id.proto = f->proto;
 	addr_put(&id.saddr, &f->saddr);
 	addr_put(&id.daddr, &f->daddr);
 	if (frag & IP6_FRAGMENT_OFFSET)
 		return later_fragment(f, &cilium_ipv6_frag_datagrams, &id);
-	return first_fragment(f, parse_l4(ctx, f, off & 0x7ff, end - off),
+	return first_fragment(f, parse_l4(ctx, f, off & L4_OFFSETS, end - off),
 			      &cilium_ipv6_frag_datagrams, &id);
 }
 
 /* 0, NOT_IP, or a negative drop reason. */
-VERIFIED_ONCE int parse(struct __sk_buff *ctx, struct flow *f)
+VERIFIED_ONCE int parse(context *ctx, struct flow *f)
 {
+	__be16 type;
+
 	if (!f)
 		return -DROP_INVALID;
 	__builtin_memset(f, 0, sizeof(*f));
 	f->now = now_seconds();
-	if (ctx->protocol == bpf_htons(ETH_P_IP))
+	type = ether_type(ctx);
+	if (type == bpf_htons(ETH_P_IP))
 		return parse_ipv4(ctx, f, ETH_HLEN);
-	if (config.ipv6 && ctx->protocol == bpf_htons(ETH_P_IPV6))
+	if (config.ipv6 && type == bpf_htons(ETH_P_IPV6))
 		return parse_ipv6(ctx, f, ETH_HLEN);
 	return NOT_IP;
 }

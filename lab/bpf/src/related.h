@@ -40,11 +40,11 @@ static __always_inline int has_ports(__u8 proto)
 }
 
 /* The quoted packet's flow, reversed. Options and extension headers hide the ports: not ours. */
-static __always_inline int reversed_quote(struct __sk_buff *ctx, const struct flow *f,
+static __always_inline int reversed_quote(context *ctx, const struct flow *f,
 					  struct quote *q, struct flow *r)
 {
 	if (is_ipv4(f)) {
-		if (bpf_skb_load_bytes(ctx, f->l4_off + ICMP_HEAD, q, QUOTE4) ||
+		if (load_bytes(ctx, f->l4_off + ICMP_HEAD, q, QUOTE4) ||
 		    q->v4.ip.ihl != 5 || !has_ports(q->v4.ip.protocol))
 			return 0;
 		r->proto = q->v4.ip.protocol;
@@ -53,7 +53,7 @@ static __always_inline int reversed_quote(struct __sk_buff *ctx, const struct fl
 		r->sport = q->v4.dport;
 		r->dport = q->v4.sport;
 	} else {
-		if (bpf_skb_load_bytes(ctx, f->l4_off + ICMP_HEAD, q, QUOTE6) ||
+		if (load_bytes(ctx, f->l4_off + ICMP_HEAD, q, QUOTE6) ||
 		    !has_ports(q->v6.ip.nexthdr))
 			return 0;
 		r->proto = q->v6.ip.nexthdr;
@@ -137,7 +137,7 @@ static __always_inline void requote6(struct quote *q, const struct flow *r)
 }
 
 /* Write the quote back, and mend the ICMP checksum that covers it. */
-static __always_inline int store_quote(struct __sk_buff *ctx, const struct flow *f,
+static __always_inline int store_quote(context *ctx, const struct flow *f,
 				       struct quote *q, const struct flow *r)
 {
 	__u32 size = is_ipv4(f) ? QUOTE4 : QUOTE6, diff;
@@ -148,15 +148,15 @@ static __always_inline int store_quote(struct __sk_buff *ctx, const struct flow 
 	else
 		requote6(q, r);
 	diff = bpf_csum_diff(NULL, 0, (__be32 *)q, size, diff);
-	if (bpf_l4_csum_replace(ctx, f->l4_off + offsetof(struct icmp_head, check), 0, diff, 0))
+	if (mend_checksum(ctx, f->l4_off + offsetof(struct icmp_head, check), diff, 0))
 		return -DROP_CSUM_L4;
-	if (bpf_skb_store_bytes(ctx, f->l4_off + ICMP_HEAD, q, size, 0))
+	if (store_bytes(ctx, f->l4_off + ICMP_HEAD, q, size))
 		return -DROP_WRITE_ERROR;
 	return 0;
 }
 
 /* Translate an ICMP error. 1: done, `f` has its new addresses; 0: about no flow of ours. */
-VERIFIED_ONCE int translate_error(struct __sk_buff *ctx, struct flow *f)
+VERIFIED_ONCE int translate_error(context *ctx, struct flow *f)
 {
 	struct flow before = {}, r = {};
 	struct quote q = {};

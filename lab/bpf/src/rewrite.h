@@ -1,7 +1,4 @@
 /* Changing a flow's address or port in the packet, with every checksum that covers it.
- *
- * L4 checksums go through bpf_l4_csum_replace: it knows whether the packet carries a full
- * checksum, one of the pseudo header only (CHECKSUM_PARTIAL, offload pending) or a device's sum.
  */
 #ifndef LAB_REWRITE_H
 #define LAB_REWRITE_H
@@ -38,10 +35,11 @@ static __always_inline __u64 l4_csum_flags(const struct flow *f)
 	return f->proto == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
 }
 
-static __always_inline int write_address(struct __sk_buff *ctx, const struct flow *f,
+static __always_inline int write_address(context *ctx, const struct flow *f,
 					 enum side side, const union v6addr *to, __u32 *diff)
 {
 	const union v6addr *from = side == SOURCE ? &f->saddr : &f->daddr;
+	struct ipv6hdr *ip6;
 
 	if (is_ipv4(f)) {
 		struct iphdr *ip = header(ctx, ETH_HLEN, sizeof(*ip));
@@ -56,32 +54,33 @@ static __always_inline int write_address(struct __sk_buff *ctx, const struct flo
 		ip->check = csum_update(ip->check, *diff);
 		return 0;
 	}
-	*diff = bpf_csum_diff((__be32 *)from, sizeof(*from), (__be32 *)to, sizeof(*to), 0);
-	if (bpf_skb_store_bytes(ctx,
-				ETH_HLEN + (side == SOURCE ? offsetof(struct ipv6hdr, saddr)
-							    : offsetof(struct ipv6hdr, daddr)),
-				to, sizeof(*to), 0))
+	ip6 = header(ctx, ETH_HLEN, sizeof(*ip6));
+	if (!ip6)
 		return -DROP_WRITE_ERROR;
+	*diff = bpf_csum_diff((__be32 *)from, sizeof(*from), (__be32 *)to, sizeof(*to), 0);
+	addr_put(side == SOURCE ? &ip6->saddr : &ip6->daddr, to);
 	return 0;
 }
 
-static __always_inline int write_port(struct __sk_buff *ctx, const struct flow *f, enum side side,
+static __always_inline int write_port(context *ctx, const struct flow *f, enum side side,
 				      __be16 to, int check)
 {
-	__be16 from = side == SOURCE ? f->sport : f->dport;
+	__be16 from = side == SOURCE ? f->sport : f->dport, *port;
 
 	if (from == to)
 		return 0;
-	if (bpf_l4_csum_replace(ctx, f->l4_off + check, from, to,
-				sizeof(to) | l4_csum_flags(f)))
-		return -DROP_CSUM_L4;
-	if (bpf_skb_store_bytes(ctx, f->l4_off + l4_port(f, side), &to, sizeof(to), 0))
+	/* The mask tells the verifier that the offset is one a packet can have. */
+	port = header(ctx, (f->l4_off + l4_port(f, side)) & L4_OFFSETS, sizeof(*port));
+	if (!port)
 		return -DROP_WRITE_ERROR;
+	*port = to;
+	if (mend_checksum(ctx, f->l4_off + check, csum_add((__u16)~from, to), l4_csum_flags(f)))
+		return -DROP_CSUM_L4;
 	return 0;
 }
 
 /* Give the flow another address and port on one side, in the packet and in `f`. */
-VERIFIED_ONCE int rewrite(struct __sk_buff *ctx, struct flow *f, enum side side,
+VERIFIED_ONCE int rewrite(context *ctx, struct flow *f, enum side side,
 			  const union v6addr *address, __be16 port)
 {
 	__u32 diff = 0;
@@ -96,8 +95,7 @@ VERIFIED_ONCE int rewrite(struct __sk_buff *ctx, struct flow *f, enum side side,
 		return ret;
 	/* ICMP over IPv4 has no pseudo header (RFC 792); all else does. */
 	if (check >= 0 && f->proto != IPPROTO_ICMP &&
-	    bpf_l4_csum_replace(ctx, f->l4_off + check, 0, diff,
-				BPF_F_PSEUDO_HDR | l4_csum_flags(f)))
+	    mend_checksum(ctx, f->l4_off + check, diff, BPF_F_PSEUDO_HDR | l4_csum_flags(f)))
 		return -DROP_CSUM_L4;
 	if (check >= 0) {
 		ret = write_port(ctx, f, side, port, check);
@@ -115,7 +113,7 @@ VERIFIED_ONCE int rewrite(struct __sk_buff *ctx, struct flow *f, enum side side,
 }
 
 /* A router's duty (RFC 1812, 5.3.1). Returns -DROP_TTL_EXCEEDED when the packet may not go on. */
-static __always_inline int decrement_ttl(struct __sk_buff *ctx, const struct flow *f)
+static __always_inline int decrement_ttl(context *ctx, const struct flow *f)
 {
 	if (is_ipv4(f)) {
 		struct iphdr *ip = header(ctx, ETH_HLEN, sizeof(*ip));

@@ -166,7 +166,7 @@ static __always_inline int frontend_get(struct nat_target *to, __u16 rev_nat_ind
 }
 
 /* Give a reply the frontend's address as its source; it keeps its own when the service is gone. */
-VERIFIED_ONCE int reverse_nat(struct __sk_buff *ctx, struct flow *f, __u16 rev_nat_index)
+VERIFIED_ONCE int reverse_nat(context *ctx, struct flow *f, __u16 rev_nat_index)
 {
 	struct nat_target to = {};
 

@@ -8,7 +8,7 @@
 #define REJECT 0x1000  /* added to a drop reason: tell the sender */
 
 /* A drop is counted and reported; a rejected packet and one whose time is over are answered too. */
-static __always_inline int conclude(struct __sk_buff *ctx, const struct flow *f, __u8 direction,
+static __always_inline int conclude(context *ctx, const struct flow *f, __u8 direction,
 				    __u32 src_label, int ret)
 {
 	struct drop_point place = {.direction = direction, .src_label = src_label};
