@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -83,11 +83,11 @@ class MessageView:
 
     @property
     def source(self) -> Endpoint:
-        return _endpoint(self.message.source)
+        return _endpoint(self.message.source.SerializeToString())
 
     @property
     def destination(self) -> Endpoint:
-        return _endpoint(self.message.destination)
+        return _endpoint(self.message.destination.SerializeToString())
 
     @property
     def source_service(self) -> Service | None:
@@ -136,7 +136,10 @@ def _packed(address: str) -> bytes:
         return b""
 
 
-def _endpoint(message: flow_pb2.Endpoint) -> Endpoint:
+@lru_cache(maxsize=4096)
+def _endpoint(packed: bytes) -> Endpoint:
+    """The endpoint of a serialized message: a few endpoints make all the flows."""
+    message = flow_pb2.Endpoint.FromString(packed)
     return Endpoint(
         identity=message.identity,
         id=message.ID,

@@ -1,4 +1,4 @@
-"""The web application: the page, its files, and one stream of events for each browser."""
+"""The web application: the page, and one stream of events for each browser."""
 
 from __future__ import annotations
 
@@ -6,23 +6,20 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from google.protobuf.json_format import MessageToDict
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
 
 from lab.errors import InputError
+from lab.hubble.ui.document import assemble
 from lab.hubble.ui.filter_text import Choice
 from lab.hubble.ui.headers import SafeHeaders
 from lab.hubble.ui.hub import Hub
 from lab.hubble.ui.viewer import View
-
-STATIC = Path(__file__).parent / "static"
 
 TICK = 0.3
 """Seconds between two looks at what is new."""
@@ -35,6 +32,7 @@ MOST_ENTRIES = 32
 
 def application(hub: Hub) -> Starlette:
     """The application over a hub, which it reads while it runs."""
+    document = assemble()
 
     @asynccontextmanager
     async def reading(_app: Starlette) -> AsyncIterator[None]:
@@ -42,6 +40,9 @@ def application(hub: Hub) -> Starlette:
         yield
         for task in tasks:
             task.cancel()
+
+    async def page(request: Request) -> Response:
+        return document.answer(request)
 
     async def stream(request: Request) -> Response:
         try:
@@ -62,17 +63,12 @@ def application(hub: Hub) -> Starlette:
             Route("/healthz", _health),
             Route("/api/stream", stream),
             Route("/api/flows/{uuid}", flow),
-            Mount("/static", StaticFiles(directory=STATIC)),
-            Route("/", _page),
-            Route("/{namespace}", _page),
+            Route("/", page),
+            Route("/{namespace}", page),
         ],
-        middleware=[Middleware(SafeHeaders)],
+        middleware=[Middleware(SafeHeaders, policy=document.policy)],
         lifespan=reading,
     )
-
-
-async def _page(_request: Request) -> Response:
-    return FileResponse(STATIC / "index.html")
 
 
 async def _health(_request: Request) -> Response:

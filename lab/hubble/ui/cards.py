@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lab.hubble.api import flow_pb2
 from lab.hubble.identity import RESERVED
@@ -35,6 +36,13 @@ class Card:
 
 def card_of(endpoint: flow_pb2.Endpoint) -> Card:
     """The card of one end: all pods of an application, or a reserved identity as a whole."""
+    return _card(endpoint.SerializeToString())
+
+
+@lru_cache(maxsize=4096)
+def _card(packed: bytes) -> Card:
+    """The card of a serialized endpoint: a few endpoints make all the flows."""
+    endpoint = flow_pb2.Endpoint.FromString(packed)
     if not endpoint.namespace:
         name = _reserved_name(endpoint)
         if name:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,9 @@ from lab.hubble.lookup import Endpoint
 from lab.hubble.observer import Observer
 from lab.hubble.query import Selection, select
 from lab.hubble.record import Record
-from lab.hubble.ui.app import STATIC, application
+from lab.hubble.ui.app import application
 from lab.hubble.ui.cards import card_of
+from lab.hubble.ui.document import STATIC, assemble
 from lab.hubble.ui.filter_text import Choice
 from lab.hubble.ui.hub import Cluster, Hub, describe
 from lab.hubble.ui.rows import row
@@ -251,26 +254,46 @@ def test_nothing_connected_is_said() -> None:
     assert describe(Cluster(), 0.0, 0)["reachable"] is False
 
 
-def ask(path: str, known: Sequence[flow_pb2.Flow] | None = None) -> httpx.Response:
+def ask(path: str, known: Sequence[flow_pb2.Flow] | None = None, **headers: str) -> httpx.Response:
     async def run() -> httpx.Response:
         hub = await filled(flows() if known is None else known)
         transport = httpx.ASGITransport(application(hub))
         async with httpx.AsyncClient(transport=transport, base_url="http://hubble") as client:
-            return await client.get(path)
+            return await client.get(path, headers=headers)
 
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/default", "/static/js/app.js", "/no/such/page", "/healthz"]
-)
-def test_every_answer_lets_the_page_use_its_own_files_only(path: str) -> None:
+@pytest.mark.parametrize("path", ["/", "/default", "/no/such/page", "/healthz"])
+def test_every_answer_lets_the_page_use_its_own_parts_only(path: str) -> None:
     answer = ask(path)
     assert answer.status_code == (404 if path == "/no/such/page" else 200)
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_one_document_holds_all_that_the_page_is_made_of() -> None:
+    page = ask("/default").text
+    assert "/static/" not in page
+    for part in ("class FilterBox", "class ServiceMap", ".pulse i {", "data:image/svg+xml;base64,"):
+        assert part in page
+    policy = assemble().policy
+    for kind, element in (("script", '<script type="module">'), ("style", "<style>")):
+        content = page.partition(element)[2].partition(f"</{kind}>")[0]
+        digest = b64encode(sha256(content.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy
+
+
+def test_a_browser_that_has_the_page_is_told_so() -> None:
+    first = ask("/default")
+    assert first.headers["content-encoding"] == "gzip"
+    again = ask("/", **{"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    plain = ask("/", **{"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert plain.text == first.text
 
 
 def test_details_of_a_flow_by_its_id() -> None:
