@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from lightkube import AsyncClient
 from lightkube.resources.core_v1 import ConfigMap, Node, Pod, Service
@@ -21,10 +21,13 @@ from lightkube.resources.discovery_v1 import EndpointSlice
 from lab.agent.announcing import Announcing
 from lab.agent.balancing import Balancing
 from lab.agent.bell import Bell
+from lab.agent.bgp import metallb_config
+from lab.agent.bgp.refused import Refused
+from lab.agent.bgp_complaints import Complaints
 from lab.agent.bgp_objects import BgpObjects
 from lab.agent.bgp_status import keep_telling
 from lab.agent.cilium_objects import CiliumObjects
-from lab.agent.cluster import Cluster
+from lab.agent.cluster import BGP_CONFIG, Cluster
 from lab.agent.collecting import keep_collecting
 from lab.agent.config import AgentConfig
 from lab.agent.health_ports import HealthPorts, wanted_ports
@@ -36,6 +39,7 @@ from lab.agent.node_status import keep_reporting
 from lab.agent.places import NodePlace, node_places
 from lab.agent.pods.local import LocalPod
 from lab.agent.profile import Profile
+from lab.agent.services.model import Address
 from lab.agent.services.translate import Place
 from lab.errors import LabError
 
@@ -104,8 +108,9 @@ class Agent:
         self._bgp_objects = (
             BgpObjects(config, client, lambda _: self._bgp.ring()) if profile.cilium_bgp else None
         )
+        self._complaints = Complaints(client, config.node, self._refused)
         self._announcing = Announcing(
-            config, self.cluster, profile, self._balancing.served, self._bgp_objects
+            config, self.cluster, profile, self._served, self._bgp_objects, self._complaints
         )
         self._health_ports = HealthPorts()
         self.kubelet = Kubelet(config, client, self, mtu=programs.mtu, route_mtu=programs.pod_mtu)
@@ -128,6 +133,7 @@ class Agent:
             keep_collecting(),
             self._cilium_objects.run(),
             self.kubelet.events.run(),
+            self._complaints.run(),
         )
 
     async def attach(self, pod: LocalPod) -> None:
@@ -168,9 +174,24 @@ class Agent:
             wanted_ports(services, self.cluster.slices_of, self._config.node)
         )
 
+    def _served(self) -> set[Address] | None:
+        """Addresses of services that this node can serve: balanced by its maps, with the ways to
+        all nodes' pods known to the kernel. None while either is not.
+        """
+        return self._balancing.served() if self._neighbourhood.settled else None
+
     async def _settle_places(self) -> None:
+        before = self._neighbourhood.settled
         await self._neighbourhood.settle()
+        if self._neighbourhood.settled != before:
+            self._bgp.ring()
         self._flow_log.set_nodes(node_places(self.cluster.nodes.objects.values()))
+
+    def _refused(self, refused: Refused) -> Any | None:
+        """The object that a complaint is about."""
+        if refused.kind == metallb_config.KIND:
+            return self.cluster.config_maps.objects.get(BGP_CONFIG)
+        return self._bgp_objects.find(refused.kind, refused.name) if self._bgp_objects else None
 
     def _bgp_tasks(self) -> Iterator[Coroutine[None, None, None]]:
         """What follows Cilium's BGP resources, where they are heeded."""

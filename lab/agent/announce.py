@@ -43,8 +43,8 @@ def announced(
     """The addresses of services that `node` may announce; which of them it does, its BGP
     configuration says.
 
-    `slices` has the endpoint slices of each service by namespace/name; `served` are the VIPs that
-    the node's datapath balances already.
+    `slices` has the endpoint slices of each service by namespace/name; `served` are the
+    addresses that the node's datapath balances already.
     """
     if node is None or excluded(node):
         return []
@@ -54,7 +54,9 @@ def announced(
         if meta is None or spec is None:
             continue
         pieces = slices.get(f"{meta.namespace}/{meta.name}", ())
-        for kind, address in _addresses(service, spec, served):
+        for kind, address in _addresses(service, spec):
+            if address not in served:
+                continue
             inside = kind is Kind.CLUSTER_IP
             policy = spec.internalTrafficPolicy if inside else spec.externalTrafficPolicy
             local = policy == "Local"
@@ -63,10 +65,8 @@ def announced(
     return found
 
 
-def _addresses(
-    service: Service, spec: ServiceSpec, served: Collection[Address]
-) -> Iterator[tuple[Kind, Address]]:
-    yield from ((Kind.LOAD_BALANCER, vip) for vip in vips(service) if vip in served)
+def _addresses(service: Service, spec: ServiceSpec) -> Iterator[tuple[Kind, Address]]:
+    yield from ((Kind.LOAD_BALANCER, vip) for vip in vips(service))
     yield from ((Kind.EXTERNAL_IPS, each) for each in addresses(spec.externalIPs or ()))
     yield from ((Kind.CLUSTER_IP, each) for each in addresses([spec.clusterIP]))
 

@@ -8,14 +8,15 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from lab.agent.announce import announced
-from lab.agent.bgp import metallb
-from lab.agent.bgp.metallb import Settings, parse
+from lab.agent.bgp import metallb, metallb_config, peering_policy, version2
+from lab.agent.bgp.metallb_config import Settings
+from lab.agent.bgp.refused import Refused
+from lab.agent.bgp_complaints import Complaints
 from lab.agent.bgp_objects import BgpObjects
 from lab.agent.cluster import BGP_CONFIG, Cluster
 from lab.agent.config import AgentConfig
 from lab.agent.profile import Profile
 from lab.agent.services.model import Address
-from lab.errors import InputError
 from lab.frr.model import Bfd, BgpConfig
 from lab.frr.speaker import Speaker
 from lab.frr.vty import DIRECTORY
@@ -27,7 +28,8 @@ class Announcing:
     """Applies a configuration when it changed, or when bgpd is another one than before.
 
     Cilium's own resources are heeded where there are any (`objects`); a node that none of them
-    selects follows MetalLB's ConfigMap.
+    selects follows MetalLB's ConfigMap. An object with a mistake changes nothing: FRR goes on as
+    it is, and the object's events tell why.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class Announcing:
         profile: Profile,
         served: Callable[[], Collection[Address] | None],
         objects: BgpObjects | None,
+        complaints: Complaints,
     ) -> None:
         self._config = config
         self._cluster = cluster
         self._profile = profile
         self._served = served
         self._objects = objects
+        self._complaints = complaints
         self._speaker = Speaker()
         self._applied: BgpConfig | None = None
         self._daemon = 0
@@ -58,7 +62,13 @@ class Announcing:
         served = self._served()
         if not self._complete or served is None:
             return
-        wanted, daemon = self.wanted(served), _generation(DIRECTORY / "bgpd.vty")
+        try:
+            wanted = self.wanted(served)
+        except Refused as refused:
+            self._complaints.about(refused)
+            return
+        self._complaints.settled(version2.KIND, peering_policy.KIND)
+        daemon = _generation(DIRECTORY / "bgpd.vty")
         if wanted == self._applied and daemon == self._daemon:
             return
         for command in await asyncio.to_thread(self._speaker.apply, wanted):
@@ -71,7 +81,10 @@ class Announcing:
         return all(mirror.complete for mirror in mirrors)
 
     def wanted(self, served: Collection[Address]) -> BgpConfig:
-        """The node's BGP as the objects have it now, with the VIPs that the maps balance."""
+        """The node's BGP as the objects have it now, with the VIPs that the maps balance.
+
+        Refused when the object that selects the node has a mistake.
+        """
         node = self._cluster.nodes.objects.get(self._config.node)
         found = announced(
             self._cluster.services.objects.values(),
@@ -95,9 +108,10 @@ class Announcing:
         text = ((found.data or {}) if found else {}).get("config.yaml", "")
         if text != self._read[0]:
             try:
-                self._read = text, parse(text)
-            except InputError as error:
-                log.error("%s", error)
+                self._read = text, metallb_config.parse(text)
+                self._complaints.settled(metallb_config.KIND)
+            except Refused as refused:
+                self._complaints.about(refused)
                 self._read = text, self._read[1]
         return self._read[1]
 

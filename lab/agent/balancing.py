@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from lab.agent.cluster import Cluster
 from lab.agent.maps import NodeMaps
-from lab.agent.services.model import Address, Balanced, Kind
+from lab.agent.services.model import Address, Balanced
 from lab.agent.services.table import Table
 from lab.agent.services.translate import Place, balance
 from lab.errors import BpfError
@@ -46,14 +46,11 @@ class Balancing:
         self._first = False
 
     def served(self) -> set[Address] | None:
-        """VIPs that the maps balance now; None while that is not known."""
+        """Addresses of services that the maps balance now; None while that is not known."""
         if self._first:
             return None
-        return {
-            what.frontend.address
-            for what in self._table.services()
-            if what.slot.kind is Kind.LOAD_BALANCER and what.frontend is not None
-        }
+        frontends = (what.frontend for what in self._table.services())
+        return {frontend.address for frontend in frontends if frontend is not None}
 
     def _ordered(self, names: Iterable[str]) -> list[str]:
         """In the order in which the API server told of them, so that all nodes number alike."""

@@ -73,15 +73,36 @@ class BgpObjects:
         self, node: Node, services: Sequence[Announced], bfd: Bfd | None
     ) -> BgpConfig | None:
         """The node's BGP by whichever resource selects it, the newer version first; None when
-        none does. InputError says what is wrong with one.
+        none does. Refused says what is wrong with one.
         """
         facts, resources = self._facts(node, services), self._resources()
         newer = version2.compose(resources, facts, bfd)
         return newer or peering_policy.compose(_specs(self._policies), facts, bfd)
 
     def node_config(self, node: Node, summary: Json, neighbors: Json) -> dict[str, Any] | None:
-        """The CiliumBGPNodeConfig of this node, with what bgpd says of its peers."""
-        return node_config(self._resources(), self._facts(node, ()), summary, neighbors)
+        """The CiliumBGPNodeConfig of this node, with what bgpd says of its peers; None when no
+        cluster configuration selects it. It goes when its owner does.
+        """
+        facts, resources = self._facts(node, ()), self._resources()
+        wanted = node_config(resources, facts, summary, neighbors)
+        name = version2.selected(resources, facts)
+        if wanted is None or name is None:
+            return None
+        meta = self._clusters.objects[name].metadata
+        owner = {
+            "apiVersion": "cilium.io/v2",
+            "kind": version2.KIND,
+            "name": name,
+            "uid": meta.uid if meta else None,
+            "controller": True,
+        }
+        wanted["metadata"]["ownerReferences"] = [owner]
+        return wanted
+
+    def find(self, kind: str, name: str) -> Any | None:
+        """An object by its kind and name."""
+        kinds = {version2.KIND: self._clusters, peering_policy.KIND: self._policies}
+        return kinds[kind].objects.get(name) if kind in kinds else None
 
     def _resources(self) -> version2.Resources:
         return version2.Resources(
@@ -104,6 +125,7 @@ class BgpObjects:
             pools=self._pool_facts(),
             passwords=self._passwords(),
             gateway=default_gateway(ROUTES.read_text()),
+            annotations=(node.metadata.annotations if node.metadata else None) or {},
         )
 
     def _pool_facts(self) -> list[Pool]:

@@ -35,11 +35,14 @@ async def keep_telling(
         await pause.heard(EVERY)
         node = cluster.nodes.objects.get(name)
         if node is None or not objects.in_use:
+            written.keep(())
             continue
         try:
             wanted = objects.node_config(node, *await asyncio.to_thread(_ask))
             if wanted is not None:
                 await written.put(name, _KIND, wanted)
+            else:
+                await written.remove(name, _KIND)
         except (ApiError, FrrError, httpx2.HTTPError, httpx2.StreamError) as error:
             log.info("state of BGP: %s", error)
 

@@ -42,6 +42,8 @@ class Neighbourhood:
         tunnel: bool,
     ) -> None:
         self.pods: dict[str, LocalPod] = {}
+        self.settled = False
+        """The maps and routes lead to every node: before, a backend elsewhere is out of reach."""
         self._config = config
         self._cluster = cluster
         self._maps = maps
@@ -66,6 +68,7 @@ class Neighbourhood:
         self._directory.set_places(self._me.name, nodes, pods, self.pods.values())
         if not self._tunnel:
             await self._write_routes(routes(self._me, nodes))
+        self.settled = True
 
     def _identity(self, local: LocalPod) -> int:
         """By the pod's labels; while its object is not known, what the map says already."""

@@ -40,6 +40,17 @@ class WrittenObjects:
             await self._client.patch(kind.Status, meta["name"], status, **how)
         self._written[name] = wanted
 
+    async def remove(self, name: str, kind: type[Kind]) -> None:
+        """Delete an object outside namespaces that was written under its own name, if there."""
+        if name not in self._written:
+            return
+        try:
+            await self._client.delete(kind, name)
+        except ApiError as error:
+            if error.status.code != 404:
+                raise
+        del self._written[name]
+
     def keep(self, names: Collection[str]) -> None:
         """Forget all others: their objects are gone, or somebody else's to remove."""
         self._written = {name: self._written[name] for name in self._written if name in names}

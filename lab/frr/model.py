@@ -15,15 +15,27 @@ class Bfd:
 
     multiplier: int = 3
     interval: int = 300
-    """Milliseconds between packets, both ways: FRR takes 10 to 60000."""
+    """Milliseconds between packets that are sent: FRR takes 10 to 60000."""
+    receive_interval: int | None = None
+    """Milliseconds between packets that are wanted of the peer; None: the same."""
     minimum_ttl: int | None = None
     """For sessions over several hops: the lowest TTL that is believed."""
+    echo_interval: int | None = None
+    """Milliseconds between echo packets, which the peer's kernel turns round; None: no echo."""
+    passive: bool = False
+    """The peer begins."""
 
     @property
     def profile(self) -> str:
         """Name of the FRR profile with these values."""
-        ttl = f"-ttl{self.minimum_ttl}" if self.minimum_ttl else ""
-        return f"{self.multiplier}x{self.interval}{ttl}"
+        words = [
+            f"{self.multiplier}x{self.interval}",
+            self.receive_interval and f"rx{self.receive_interval}",
+            self.echo_interval and f"echo{self.echo_interval}",
+            self.passive and "passive",
+            self.minimum_ttl and f"ttl{self.minimum_ttl}",
+        ]
+        return "-".join(word for word in words if word)
 
 
 @dataclass(frozen=True)
@@ -87,3 +99,7 @@ class BgpConfig:
     neighbors: tuple[Neighbor, ...] = ()
     advertisements: tuple[Advertisement, ...] = ()
     graceful_restart: GracefulRestart | None = None
+    origin: str = "igp"
+    """ORIGIN of all that the node announces (RFC 4271, section 5.1.1): igp, egp or incomplete."""
+    local_preference: int = 100
+    """Sent to iBGP peers with what has none of its own."""

@@ -35,13 +35,16 @@ OURS = (
 
 
 OUR_LINES = (
+    "bgp default local-preference ",
     "bgp graceful-restart",
     "bgp router-id ",
     "detect-multiplier ",
+    "echo",
     "match ",
     "minimum-ttl ",
     "neighbor ",
     "network ",
+    "passive-mode",
     "receive-interval ",
     "set ",
     "transmit-interval ",
@@ -92,7 +95,15 @@ def bfd_lines(bfd: Bfd) -> Iterator[str]:
         yield f"detect-multiplier {bfd.multiplier}"
     if bfd.interval != 300:
         yield f"transmit-interval {bfd.interval}"
-        yield f"receive-interval {bfd.interval}"
+    if (bfd.receive_interval or bfd.interval) != 300:
+        yield f"receive-interval {bfd.receive_interval or bfd.interval}"
+    if bfd.echo_interval:
+        yield "echo-mode"
+        if bfd.echo_interval != 50:
+            yield f"echo transmit-interval {bfd.echo_interval}"
+            yield f"echo receive-interval {bfd.echo_interval}"
+    if bfd.passive:
+        yield "passive-mode"
     if bfd.minimum_ttl:
         yield f"minimum-ttl {bfd.minimum_ttl}"
 
@@ -101,10 +112,14 @@ def _router(config: BgpConfig) -> Iterator[str]:
     yield f"bgp router-id {config.router_id}"
     yield "no bgp ebgp-requires-policy"
     yield "no bgp default ipv4-unicast"
+    if config.local_preference != 100:
+        yield f"bgp default local-preference {config.local_preference}"
     if config.graceful_restart:
         if config.graceful_restart.restart_time != 120:
             yield f"bgp graceful-restart restart-time {config.graceful_restart.restart_time}"
         yield "bgp graceful-restart"
+        # The node's datapath is not bgpd's: what it announced is served while bgpd is away.
+        yield "bgp graceful-restart preserve-fw-state"
     yield "no bgp network import-check"
     yield "coalesce-time 0"
 
@@ -151,14 +166,16 @@ def _family(config: BgpConfig, version: int) -> Iterator[str]:
 def _outgoing(config: BgpConfig, neighbor: Neighbor) -> Iterator[tuple[Place, tuple[str, ...]]]:
     """The route map towards a neighbor: exceptions by prefix list, everything else as it is."""
     name = _map(neighbor.address)
+    origin = () if config.origin == "igp" else (f"set origin {config.origin}",)
     for slot, treatment in sorted(_treatments(config, neighbor).items()):
         verdict = "permit" if treatment.lines else "deny"
         for version in treatment.versions:
             family = "ip" if version == 4 else "ipv6"
             match = f"match {family} address prefix-list {name}-{slot}"
             sequence = 10 * slot + (version == 6)
-            yield (f"route-map {name} {verdict} {sequence}",), (match, *treatment.lines)
-    yield (f"route-map {name} permit 65535",), ()
+            sets = (*treatment.lines, *origin) if treatment.lines else ()
+            yield (f"route-map {name} {verdict} {sequence}",), (match, *sets)
+    yield (f"route-map {name} permit 65535",), origin
 
 
 def _prefix_lists(config: BgpConfig) -> Iterator[str]:

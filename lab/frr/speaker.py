@@ -6,6 +6,7 @@ Announcing a VIP is one `network` line in 1 ms, and no session notices.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from lab.frr import vty
@@ -19,6 +20,9 @@ DIALS = (" timers connect ", " activate")
 address family by then (peer_timers_connect_set in bgpd.c): these lines go out last and together,
 in one write that bgpd reads at once. The session is up 20 ms later."""
 
+_NEIGHBOR = re.compile(r"neighbor (\S+) ")
+_TERMS = re.compile(r"neighbor \S+ (timers \d|port |graceful-restart)")
+
 
 class Speaker:
     """The BGP speaker of the node whose /run/frr is given; the caller's own by default."""
@@ -28,6 +32,8 @@ class Speaker:
 
     def apply(self, config: BgpConfig) -> list[str]:
         """Make FRR do what the configuration says; returns the commands that took.
+
+        Sessions whose terms changed begin anew, since FRR would keep to what was agreed on.
 
         FrrError when a daemon is down or refuses a command; applying again is safe.
         """
@@ -41,7 +47,10 @@ class Speaker:
             steps = plan_changes(wanted, running, daemon)
             for commands in steps:
                 conversation.configure(commands)
-        return [command for commands in steps for command in commands]
+            resets = [f"clear bgp {address}" for address in renegotiated(wanted, running)]
+            for command in resets:
+                conversation.run(command)
+        return [command for commands in steps for command in commands] + resets
 
     def _has_bfd(self, wanted: Tree) -> bool:
         return ("bfd",) in wanted or (self._directory / "bfdd.vty").exists()
@@ -57,6 +66,36 @@ def plan_changes(wanted: Tree, running: Tree, daemon: str) -> list[list[str]]:
     }
     steps = [difference(between, before), difference(after, between)]
     return [commands for commands in steps if commands]
+
+
+def renegotiated(wanted: Tree, running: Tree) -> list[str]:
+    """Addresses of neighbors whose session must begin anew for what changed to count.
+
+    Hold time and graceful restart are agreed on in the OPEN messages (RFC 4271, section 4.2), and
+    a port counts for the next connection. Another password, source or AS number ends the session
+    in FRR itself.
+    """
+    before, after = _terms(running), _terms(wanted)
+    return sorted(
+        address
+        for address, terms in after.items()
+        if address in before and before[address] != terms
+    )
+
+
+def _terms(tree: Tree) -> dict[str, set[str]]:
+    """By neighbor, the lines that its session keeps to from its begin."""
+    found: dict[str, set[str]] = {}
+    for path, lines in tree.items():
+        if len(path) != 1 or not path[0].startswith("router bgp "):
+            continue
+        shared = {line for line in lines if line.startswith("bgp graceful-restart")}
+        for line in lines:
+            neighbor = _NEIGHBOR.match(line)
+            if neighbor:
+                terms = found.setdefault(neighbor[1], set(shared))
+                terms |= {line} if _TERMS.match(line) else set()
+    return found
 
 
 def _dials(line: str) -> bool:

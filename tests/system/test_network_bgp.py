@@ -211,7 +211,7 @@ EVERYTHING = BgpConfig(
             hold=3,
             connect_retry=5,
             ebgp_multihop=3,
-            bfd=Bfd(5, 60, minimum_ttl=253),
+            bfd=Bfd(5, 60, receive_interval=70, minimum_ttl=253, echo_interval=80, passive=True),
             graceful_restart=True,
             maximum_prefixes=100,
         ),
@@ -231,6 +231,8 @@ EVERYTHING = BgpConfig(
         Advertisement(IPv6Network("2001:db8:10::/128"), communities=frozenset({"64512:100"})),
     ),
     graceful_restart=GracefulRestart(restart_time=30),
+    origin="incomplete",
+    local_preference=0,
 )
 
 

@@ -52,9 +52,11 @@ class Composer:
         self._restart_time: int | None = None
 
     def peer(self, neighbor: Neighbor, asn: int) -> None:
-        """Add a session in which the node is `asn`; the first of an address counts."""
+        """Add a session in which the node is `asn`; ValueError for a second one with an address."""
+        if neighbor.address in self._neighbors:
+            raise ValueError(f"{neighbor.address} is a peer twice: FRR has one session with each")
         local = None if asn == self._asn else asn
-        self._neighbors.setdefault(neighbor.address, replace(neighbor, local_asn=local))
+        self._neighbors[neighbor.address] = replace(neighbor, local_asn=local)
 
     def graceful_restart(self, seconds: int) -> None:
         """Peers keep routes for so long while bgpd restarts; the longest wish counts."""

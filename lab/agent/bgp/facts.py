@@ -62,6 +62,7 @@ class Facts:
     passwords: Mapping[str, str] = field(default_factory=dict)
     """By the name of their Secret in kube-system."""
     gateway: IPv4Address | None = None
+    annotations: Labels = field(default_factory=dict)
 
     def chosen(self, selector: Json | None, addresses: Sequence[str]) -> Iterator[Announced]:
         """Addresses of the wanted kinds of services that a selector matches; None matches none."""

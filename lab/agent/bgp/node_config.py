@@ -6,12 +6,12 @@ peer (`show bgp summary json`, `show bgp neighbors json`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
 from lab.agent.bgp.facts import Facts, Json
-from lab.agent.bgp.version2 import Resources, selected
+from lab.agent.bgp.version2 import Resources, overridden, selected
 
 _FAMILIES = {"ipv4Unicast": "ipv4", "ipv6Unicast": "ipv6"}
 
@@ -20,14 +20,10 @@ def node_config(
     resources: Resources, facts: Facts, summary: Json, neighbors: Json
 ) -> dict[str, Any] | None:
     """The object of this node; None when no cluster configuration selects it."""
-    names = selected(resources, facts)
-    if len(names) != 1:
+    name = selected(resources, facts)
+    if name is None:
         return None
-    override = _by_name(resources.overrides.get(facts.node, {}).get("bgpInstances"))
-    instances = [
-        _instance(instance, override.get(instance["name"], {}))
-        for instance in resources.clusters[names[0]]["bgpInstances"]
-    ]
+    instances = overridden(resources, name, facts.node)
     status = [
         {
             "name": instance["name"],
@@ -40,15 +36,6 @@ def node_config(
         "metadata": {"name": facts.node},
         "spec": {"bgpInstances": instances},
         "status": {"bgpInstances": status},
-    }
-
-
-def _instance(instance: Json, changed: Json) -> dict[str, Any]:
-    peers = _by_name(changed.get("peers"))
-    return {
-        **instance,
-        **{name: value for name, value in changed.items() if name != "peers"},
-        "peers": [{**p, **peers.get(p["name"], {})} for p in instance.get("peers") or ()],
     }
 
 
@@ -83,7 +70,3 @@ def _counts(address: str, summary: Json) -> Iterator[dict[str, Any]]:
                 "received": peer.get("pfxRcd", 0),
                 "advertised": peer.get("pfxSnt", 0),
             }
-
-
-def _by_name(items: Any) -> Mapping[str, Json]:
-    return {item["name"]: item for item in items or ()}

@@ -6,36 +6,41 @@ One policy configures a node; a second one that selects it is an error, and neit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Interface, ip_interface
+from ipaddress import IPv4Address, IPv4Interface, ip_interface
 
 from lab.agent.bgp.composing import Attributes, Composer
 from lab.agent.bgp.facts import Facts, Json, attributes, host_prefix
+from lab.agent.bgp.refused import Refused
 from lab.agent.bgp.selection import selects
+from lab.agent.bgp.session import checked_timers, listening, unicast
 from lab.agent.services.model import Address, Prefix
-from lab.errors import InputError
 from lab.frr.model import Bfd, BgpConfig, Neighbor
 
+KIND = "CiliumBGPPeeringPolicy"
 DEFAULT_ADDRESSES = ("LoadBalancerIP",)
+
+ANNOTATION = "cilium.io/bgp-virtual-router."
+"""With an AS number behind it: a node's own values for the virtual router of that AS."""
 
 
 def compose(policies: Mapping[str, Json], facts: Facts, bfd: Bfd | None) -> BgpConfig | None:
     """The node's BGP by the policy that selects it; None when none does.
 
-    `policies`: specs by name. InputError says which field of which policy is wrong.
+    `policies`: specs by name. Refused says what is wrong with which policy.
     """
     found = {name: spec for name, spec in policies.items() if _selects(spec, facts)}
     if not found:
         return None
+    name, spec = next(iter(found.items()))
     if len(found) > 1:
-        raise InputError(
-            f"CiliumBGPPeeringPolicy {' and '.join(sorted(found))} both select {facts.node}; "
-            "make their nodeSelectors disjoint"
+        both = " and ".join(sorted(found))
+        raise Refused(
+            KIND, name, [f"{both} both select {facts.node}; make their nodeSelectors disjoint"]
         )
-    ((name, spec),) = found.items()
     try:
         return _compose(spec, facts, bfd)
     except (ValueError, KeyError) as error:
-        raise InputError(f"CiliumBGPPeeringPolicy {name}: {error}") from error
+        raise Refused(KIND, name, [str(error)]) from error
 
 
 def _selects(spec: Json, facts: Facts) -> bool:
@@ -46,8 +51,11 @@ def _selects(spec: Json, facts: Facts) -> bool:
 
 def _compose(spec: Json, facts: Facts, bfd: Bfd | None) -> BgpConfig:
     routers: Sequence[Json] = spec["virtualRouters"]
-    composer = Composer(routers[0]["localASN"], facts.address)
+    router_ids = [_router_id(router, facts) for router in routers]
+    composer = Composer(routers[0]["localASN"], router_ids[0])
     for router in routers:
+        if router.get("podIPPoolSelector") is not None:
+            raise ValueError("podIPPoolSelector: the lab has no pools of pod addresses")
         for written in router["neighbors"]:
             neighbor = _neighbor(written, facts, bfd)
             composer.peer(neighbor, router["localASN"])
@@ -58,29 +66,44 @@ def _compose(spec: Json, facts: Facts, bfd: Bfd | None) -> BgpConfig:
     return composer.config()
 
 
+def _router_id(router: Json, facts: Facts) -> IPv4Address:
+    """The one of the node's annotation (`router-id=10.0.0.1,local-port=179`), or its address."""
+    written = facts.annotations.get(f"{ANNOTATION}{router['localASN']}", "")
+    pairs = (each.partition("=") for each in written.split(",") if each)
+    values = {name.strip(): value.strip() for name, _, value in pairs}
+    unknown = values.keys() - {"router-id", "local-port"}
+    if unknown:
+        raise ValueError(f"annotation {ANNOTATION}{router['localASN']}: {unknown.pop()!r}?")
+    if values.get("local-port", "-1") != "-1":
+        listening(int(values["local-port"]))
+    return IPv4Address(values["router-id"]) if "router-id" in values else facts.address
+
+
 def _neighbor(written: Json, facts: Facts, bfd: Bfd | None) -> Neighbor:
     address = ip_interface(written["peerAddress"])
     port, hops = written.get("peerPort", 179), written.get("eBGPMultihopTTL", 1)
     secret = written.get("authSecretRef")
-    families = [each["afi"] for each in written.get("families") or ()] or ["ipv4", "ipv6"]
+    keepalive, hold = checked_timers(written)
     return Neighbor(
         address=address.ip,
         asn=written["peerASN"],
         # Without its secret a session is tried with an empty password, which is to say none.
         password=facts.passwords.get(secret) if secret else None,
         port=None if port == 179 else port,
-        keepalive=written.get("keepAliveTimeSeconds", 30),
-        hold=written.get("holdTimeSeconds", 90),
+        keepalive=keepalive,
+        hold=hold,
         connect_retry=written.get("connectRetryTimeSeconds", 120),
         ebgp_multihop=hops if hops > 1 else None,
         bfd=bfd if isinstance(address, IPv4Interface) else None,
         graceful_restart=bool((written.get("gracefulRestart") or {}).get("enabled")),
-        families=tuple(sorted({int(family[-1]) for family in families})),
+        families=unicast(written.get("families") or ()),
     )
 
 
 def _tell(composer: Composer, router: Json, written: Json, peer: Address, facts: Facts) -> None:
     rules: Sequence[Json] = written.get("advertisedPathAttributes") or ()
+    if any(rule["selectorType"] == "CiliumPodIPPool" for rule in rules):
+        raise ValueError("selectorType CiliumPodIPPool: the lab has no pools of pod addresses")
     if router.get("exportPodCIDR"):
         by_labels = [rule for rule in rules if rule["selectorType"] == "PodCIDR"]
         wanted = [r for r in by_labels if selects(r.get("selector", {}), facts.labels)]

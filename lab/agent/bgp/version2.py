@@ -10,12 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address
+from typing import Any
 
 from lab.agent.bgp.composing import Composer
 from lab.agent.bgp.facts import Facts, Json, attributes, host_prefix
+from lab.agent.bgp.refused import Refused
 from lab.agent.bgp.selection import Labels, selects
-from lab.errors import InputError
+from lab.agent.bgp.session import BGP_PORT, checked_timers, listening, unicast
 from lab.frr.model import Address, Bfd, BgpConfig, Neighbor
+
+KIND = "CiliumBGPClusterConfig"
+PEER_CONFIG = "CiliumBGPPeerConfig"
 
 
 @dataclass(frozen=True)
@@ -39,97 +44,125 @@ class Resources:
 def compose(resources: Resources, facts: Facts, bfd: Bfd | None) -> BgpConfig | None:
     """The node's BGP by the cluster configuration that selects it; None when none does.
 
-    InputError says which field of which object is wrong.
+    Refused lists what is wrong with it, or with what it refers to.
     """
-    found = selected(resources, facts)
-    if not found:
+    name = selected(resources, facts)
+    if name is None:
         return None
-    if len(found) > 1:
-        raise InputError(
-            f"CiliumBGPClusterConfig {' and '.join(found)} both select {facts.node}; "
-            "make their nodeSelectors disjoint"
-        )
-    try:
-        return _compose(resources.clusters[found[0]], resources, facts, bfd)
-    except (ValueError, KeyError) as error:
-        raise InputError(f"CiliumBGPClusterConfig {found[0]}: {error}") from error
+    return _compose(name, resources, facts, bfd)
 
 
-def selected(resources: Resources, facts: Facts) -> list[str]:
-    """The cluster configurations that select the node: more than one is a mistake."""
-    return sorted(name for name, spec in resources.clusters.items() if _selects(spec, facts))
+def selected(resources: Resources, facts: Facts) -> str | None:
+    """The cluster configuration of the node: of several that select it, the one that came first."""
+    found = (name for name, spec in resources.clusters.items() if selects_node(spec, facts.labels))
+    return next(found, None)
 
 
-def _selects(spec: Json, facts: Facts) -> bool:
-    """Without a nodeSelector it is for all nodes."""
+def selects_node(spec: Json, labels: Labels) -> bool:
+    """Whether a cluster configuration is for a node; without a nodeSelector it is for all."""
     selector = spec.get("nodeSelector")
-    return selector is None or selects(selector, facts.labels)
+    return selector is None or selects(selector, labels)
 
 
-def _compose(spec: Json, resources: Resources, facts: Facts, bfd: Bfd | None) -> BgpConfig:
-    override = _by_name(resources.overrides.get(facts.node, {}).get("bgpInstances"))
-    instances: Sequence[Json] = spec["bgpInstances"]
-    first = {**instances[0], **override.get(instances[0]["name"], {})}
-    router_id = IPv4Address(first["routerID"]) if first.get("routerID") else facts.address
-    composer = Composer(_asn(first), router_id)
+def _compose(name: str, resources: Resources, facts: Facts, bfd: Bfd | None) -> BgpConfig:
+    instances = overridden(resources, name, facts.node)
+    try:
+        composer = Composer(instances[0].get("localASN", 0), _router_id(instances[0], facts))
+    except ValueError as error:
+        raise Refused(KIND, name, [str(error)]) from error
+    problems = [
+        f"instance {instance['name']} has no localASN"
+        for instance in instances
+        if not instance.get("localASN")
+    ]
     for instance in instances:
-        changed = override.get(instance["name"], {})
-        asn = _asn({**instance, **changed})
-        peers = _by_name(changed.get("peers"))
-        for written in instance.get("peers") or ():
-            peer = {**written, **peers.get(written["name"], {})}
-            _peer(composer, peer, asn, resources, facts, bfd)
+        problems += _instance(composer, instance, resources, facts, bfd)
+    if problems:
+        raise Refused(KIND, name, problems)
     return composer.config()
 
 
-def _asn(instance: Json) -> int:
-    if not instance.get("localASN"):
-        raise ValueError(f"instance {instance['name']} has no localASN")
-    return int(instance["localASN"])
+def _router_id(instance: Json, facts: Facts) -> IPv4Address:
+    """Of the node's override, or else its address: FRR has one for all instances."""
+    return IPv4Address(instance["routerID"]) if instance.get("routerID") else facts.address
 
 
-def _peer(
-    composer: Composer, peer: Json, asn: int, resources: Resources, facts: Facts, bfd: Bfd | None
-) -> None:
-    reference = (peer.get("peerConfigRef") or {}).get("name")
-    config: Json = {}
-    if reference is not None:
-        if reference not in resources.peers:
-            raise ValueError(
-                f"peer {peer['name']} refers to CiliumBGPPeerConfig {reference!r}, "
-                "which does not exist"
-            )
-        config = resources.peers[reference]
-    neighbor = _neighbor(peer, config, facts, bfd)
-    composer.peer(neighbor, asn)
-    restart: Json = config.get("gracefulRestart") or {}
-    if restart.get("enabled"):
-        composer.graceful_restart(restart.get("restartTimeSeconds", 120))
-    for family in config.get("families") or ():
-        for entry in _entries(family, resources):
-            _tell(composer, entry, neighbor.address, facts)
+def overridden(resources: Resources, name: str, node: str) -> list[dict[str, Any]]:
+    """The instances of a cluster configuration as they are on a node, with its override."""
+    override = _by_name(resources.overrides.get(node, {}).get("bgpInstances"))
+    return [
+        _overridden(instance, override.get(instance["name"], {}))
+        for instance in resources.clusters[name]["bgpInstances"]
+    ]
+
+
+def _overridden(instance: Json, changed: Json) -> dict[str, Any]:
+    peers = _by_name(changed.get("peers"))
+    own = {field: value for field, value in changed.items() if field != "peers"}
+    merged = [{**each, **peers.get(each["name"], {})} for each in instance.get("peers") or ()]
+    return {**instance, **own, "peers": merged}
+
+
+def _instance(
+    composer: Composer, instance: Json, resources: Resources, facts: Facts, bfd: Bfd | None
+) -> Iterator[str]:
+    """Add an instance's peers; yields what is wrong with each.
+
+    One whose CiliumBGPPeerConfig does not exist is left out: the cluster configuration's condition
+    tells of it.
+    """
+    for peer in instance["peers"]:
+        try:
+            listening(instance.get("localPort"))
+            config = _config(peer, resources)
+            if config is None:
+                continue
+            neighbor = _neighbor(peer, config, facts, bfd)
+            composer.peer(neighbor, instance.get("localASN", 0))
+            restart: Json = config.get("gracefulRestart") or {}
+            if restart.get("enabled"):
+                composer.graceful_restart(restart.get("restartTimeSeconds", 120))
+            for family in config.get("families") or ():
+                for entry in _entries(family, resources):
+                    _tell(composer, entry, neighbor.address, facts)
+        except (ValueError, KeyError) as error:
+            yield f"instance {instance['name']}, peer {peer['name']}: {error}"
+
+
+def _config(peer: Json, resources: Resources) -> Json | None:
+    """The spec of the CiliumBGPPeerConfig that a peer refers to; without a reference, defaults."""
+    reference: Json | None = peer.get("peerConfigRef")
+    if reference is None:
+        return {}
+    if reference.get("kind", PEER_CONFIG) != PEER_CONFIG:
+        raise ValueError(f"peerConfigRef is of the unknown kind {reference['kind']}")
+    return resources.peers.get(reference["name"])
 
 
 def _neighbor(peer: Json, config: Json, facts: Facts, bfd: Bfd | None) -> Neighbor:
     if not peer.get("peerASN"):
-        raise ValueError(f"peer {peer['name']}: FRR needs its peerASN; 0 for any is not supported")
+        raise ValueError("FRR needs its peerASN; 0 for any is not supported")
+    transport: Json = config.get("transport") or {}
+    if transport.get("localPort") or peer.get("localPort"):
+        raise ValueError("localPort: FRR lets the kernel choose the port that it dials from")
     timers: Json = config.get("timers") or {}
-    port = (config.get("transport") or {}).get("peerPort", 179)
+    keepalive, hold = checked_timers(timers)
+    port = transport.get("peerPort", BGP_PORT)
     hops, secret = config.get("ebgpMultihop", 1), config.get("authSecretRef")
-    families = [each["afi"] for each in config.get("families") or ()] or ["ipv4", "ipv6"]
     return Neighbor(
         address=_address(peer, facts),
         asn=peer["peerASN"],
         update_source=peer.get("localAddress"),
+        # Without its secret a session is tried with an empty password, which is to say none.
         password=facts.passwords.get(secret) if secret else None,
-        port=None if port == 179 else port,
-        keepalive=timers.get("keepAliveTimeSeconds", 30),
-        hold=timers.get("holdTimeSeconds", 90),
+        port=None if port == BGP_PORT else port,
+        keepalive=keepalive,
+        hold=hold,
         connect_retry=timers.get("connectRetryTimeSeconds", 120),
         ebgp_multihop=hops if hops > 1 else None,
         bfd=bfd,
         graceful_restart=bool((config.get("gracefulRestart") or {}).get("enabled")),
-        families=tuple(sorted({int(f[-1]) for f in families if f in ("ipv4", "ipv6")})),
+        families=unicast(config.get("families") or ()),
     )
 
 
@@ -138,7 +171,7 @@ def _address(peer: Json, facts: Facts) -> Address:
         return ip_address(peer["peerAddress"])
     if peer.get("autoDiscovery") and facts.gateway is not None:
         return facts.gateway
-    raise ValueError(f"peer {peer['name']} has no peerAddress, and no gateway stands in for it")
+    raise ValueError("it has no peerAddress, and no default gateway stands in for one")
 
 
 def _entries(family: Json, resources: Resources) -> Iterator[Json]:

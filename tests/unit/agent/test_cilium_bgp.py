@@ -11,11 +11,11 @@ from lab.agent.announce import Announced
 from lab.agent.bgp import peering_policy, version2
 from lab.agent.bgp.facts import Facts, attributes, pool_of
 from lab.agent.bgp.node_config import node_config
+from lab.agent.bgp.refused import Refused
 from lab.agent.bgp.selection import selects
 from lab.agent.bgp.version2 import Advertised, Resources
 from lab.agent.gateway import default_gateway
 from lab.agent.services.model import Kind
-from lab.errors import InputError
 from lab.frr.model import Advertisement, BgpConfig, GracefulRestart
 from tests.unit.agent.objects import service
 
@@ -80,7 +80,7 @@ def test_a_policy_for_other_nodes_is_none_of_ours() -> None:
 
 
 def test_two_policies_for_one_node_are_an_error() -> None:
-    with pytest.raises(InputError, match=r"a and b both select k8s-worker1"):
+    with pytest.raises(Refused, match=r"a and b both select k8s-worker1"):
         peering_policy.compose({"a": policy(), "b": policy()}, facts(), None)
 
 
@@ -251,11 +251,7 @@ def test_a_peer_may_be_the_default_gateway() -> None:
     ("given", "complaint"),
     [
         (resources(peer={"peerASN": 0}), "peer r1: FRR needs its peerASN"),
-        (resources(peer={"peerAddress": None}), "peer r1 has no peerAddress"),
-        (
-            resources(peer={"peerConfigRef": {"name": "no"}}),
-            "CiliumBGPPeerConfig 'no', which does not exist",
-        ),
+        (resources(peer={"peerAddress": None}), "peer r1: it has no peerAddress"),
         (
             resources({"advertisementType": "CiliumPodIPPool"}),
             "the lab has no pools of pod addresses",
@@ -267,7 +263,7 @@ def test_a_peer_may_be_the_default_gateway() -> None:
     ],
 )
 def test_mistakes_of_version_2(given: Resources, complaint: str) -> None:
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(Refused) as caught:
         by_version2(given, facts(vip()))
     assert complaint in str(caught.value)
     assert "CiliumBGPClusterConfig c" in str(caught.value)

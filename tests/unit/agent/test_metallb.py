@@ -7,8 +7,9 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from lab.agent.announce import Announced
-from lab.agent.bgp.metallb import Manner, Settings, compose, parse
-from lab.errors import InputError
+from lab.agent.bgp.metallb import compose
+from lab.agent.bgp.metallb_config import Manner, Settings, parse
+from lab.agent.bgp.refused import Refused
 from lab.frr.model import Advertisement, BgpConfig, Neighbor
 from tests.unit.agent.objects import service
 
@@ -42,7 +43,7 @@ bgp-communities: {customers: "64512:100"}
 address-pools:
 - name: wide
   protocol: bgp
-  addresses: [172.16.10.0-172.16.10.99]
+  addresses: [172.16.10.0/24]
   bgp-advertisements:
   - aggregation-length: 24
     localpref: 50
@@ -68,7 +69,7 @@ def test_the_article_s_configuration() -> None:
 
 
 def test_an_address_outside_all_bgp_pools_is_not_announced() -> None:
-    assert bgp(EVERYTHING, "172.16.10.100", "10.9.9.1").advertisements == ()
+    assert bgp(EVERYTHING, "172.16.11.0", "10.9.9.1").advertisements == ()
 
 
 def test_a_pool_is_announced_in_each_of_its_manners() -> None:
@@ -125,17 +126,17 @@ def test_an_empty_map_has_no_settings() -> None:
             " bgp-advertisements: [{communities: [nobody]}]}]",
             "address pool 1: 'nobody' is no community (n:n) nor the name of one",
         ),
-        ("peers: [", "bgp-config: config.yaml is not YAML"),
+        ("peers: [", "config.yaml is not YAML"),
     ],
 )
 def test_mistakes(text: str, complaint: str) -> None:
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(Refused) as caught:
         parse(text)
     assert complaint in str(caught.value)
 
 
 def test_all_mistakes_are_reported_together() -> None:
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(Refused) as caught:
         parse("peers: [{}, {}]\naddress-pools: [{name: a}]")
     assert len(str(caught.value).splitlines()) == 4
 

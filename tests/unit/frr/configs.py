@@ -36,7 +36,7 @@ RICH = BgpConfig(
             hold=3,
             connect_retry=5,
             ebgp_multihop=3,
-            bfd=Bfd(multiplier=5, interval=50, minimum_ttl=253),
+            bfd=Bfd(multiplier=5, interval=50, minimum_ttl=253, echo_interval=80, passive=True),
             graceful_restart=True,
             maximum_prefixes=100,
         ),
@@ -55,4 +55,6 @@ RICH = BgpConfig(
         Advertisement(IPv4Network("172.16.10.64/26")),
     ),
     graceful_restart=GracefulRestart(restart_time=30),
+    origin="incomplete",
+    local_preference=0,
 )

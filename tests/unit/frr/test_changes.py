@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Network
+from typing import Any
 
 import pytest
 
 from lab.errors import InputError
-from lab.frr.model import Advertisement, BgpConfig, Neighbor
+from lab.frr.model import Advertisement, Bfd, BgpConfig, GracefulRestart, Neighbor
 from lab.frr.node import node_tree
-from lab.frr.speaker import plan_changes
+from lab.frr.speaker import plan_changes, renegotiated
 from lab.frr.tree import Tree, parse, text
 
 from .configs import OTHER_VIP, PLAIN, RICH, ROUTER, SECOND, VIP
@@ -139,12 +140,11 @@ def test_what_an_operator_or_a_newer_frr_adds_to_our_section_stays() -> None:
 
 
 def test_a_bfd_profile_is_the_business_of_bfdd_alone() -> None:
-    assert not [
-        line for step in changes(RICH, "") for line in step if line == "profile 5x50-ttl253"
-    ]
+    profile = "profile 5x50-echo80-passive-ttl253"
+    assert profile not in [line for step in changes(RICH, "") for line in step]
     (commands,) = plan_changes(node_tree(RICH), {}, "bfdd")
     assert commands[:2] == ["bfd", "exit"]
-    assert commands[-7:-5] == ["profile 5x50-ttl253", "detect-multiplier 5"]
+    assert commands[commands.index(profile) + 1] == "detect-multiplier 5"
 
 
 def test_a_password_that_frr_cannot_read_is_refused() -> None:
@@ -165,3 +165,49 @@ def test_comments_of_frr_are_no_configuration() -> None:
         '! use "clear log cmdline-targets" to remove this target\nlog syslog informational\n!\n'
     )
     assert parse(running) == {(): ("log syslog informational",)}
+
+
+def other_session(**fields: Any) -> BgpConfig:
+    return replace(PLAIN, neighbors=(replace(PLAIN.neighbors[0], **fields),))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        other_session(hold=9, keepalive=3),
+        other_session(port=1179),
+        other_session(graceful_restart=True),
+        replace(PLAIN, graceful_restart=GracefulRestart()),
+    ],
+)
+def test_a_session_whose_terms_change_begins_anew(changed: BgpConfig) -> None:
+    assert renegotiated(node_tree(changed), parse(RUNNING)) == [str(ROUTER)]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        PLAIN,
+        other_session(connect_retry=5),
+        other_session(bfd=Bfd(3, 50)),
+        replace(PLAIN, advertisements=(), origin="incomplete"),
+        replace(PLAIN, neighbors=()),
+    ],
+)
+def test_a_session_lives_on_when_its_terms_stay(changed: BgpConfig) -> None:
+    assert renegotiated(node_tree(changed), parse(RUNNING)) == []
+
+
+def test_a_new_session_needs_no_second_begin() -> None:
+    assert renegotiated(node_tree(PLAIN), {}) == []
+
+
+def test_the_speaker_s_origin_and_preference_are_on_every_route() -> None:
+    special = Advertisement(OTHER_VIP, local_preference=200)
+    silent = Advertisement(VIP, neighbors=frozenset())
+    config = replace(PLAIN, origin="incomplete", advertisements=(special, silent))
+    tree = node_tree(replace(config, local_preference=0))
+    maps = {path[0]: lines for path, lines in tree.items() if path[:1] and "to-" in path[0]}
+    assert "bgp default local-preference 0" in tree["router bgp 64512",]
+    for name, lines in maps.items():
+        assert ("set origin incomplete" in lines) == (" permit " in name), name
