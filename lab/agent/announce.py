@@ -39,12 +39,15 @@ def announced(
     node: Node | None,
     profile: Profile,
     served: Collection[Address],
+    *,
+    kinds: Collection[Kind] = tuple(Kind),
 ) -> list[Announced]:
     """The addresses of services that `node` may announce; which of them it does, its BGP
     configuration says.
 
     `slices` has the endpoint slices of each service by namespace/name; `served` are the
-    addresses that the node's datapath balances already.
+    addresses that the node's datapath balances already; `kinds` are those that the
+    configuration can announce.
     """
     if node is None or excluded(node):
         return []
@@ -54,7 +57,7 @@ def announced(
         if meta is None or spec is None:
             continue
         pieces = slices.get(f"{meta.namespace}/{meta.name}", ())
-        for kind, address in _addresses(service, spec):
+        for kind, address in _addresses(service, spec, kinds):
             if address not in served:
                 continue
             inside = kind is Kind.CLUSTER_IP
@@ -65,10 +68,15 @@ def announced(
     return found
 
 
-def _addresses(service: Service, spec: ServiceSpec) -> Iterator[tuple[Kind, Address]]:
-    yield from ((Kind.LOAD_BALANCER, vip) for vip in vips(service))
-    yield from ((Kind.EXTERNAL_IPS, each) for each in addresses(spec.externalIPs or ()))
-    yield from ((Kind.CLUSTER_IP, each) for each in addresses([spec.clusterIP]))
+def _addresses(
+    service: Service, spec: ServiceSpec, kinds: Collection[Kind]
+) -> Iterator[tuple[Kind, Address]]:
+    if Kind.LOAD_BALANCER in kinds:
+        yield from ((Kind.LOAD_BALANCER, vip) for vip in vips(service))
+    if Kind.EXTERNAL_IPS in kinds:
+        yield from ((Kind.EXTERNAL_IPS, each) for each in addresses(spec.externalIPs or ()))
+    if Kind.CLUSTER_IP in kinds:
+        yield from ((Kind.CLUSTER_IP, each) for each in addresses([spec.clusterIP]))
 
 
 def excluded(node: Node) -> bool:

@@ -16,7 +16,7 @@ from lab.agent.bgp_objects import BgpObjects
 from lab.agent.cluster import BGP_CONFIG, Cluster
 from lab.agent.config import AgentConfig
 from lab.agent.profile import Profile
-from lab.agent.services.model import Address
+from lab.agent.services.model import Address, Kind
 from lab.frr.model import Bfd, BgpConfig
 from lab.frr.speaker import Speaker
 from lab.frr.vty import DIRECTORY
@@ -92,6 +92,8 @@ class Announcing:
             node,
             self._profile,
             served,
+            # Only Cilium's own resources announce more, and looking at every service takes time.
+            kinds=tuple(Kind) if self._objects else (Kind.LOAD_BALANCER,),
         )
         if node is not None and self._objects is not None:
             config = self._objects.compose(node, found, self._bfd)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hmac
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from lab.kube import discovery, openapi, status
 from lab.kube.api import Api
 from lab.kube.http import (
@@ -24,27 +22,7 @@ from lab.kube.http import (
 from lab.kube.node_proxy import NodeProxy
 from lab.kube.rest import Rest, locate
 
-HEADER_LIMIT = 64 * 1024
-"""Bytes of all header lines of a request together."""
-
 HEALTH = ("healthz", "livez", "readyz")
-
-
-class BoundedHeaders(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1, with an end to the headers it collects."""
-
-    _header_bytes = 0
-
-    def on_message_begin(self) -> None:
-        self._header_bytes = 0
-        super().on_message_begin()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > HEADER_LIMIT:
-            # Breaks off the parser, which answers 400 and closes the connection.
-            raise ValueError("too many headers")
-        super().on_header(name, value)
 
 
 class App:

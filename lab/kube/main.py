@@ -15,7 +15,8 @@ import uvicorn
 from lab.kube import controller
 from lab.kube.addons import AddonController
 from lab.kube.api import Api, deep_copy
-from lab.kube.app import App, BoundedHeaders
+from lab.kube.app import App
+from lab.kube.connection import Connection
 from lab.kube.custom import DefinitionController
 from lab.kube.deployment import DeploymentController
 from lab.kube.endpoints import EndpointsController
@@ -80,13 +81,14 @@ async def _serve(config: ServerConfig) -> None:
         port=config.port,
         ssl_certfile=str(config.ca_file),
         ssl_keyfile=str(config.key_file),
-        http=BoundedHeaders,
+        http=Connection,
         ws="wsproto",
         loop="asyncio",
         lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=1,
         timeout_keep_alive=75,
     ))  # fmt: skip

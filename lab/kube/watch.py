@@ -18,6 +18,10 @@ BACKLOG = 20_000
 BOOKMARK_EVERY = 30.0
 LONGEST = 3600.0
 """Seconds."""
+BURST = 20
+PACE = 0.05
+"""A watch that sent so many batches within the last second sends the next no sooner than after so
+many seconds: of a storm, each client gets few large pieces; a single change goes out at once."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -54,8 +58,9 @@ class Watch:
     scope: Scope
     start: Start
     _pending: deque[Change] = field(default_factory=deque)
-    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _due: asyncio.Event = field(default_factory=asyncio.Event)
     _sent_any: bool = False
+    _sent_at: deque[float] = field(default_factory=lambda: deque(maxlen=BURST))
 
     def check(self) -> None:
         """410 when the history does not reach back; call it before the stream starts."""
@@ -72,11 +77,11 @@ class Watch:
             if first:
                 yield b"".join(first)
             while loop.time() < end and len(self._pending) < BACKLOG:
+                yield await self._sleep(end)
                 batch = b"".join(self._drain())
                 if batch:
+                    self._sent_at.append(loop.time())
                     yield batch
-                    continue
-                yield await self._sleep(end)
         finally:
             self.store.ignore(self._heard)
 
@@ -92,22 +97,27 @@ class Watch:
             yield self.scope.bookmark(self.store.revision, True)
 
     async def _sleep(self, end: float) -> bytes:
-        """Wait for a change; a bookmark (or nothing) when none comes for a while."""
-        loop = asyncio.get_running_loop()
-        self._wake.clear()
-        timeout = min(BOOKMARK_EVERY, max(end - loop.time(), 0))
+        """Wait until changes are due; a bookmark (or nothing) when none comes for a while."""
+        timeout = min(BOOKMARK_EVERY, max(end - asyncio.get_running_loop().time(), 0))
         try:
-            await asyncio.wait_for(self._wake.wait(), timeout)
+            await asyncio.wait_for(self._due.wait(), timeout)
         except asyncio.TimeoutError:
-            if self.start.bookmarks:
+            # A bookmark stands for everything before it: never ahead of changes that still wait.
+            if self.start.bookmarks and not self._pending:
                 return self.scope.bookmark(self.store.revision, False)
+        self._due.clear()
         return b""
 
     def _heard(self, change: Change) -> None:
         scope = self.scope
-        if change.kind == scope.kind and scope.namespace in ("", change.key[0]):
-            self._pending.append(change)
-            self._wake.set()
+        if change.kind != scope.kind or scope.namespace not in ("", change.key[0]):
+            return
+        if not self._pending:
+            loop = asyncio.get_running_loop()
+            now = loop.time()
+            stormy = len(self._sent_at) == BURST and now - self._sent_at[0] < 1
+            loop.call_at(self._sent_at[-1] + PACE if stormy else now, self._due.set)
+        self._pending.append(change)
 
     def _drain(self) -> Iterable[bytes]:
         while self._pending:

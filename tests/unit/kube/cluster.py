@@ -121,8 +121,8 @@ class Cluster:
     async def post(self, url: str, body: Any, **options: Any) -> Reply:
         return await self.call("POST", url, body, **options)
 
-    async def watch(self, url: str) -> AsyncIterator[Any]:
-        """The events of a watch, one by one, until the caller stops asking."""
+    async def chunks(self, url: str) -> AsyncIterator[bytes]:
+        """A watch's stream, piece by piece as the server sends it."""
         parts = urlsplit(url)
         query = tuple(parse_qsl(parts.query))
         path = tuple(part for part in parts.path.split("/") if part)
@@ -130,6 +130,12 @@ class Cluster:
         answer = Rest(self.api).serve(request, locate(self.api.registry, path))
         assert not isinstance(answer.body, bytes)
         async for chunk in answer.body:
+            if chunk:
+                yield chunk
+
+    async def watch(self, url: str) -> AsyncIterator[Any]:
+        """The events of a watch, one by one, until the caller stops asking."""
+        async for chunk in self.chunks(url):
             for line in chunk.splitlines():
                 yield json.loads(line)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from lab.kube import cilium_crds
 from tests.unit.kube.cluster import MERGE, STRATEGIC, Cluster, node, pools, with_cluster
-from tests.unit.kube.test_verbs import PODS, SERVICES, deployment
+from tests.unit.kube.objects import PODS, SERVICES, deployment
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 SETS = "/apis/apps/v1/namespaces/default/replicasets"

@@ -1,38 +1,13 @@
-"""Every verb on objects, as clients use them."""
+"""Every verb that writes, as clients use them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from lab.kube import cilium_crds
-from tests.unit.kube.cluster import (
-    APPLY,
-    JSON_PATCH,
-    MERGE,
-    STRATEGIC,
-    Cluster,
-    node,
-    with_cluster,
-)
-
-SERVICES = "/api/v1/namespaces/default/services"
-MAPS = "/api/v1/namespaces/default/configmaps"
-PODS = "/api/v1/namespaces/default/pods"
-TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
-
-
-def config(name: str, **data: str) -> dict[str, Any]:
-    return {"metadata": {"name": name, "labels": {"app": name}}, "data": data}
-
-
-def pod(name: str, **spec: Any) -> dict[str, Any]:
-    return {
-        "metadata": {"name": name, "labels": {"app": name}},
-        "spec": {"containers": [{"name": "c", "image": "nginx"}], **spec},
-    }
+from tests.unit.kube.cluster import MERGE, Cluster, node, with_cluster
+from tests.unit.kube.objects import MAPS, PODS, SERVICES, TABLE, config, deployment, pod
 
 
 def test_create_fills_in_what_kubernetes_fills_in() -> None:
@@ -129,118 +104,6 @@ def test_unknown_fields_are_dropped_with_a_warning() -> None:
     with_cluster(story)
 
 
-@pytest.mark.parametrize(
-    ("query", "names"),
-    [
-        ("", ["a", "b", "c"]),
-        ("?labelSelector=app=a", ["a"]),
-        ("?labelSelector=app!=a", ["b", "c"]),
-        ("?labelSelector=app%20in%20(a,c)", ["a", "c"]),
-        ("?labelSelector=!app", []),
-        ("?fieldSelector=metadata.name=b", ["b"]),
-        ("?fieldSelector=metadata.name!=b", ["a", "c"]),
-    ],
-)
-def test_selection(query: str, names: list[str]) -> None:
-    async def story(cluster: Cluster) -> None:
-        for name in "abc":
-            await cluster.post(MAPS, config(name))
-        items = (await cluster.get(MAPS + query)).body["items"]
-        assert [item["metadata"]["name"] for item in items] == names
-
-    with_cluster(story)
-
-
-def test_lists_in_chunks() -> None:
-    async def story(cluster: Cluster) -> None:
-        for name in "abcde":
-            await cluster.post(MAPS, config(name))
-        seen, token = [], ""
-        while True:
-            page = (await cluster.get(f"{MAPS}?limit=2&continue={token}")).body
-            seen += [item["metadata"]["name"] for item in page["items"]]
-            token = page["metadata"].get("continue", "")
-            if not token:
-                break
-            assert page["metadata"]["remainingItemCount"] == 5 - len(seen)
-        assert seen == list("abcde")
-
-    with_cluster(story)
-
-
-def test_watch_resumes_where_the_list_ended() -> None:
-    async def story(cluster: Cluster) -> None:
-        await cluster.post(MAPS, config("before"))
-        revision = (await cluster.get(MAPS)).body["metadata"]["resourceVersion"]
-        await cluster.post(MAPS, config("a"))
-        await cluster.call("PATCH", f"{MAPS}/a", {"data": {"x": "y"}}, media=MERGE)
-        change = {"metadata": {"labels": {"app": "z"}}}
-        await cluster.call("PATCH", f"{MAPS}/a", change, media=MERGE)
-        await cluster.call("DELETE", f"{MAPS}/a")
-
-        watch = cluster.watch(f"{MAPS}?watch=1&resourceVersion={revision}")
-        events = [await watch.__anext__() for _ in range(4)]
-        assert [e["type"] for e in events] == ["ADDED", "MODIFIED", "MODIFIED", "DELETED"]
-        revisions = [int(e["object"]["metadata"]["resourceVersion"]) for e in events]
-        assert revisions == sorted(set(revisions))
-
-        only = cluster.watch(f"{MAPS}?watch=1&labelSelector=app=a&resourceVersion={revision}")
-        events = [await only.__anext__() for _ in range(3)]
-        assert [e["type"] for e in events] == ["ADDED", "MODIFIED", "DELETED"]
-
-    with_cluster(story)
-
-
-def test_watch_tells_what_happens_while_it_lasts() -> None:
-    async def story(cluster: Cluster) -> None:
-        await cluster.post(MAPS, config("a"))
-        watch = cluster.watch(f"{MAPS}?watch=1&sendInitialEvents=true&allowWatchBookmarks=true")
-        first, mark = await watch.__anext__(), await watch.__anext__()
-        assert (first["type"], first["object"]["metadata"]["name"]) == ("ADDED", "a")
-        notes = mark["object"]["metadata"]["annotations"]
-        assert (mark["type"], notes) == ("BOOKMARK", {"k8s.io/initial-events-end": "true"})
-        await cluster.post(MAPS, config("b"))
-        event = await watch.__anext__()
-        assert (event["type"], event["object"]["metadata"]["name"]) == ("ADDED", "b")
-
-    with_cluster(story)
-
-
-def test_strategic_merge_patch_merges_lists_by_their_key() -> None:
-    async def story(cluster: Cluster) -> None:
-        ports = [{"name": "http", "port": 80}, {"name": "tls", "port": 443}]
-        await cluster.post(SERVICES, {"metadata": {"name": "web"}, "spec": {"ports": ports}})
-        change = {
-            "spec": {
-                "$setElementOrder/ports": [{"port": 443}, {"port": 80}],
-                "ports": [{"port": 80, "targetPort": 8080}],
-            }
-        }
-        now = (await cluster.call("PATCH", f"{SERVICES}/web", change, media=STRATEGIC)).body
-        assert [(p["port"], p["targetPort"]) for p in now["spec"]["ports"]] == [
-            (443, 443), (80, 8080),
-        ]  # fmt: skip
-        gone = {"spec": {"ports": [{"port": 80, "$patch": "delete"}]}}
-        now = (await cluster.call("PATCH", f"{SERVICES}/web", gone, media=STRATEGIC)).body
-        assert [p["port"] for p in now["spec"]["ports"]] == [443]
-
-    with_cluster(story)
-
-
-def test_json_patch() -> None:
-    async def story(cluster: Cluster) -> None:
-        await cluster.post(MAPS, config("a", x="1", y="2"))
-        steps = [
-            {"op": "test", "path": "/data/x", "value": "1"},
-            {"op": "move", "from": "/data/x", "path": "/data/z"},
-            {"op": "remove", "path": "/data/y"},
-        ]
-        now = await cluster.call("PATCH", f"{MAPS}/a", steps, media=JSON_PATCH)
-        assert now.body["data"] == {"z": "1"}
-
-    with_cluster(story)
-
-
 def test_scale() -> None:
     async def story(cluster: Cluster) -> None:
         await cluster.post("/apis/apps/v1/namespaces/default/deployments", deployment("web", 1))
@@ -253,20 +116,6 @@ def test_scale() -> None:
         assert (await cluster.get(url)).body["status"]["selector"] == "app=web"
 
     with_cluster(story, node("w1"))
-
-
-def deployment(name: str, replicas: int) -> dict[str, Any]:
-    return {
-        "metadata": {"name": name},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": {"app": name}},
-            "template": {
-                "metadata": {"labels": {"app": name}},
-                "spec": {"containers": [{"name": "c", "image": "nginx"}]},
-            },
-        },
-    }
 
 
 def test_a_running_pod_is_deleted_with_grace() -> None:
@@ -305,37 +154,6 @@ def test_delete_a_collection() -> None:
         await cluster.call("DELETE", f"{MAPS}?labelSelector=app!=b")
         items = (await cluster.get(MAPS)).body["items"]
         assert [item["metadata"]["name"] for item in items] == ["b"]
-
-    with_cluster(story)
-
-
-def test_server_side_apply_owns_and_defends_fields() -> None:
-    async def story(cluster: Cluster) -> None:
-        url = f"{MAPS}/a?fieldManager="
-        mine = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": "1", "y": "2"}}
-        made = await cluster.call("PATCH", url + "me", mine, media=APPLY)
-        assert made.code == 201
-        other = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"y": "3"}}
-        fight = await cluster.call("PATCH", url + "you", other, media=APPLY)
-        assert fight.message == 'Apply failed with 1 conflict: conflict with "me": .data.y'
-        taken = await cluster.call("PATCH", url + "you&force=true", other, media=APPLY)
-        assert taken.body["data"] == {"x": "1", "y": "3"}
-        dropped = {"apiVersion": "v1", "kind": "ConfigMap", "data": {}}
-        left = await cluster.call("PATCH", url + "me", dropped, media=APPLY)
-        assert left.body["data"] == {"y": "3"}
-
-    with_cluster(story)
-
-
-def test_tables_name_their_columns_and_carry_metadata() -> None:
-    async def story(cluster: Cluster) -> None:
-        await cluster.post(PODS, pod("p"))
-        table = (await cluster.get(PODS, accept=TABLE)).body
-        names = [c["name"] for c in table["columnDefinitions"] if not c["priority"]]
-        assert names == ["Name", "Ready", "Status", "Restarts", "Age"]
-        row = table["rows"][0]
-        assert row["cells"][:4] == ["p", "0/1", "Pending", "0"]
-        assert row["object"]["kind"] == "PartialObjectMetadata"
 
     with_cluster(story)
 
