@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 
 import grpc
@@ -15,6 +16,12 @@ LOG = logging.getLogger("hubble-relay")
 
 RETRY = 1.0
 """Seconds between two attempts to reach the Peer service."""
+
+SETTLE = 2.0
+"""Seconds from the start in which nodes may be named and connected before anybody is answered."""
+
+QUIET = 0.1
+"""Seconds without any change after which no further node is expected: nothing ends the list."""
 
 OPTIONS = (
     ("grpc.enable_http_proxy", 0),
@@ -65,6 +72,7 @@ class Pool:
     def __init__(self) -> None:
         self._nodes: dict[str, Node] = {}
         self.changed = asyncio.Condition()
+        self._settles_at = time.monotonic() + SETTLE
 
     @property
     def nodes(self) -> Mapping[str, Node]:
@@ -77,6 +85,18 @@ class Pool:
     def unavailable(self) -> list[str]:
         """Names of the others, sorted."""
         return sorted(name for name, node in self._nodes.items() if not node.connected)
+
+    async def settled(self) -> None:
+        """Return when all nodes seem to be connected, or when the pool has had time for that.
+
+        Whoever asks right after the start would otherwise miss what the nodes have stored.
+        """
+        while (left := self._settles_at - time.monotonic()) > 0:
+            complete = bool(self._nodes) and not self.unavailable()
+            try:
+                await asyncio.wait_for(self._change(), QUIET if complete else left)
+            except asyncio.TimeoutError:
+                return
 
     async def discover(self, address: str) -> None:
         """Follow the Peer service at `address` for ever; while it is away, nothing changes."""
@@ -95,6 +115,10 @@ class Pool:
     async def close(self) -> None:
         for node in self._nodes.values():
             await node.close()
+
+    async def _change(self) -> None:
+        async with self.changed:
+            await self.changed.wait()
 
     async def _apply(self, change: peer_pb2.ChangeNotification) -> None:
         """One change; a stream that starts anew repeats peers that are known already."""

@@ -78,6 +78,7 @@ class RelayService:
         self, request: observer_pb2.GetFlowsRequest
     ) -> AsyncIterator[observer_pb2.GetFlowsResponse]:
         """The flows of all nodes by time, and first which nodes take part."""
+        await self._pool.settled()
         merge = Merge(LIVE_PATIENCE if request.follow else PATIENCE)
         connected = self._pool.connected()
         for status in self._statuses(connected, self._pool.unavailable()):

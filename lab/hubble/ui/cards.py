@@ -11,6 +11,7 @@ from lab.hubble.metrics.context import app_of
 
 UNKNOWN_APP = "Unknown App"
 DNS_PORT, DNS_APP = 53, "kube-dns"
+_NAMESPACE = "k8s:io.kubernetes.pod.namespace="
 PROMETHEUS_APPS = frozenset({"prometheus", "prometheus-server"})
 
 
@@ -49,16 +50,22 @@ def _card(packed: bytes) -> Card:
             return Card(name, name, name, identity=endpoint.identity, labels=(f"reserved:{name}",))
     workload = endpoint.workloads[0].name if endpoint.workloads else ""
     labels = tuple(endpoint.labels)
+    namespace = endpoint.namespace or _labelled_namespace(labels)
     title = app_of(labels) or workload or UNKNOWN_APP
     return Card(
-        id=f"{endpoint.namespace}/{endpoint.identity or title}",
+        id=f"{namespace}/{endpoint.identity or title}",
         title=title,
         kind="app",
-        namespace=endpoint.namespace,
+        namespace=namespace,
         identity=endpoint.identity,
         labels=labels,
         workload=workload,
     )
+
+
+def _labelled_namespace(labels: tuple[str, ...]) -> str:
+    """The namespace of a pod that is known by its identity only, because it is gone."""
+    return next((each[len(_NAMESPACE) :] for each in labels if each.startswith(_NAMESPACE)), "")
 
 
 def _reserved_name(endpoint: flow_pb2.Endpoint) -> str:

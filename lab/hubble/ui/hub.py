@@ -20,7 +20,7 @@ LOG = logging.getLogger("hubble-ui")
 KEPT = 3000
 """Flows kept for browsers that come or change their filters."""
 
-FIRST = 200
+FIRST = 500
 """Stored flows asked of each node at the start."""
 
 RATE_WINDOW = 5.0

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import logging
 import os
-import sys
 from collections.abc import Sequence
 
 import uvicorn
 
-from lab.errors import InputError, LabError
-from lab.hubble.relay.gateway import default_gateway
-from lab.hubble.relay.main import OBSERVER_PORT
-from lab.hubble.relay.pool import Pool
+from lab.errors import InputError
+from lab.hubble.relay import program
 from lab.hubble.ui.app import application
 from lab.hubble.ui.hub import Hub, Upstream
 from lab.hubble.ui.upstream import OwnRelay, RemoteRelay
@@ -24,61 +19,35 @@ PORT = 8081
 
 def main(words: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code."""
-    options = parser().parse_args(words)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    try:
-        asyncio.run(run(options))
-    except LabError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return exc.exit_code
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
-def parser() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(
-        prog="hubble-ui", description="Service map and flow table as a web page."
-    )
-    options.add_argument("--listen", default=f"0.0.0.0:{PORT}", metavar="HOST:PORT")
-    options.add_argument(
+    parser = program.arguments("hubble-ui", "Service map and flow table as a web page.", PORT)
+    parser.add_argument(
         "--relay",
         default=os.environ.get("HUBBLE_RELAY", ""),
         metavar="ADDRESS",
         help="a relay to ask (default: ask the nodes themselves)",
     )
-    options.add_argument(
-        "--peer-service",
-        default=os.environ.get("HUBBLE_PEER_SERVICE", ""),
-        metavar="ADDRESS",
-        help="without a relay: a node's agent, which names all others"
-        f" (default: port {OBSERVER_PORT} of the default gateway)",
-    )
-    return options
+    return program.run(serve(parser.parse_args(words)))
 
 
-async def run(options: argparse.Namespace) -> None:
-    """Serve the page on one address."""
+async def serve(options: argparse.Namespace) -> None:
+    """Serve the page on the address of the options."""
     host, _, port = options.listen.rpartition(":")
     if not host or not port.isdecimal():
         raise InputError(f"invalid address {options.listen!r}: want HOST:PORT")
-    discovery = None
-    upstream: Upstream
     if options.relay:
-        upstream = RemoteRelay(options.relay)
+        await _page(RemoteRelay(options.relay), host, int(port))
     else:
-        peers = options.peer_service or f"{default_gateway()}:{OBSERVER_PORT}"
-        pool = Pool()
-        discovery = asyncio.create_task(pool.discover(peers))
-        upstream = OwnRelay(pool)
+        async with program.nodes(options) as pool:
+            await _page(OwnRelay(pool), host, int(port))
+
+
+async def _page(upstream: Upstream, host: str, port: int) -> None:
     config = uvicorn.Config(
         application(Hub(upstream)),
         host=host,
-        port=int(port),
+        port=port,
         log_level="warning",
         timeout_graceful_shutdown=1,
         ws="none",
     )
     await uvicorn.Server(config).serve()
-    if discovery is not None:
-        discovery.cancel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -173,6 +173,13 @@ def test_names_of_cards(endpoint: dict[str, Any], title: str) -> None:
     assert card_of(flow_pb2.Endpoint(**endpoint)).title == title
 
 
+def test_a_pod_that_is_gone_has_the_card_of_its_identity() -> None:
+    labels = ["k8s:io.kubernetes.pod.namespace=a", "k8s:app=shop"]
+    living = flow_pb2.Endpoint(namespace="a", pod_name="shop-1", identity=300, labels=labels)
+    gone = flow_pb2.Endpoint(identity=300, labels=labels)
+    assert card_of(gone) == card_of(living)
+
+
 def test_row_of_a_drop() -> None:
     told = row(flows()[4])
     assert (told["verdict"], told["reason"], told["flags"]) == (
@@ -254,7 +261,11 @@ def test_nothing_connected_is_said() -> None:
     assert describe(Cluster(), 0.0, 0)["reachable"] is False
 
 
-def ask(path: str, known: Sequence[flow_pb2.Flow] | None = None, **headers: str) -> httpx.Response:
+def ask(
+    path: str,
+    known: Sequence[flow_pb2.Flow] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> httpx.Response:
     async def run() -> httpx.Response:
         hub = await filled(flows() if known is None else known)
         transport = httpx.ASGITransport(application(hub))
@@ -289,9 +300,9 @@ def test_one_document_holds_all_that_the_page_is_made_of() -> None:
 def test_a_browser_that_has_the_page_is_told_so() -> None:
     first = ask("/default")
     assert first.headers["content-encoding"] == "gzip"
-    again = ask("/", **{"If-None-Match": first.headers["etag"]})
+    again = ask("/", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    plain = ask("/", **{"Accept-Encoding": "identity"})
+    plain = ask("/", headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
     assert plain.text == first.text
 

@@ -110,6 +110,19 @@ def flows_of(answers: list[observer_pb2.GetFlowsResponse]) -> list[tuple[str, in
     return [(a.node_name, a.time.seconds) for a in answers if a.HasField("flow")]
 
 
+def test_who_asks_right_after_the_start_misses_nothing() -> None:
+    async def story(cluster: Cluster) -> None:
+        pool = Pool()
+        discovery = asyncio.create_task(pool.discover(cluster.address("n0")))
+        relay = RelayService(pool, "young")
+        answers = [each async for each in relay.flows(observer_pb2.GetFlowsRequest(number=4))]
+        assert len(flows_of(answers)) == 3 * 4
+        discovery.cancel()
+        await pool.close()
+
+    in_cluster(story)
+
+
 def test_flows_of_all_nodes_by_time_and_a_number_for_each_node() -> None:
     async def story(cluster: Cluster) -> None:
         request = observer_pb2.GetFlowsRequest(number=2)

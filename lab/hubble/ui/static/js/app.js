@@ -29,7 +29,10 @@ const stream = new Stream({
     showEmptiness();
   },
   flows: (news) => table.add(news),
-  problem: (text) => filters.problem(text),
+  problem(text) {
+    filters.problem(text);
+    showEmptiness();
+  },
   lost: () => status.lost(),
 });
 
@@ -71,7 +74,8 @@ function closed() {
 function showEmptiness() {
   const empty = byId("empty");
   empty.hidden = map.picture.cards.length > 0;
-  const [head, text] = status.emptiness(state.namespace, state.filters.length || state.verdict || state.hide.length);
+  const filtered = state.filters.length || state.verdict || state.hide.length;
+  const [head, text] = status.emptiness(state.namespace, filtered, filters.unreadable);
   if (empty.firstElementChild.textContent !== head) empty.firstElementChild.textContent = head;
   if (empty.lastElementChild.textContent !== text) empty.lastElementChild.textContent = text;
 }

@@ -27,7 +27,7 @@ export function update(element, card) {
   const reserved = card.kind !== "app";
   element.className = `card ${reserved ? "reserved" : ""} ${WORLDS.includes(card.kind) ? "world-card" : ""}`;
   element.setAttribute("aria-label", `${card.title} ${card.namespace}`);
-  const subtitle = reserved ? "reserved identity" : [card.namespace, card.workload].filter(Boolean).join(" · ");
+  const subtitle = reserved ? "reserved identity" : [card.namespace, card.workload !== card.title && card.workload].filter(Boolean).join(" · ");
   put(
     element,
     el("span", { class: "top" },

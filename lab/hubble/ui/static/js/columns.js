@@ -20,6 +20,7 @@ const identity = (side) => (row, cell) => {
 function verdict(row, cell) {
   cell.append(el("span", { class: `verdict ${row.verdict}` }, row.verdict));
   if (row.reason) cell.append(el("small", {}, row.reason));
+  cell.title = row.reason;
 }
 
 function time(row, cell) {
@@ -37,15 +38,15 @@ export const COLUMNS = [
   { id: "destination", weight: 1.4, name: "Destination Identity", fill: identity("destination") },
   { id: "destination-pod", weight: 1.5, name: "Destination Pod", fill: text((row) => row.destination.pod) },
   { id: "destination-ip", name: "Destination IP", fill: text((row) => row.destination.address, "mono") },
-  { id: "port", weight: 0.9, name: "Destination Port", fill: text((row) => row.destination.port || "") },
-  { id: "layer7", weight: 0.7, name: "L7 info", fill: text((row) => row.layer7, "quiet") },
+  { id: "port", weight: 1.25, name: "Destination Port", fill: text((row) => row.destination.port || "") },
+  { id: "layer7", weight: 0.75, name: "L7 info", fill: text((row) => row.layer7, "quiet") },
   { id: "direction", name: "Traffic Direction", fill: text((row) => row.direction) },
-  { id: "verdict", weight: 1.5, name: "Verdict", fill: verdict },
+  { id: "verdict", weight: 1.3, name: "Verdict", fill: verdict },
   { id: "flags", name: "TCP Flags", fill: text((row) => row.flags.join(" "), "mono") },
   { id: "type", name: "Event", fill: text((row) => row.type) },
   { id: "node", name: "Node", fill: text((row) => row.node) },
   { id: "auth", name: "Authentication", fill: text(() => "disabled", "quiet") },
-  { id: "time", weight: 1.3, name: "Timestamp", fill: time },
+  { id: "time", weight: 1.5, name: "Timestamp", fill: time },
 ];
 
 /** The columns with these ids, in the table's own order. */

@@ -6,6 +6,7 @@ export class FilterBox {
   /** `onChange(entries)` when the user has changed the list. */
   constructor(onChange) {
     this.entries = [];
+    this.unreadable = false;
     this.onChange = onChange;
     this.input = byId("filter");
     this.hint = this.input.placeholder;
@@ -27,10 +28,11 @@ export class FilterBox {
 
   /** Show what the server could not understand; nothing takes it away again. */
   problem(text) {
+    this.unreadable = Boolean(text);
     const place = byId("filter-problem");
     place.textContent = text ?? "";
     place.hidden = !text;
-    this.input.toggleAttribute("aria-invalid", Boolean(text));
+    this.input.toggleAttribute("aria-invalid", this.unreadable);
   }
 
   key(event) {

@@ -1,4 +1,4 @@
-// Links as curves: from a card's right side into the port that it asks.
+// Links as curves: from the side of a card that faces the other into the port that it asks.
 
 import { svg } from "./dom.js";
 import { CARD_TOP, PORT_HEIGHT } from "./layout.js";
@@ -10,10 +10,14 @@ export const keyOf = (link) => `${link.source}\n${link.destination}\n${link.port
 /** The path from the source's box to the row of the destination's port. */
 export function path(link, source, destination, ports) {
   const row = ports.findIndex((each) => each.port === link.port && each.protocol === link.protocol);
-  const end = { x: destination.x - GAP, y: destination.y + CARD_TOP + PORT_HEIGHT * (row + 0.5) };
-  const start = { x: source.x + source.width, y: source.y + CARD_TOP / 2 };
+  const leftwards = destination.x + destination.width < source.x;
+  const end = {
+    x: leftwards ? destination.x + destination.width + GAP : destination.x - GAP,
+    y: destination.y + CARD_TOP + PORT_HEIGHT * (row + 0.5),
+  };
+  const start = { x: leftwards ? source.x : source.x + source.width, y: source.y + CARD_TOP / 2 };
   if (link.source === link.destination) return loop(start, end, source);
-  const reach = Math.max(50, Math.abs(end.x - start.x) * 0.45);
+  const reach = Math.max(50, Math.abs(end.x - start.x) * 0.45) * (leftwards ? -1 : 1);
   return `M${start.x} ${start.y} C${start.x + reach} ${start.y} ${end.x - reach} ${end.y} ${end.x} ${end.y}`;
 }
 

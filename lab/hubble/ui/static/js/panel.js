@@ -41,9 +41,10 @@ export class Panel {
       return;
     }
     const layer4 = Object.entries(flow.l4 ?? {})[0] ?? ["", {}];
-    this.show(flow.Summary || "Flow", [
+    this.show(`${nameOf(flow.source, flow.IP?.source)} → ${nameOf(flow.destination, flow.IP?.destination)}`, [
       section("What", list([
-        ["Time", flow.time],
+        ["Time", flow.time?.replace("T", " ").replace("Z", " UTC")],
+        ["Summary", flow.Summary],
         ["Verdict", flow.verdict],
         ["Drop reason", flow.drop_reason_desc],
         ["Event", event(flow)],
@@ -52,7 +53,6 @@ export class Panel {
         ["Node", flow.node_name],
         ["Interface", flow.interface?.name],
         ["Protocol", layer4[0]],
-        ["TCP flags", Object.keys(layer4[1].flags ?? {}).join(" ")],
         ["ICMP", "type" in layer4[1] || layer4[0].startsWith("ICMP") ? `type ${layer4[1].type ?? 0}, code ${layer4[1].code ?? 0}` : ""],
         ["Id", flow.uuid],
       ])),
@@ -87,6 +87,12 @@ export class Panel {
     put(byId("panel-body"), ...parts.filter(Boolean));
     byId("panel").hidden = false;
   }
+}
+
+/** The pod, else what its reserved label says, else the address. */
+function nameOf(endpoint = {}, address = "unknown") {
+  const reserved = endpoint.labels?.find((label) => label.startsWith("reserved:"));
+  return endpoint.pod_name || reserved?.slice("reserved:".length) || address;
 }
 
 function event(flow) {

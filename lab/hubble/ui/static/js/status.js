@@ -23,7 +23,8 @@ export class Status {
   }
 
   /** What the empty map says: why, and what to do about it. */
-  emptiness(namespace, filtered) {
+  emptiness(namespace, filtered, unreadable) {
+    if (unreadable) return ["A filter cannot be read", "Take it away with its ×, or with Backspace in the filter box."];
     const place = namespace ? `in namespace ${namespace}` : "in any namespace";
     if (filtered) return ["No flow matches", `Nothing ${place} has matched the filters yet. Take some of them away, or wait.`];
     if (this.last && !this.last.connected) return ["No node is connected", "Flows appear as soon as the agent of a node answers."];

@@ -7,7 +7,7 @@ import { COLUMNS, chosen } from "./columns.js";
 const KEPT = 300;
 const SHOWN = 150;
 const AGEING = 1000;
-const NARROWEST = 115;
+const NARROWEST = 112;
 
 export class Table {
   /** `onPick(row)` is called with the row that the user opens. */
