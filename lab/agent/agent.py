@@ -24,6 +24,7 @@ from lab.agent.bell import Bell
 from lab.agent.bgp import metallb_config
 from lab.agent.bgp.refused import Refused
 from lab.agent.bgp_complaints import Complaints
+from lab.agent.bgp_metrics import BgpMetrics
 from lab.agent.bgp_objects import BgpObjects
 from lab.agent.bgp_status import keep_telling
 from lab.agent.cilium_objects import CiliumObjects
@@ -92,6 +93,7 @@ class Agent:
         client: AsyncClient,
         programs: Programs,
         flow_log: FlowKeeper,
+        bgp_metrics: BgpMetrics,
     ) -> None:
         maps = NodeMaps()
         self._config = config
@@ -110,7 +112,13 @@ class Agent:
         )
         self._complaints = Complaints(client, config.node, self._refused)
         self._announcing = Announcing(
-            config, self.cluster, profile, self._served, self._bgp_objects, self._complaints
+            config,
+            self.cluster,
+            profile,
+            self._served,
+            self._bgp_objects,
+            self._complaints,
+            bgp_metrics,
         )
         self._health_ports = HealthPorts()
         self.kubelet = Kubelet(config, client, self, mtu=programs.mtu, route_mtu=programs.pod_mtu)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from lab.agent.bgp import metallb, metallb_config, peering_policy, version2
 from lab.agent.bgp.metallb_config import Settings
 from lab.agent.bgp.refused import Refused
 from lab.agent.bgp_complaints import Complaints
+from lab.agent.bgp_metrics import BgpMetrics
 from lab.agent.bgp_objects import BgpObjects
 from lab.agent.cluster import BGP_CONFIG, Cluster
 from lab.agent.config import AgentConfig
 from lab.agent.profile import Profile
 from lab.agent.services.model import Address, Kind
+from lab.errors import FrrError
 from lab.frr.model import Bfd, BgpConfig
 from lab.frr.speaker import Speaker
 from lab.frr.vty import DIRECTORY
@@ -40,6 +43,7 @@ class Announcing:
         served: Callable[[], Collection[Address] | None],
         objects: BgpObjects | None,
         complaints: Complaints,
+        metrics: BgpMetrics,
     ) -> None:
         self._config = config
         self._cluster = cluster
@@ -47,6 +51,7 @@ class Announcing:
         self._served = served
         self._objects = objects
         self._complaints = complaints
+        self._metrics = metrics
         self._speaker = Speaker()
         self._applied: BgpConfig | None = None
         self._daemon = 0
@@ -64,16 +69,28 @@ class Announcing:
             return
         try:
             wanted = self.wanted(served)
+            self._complaints.settled(version2.KIND, peering_policy.KIND)
         except Refused as refused:
             self._complaints.about(refused)
-            return
-        self._complaints.settled(version2.KIND, peering_policy.KIND)
+            if self._applied is None:
+                return
+            wanted = self._applied
         daemon = _generation(DIRECTORY / "bgpd.vty")
         if wanted == self._applied and daemon == self._daemon:
             return
-        for command in await asyncio.to_thread(self._speaker.apply, wanted):
-            log.info("frr: %s", command)
+        await self._apply(wanted)
         self._applied, self._daemon = wanted, daemon
+
+    async def _apply(self, wanted: BgpConfig) -> None:
+        began = time.monotonic()
+        try:
+            commands = await asyncio.to_thread(self._speaker.apply, wanted)
+        except FrrError:
+            self._metrics.failed(wanted.asn)
+            raise
+        self._metrics.reconciled(wanted.asn, time.monotonic() - began)
+        for command in commands:
+            log.info("frr: %s", command)
 
     @property
     def _complete(self) -> bool:

@@ -38,7 +38,8 @@ LOST_LOOK = 64
 class FlowLog:
     """Hubble's observer of this node: fed from the ring, served over gRPC."""
 
-    def __init__(self, config: AgentConfig) -> None:
+    def __init__(self, config: AgentConfig, metrics: AgentMetrics) -> None:
+        self._agent_metrics = metrics
         self.directory = Directory()
         self.observer = Observer(config.node, self.directory, profile=config.profile)
         self.directory.tell = self.observer.agent_event
@@ -53,7 +54,7 @@ class FlowLog:
     def start(self) -> None:
         """Feed and serve. After the last fork only: gRPC does not survive one."""
         self._server = serve(self.observer, captures=self._captures)
-        self._metrics = MetricsServer(AgentMetrics(), port=PORTS[self._profile])
+        self._metrics = MetricsServer(self._agent_metrics, port=PORTS[self._profile])
         self.observer.agent_event(agent_started())
         self._reader.start()
 

@@ -12,9 +12,11 @@ from lightkube.config.models import Cluster, User
 
 from lab.agent import status, warm
 from lab.agent.agent import Agent
+from lab.agent.bgp_metrics import BgpMetrics
 from lab.agent.config import AgentConfig
 from lab.agent.describe import describe
 from lab.agent.flow_log import FlowLog
+from lab.agent.metrics import AgentMetrics
 from lab.agent.pods.server import KubeletServer
 from lab.agent.profile import Profile, profile
 from lab.agent.programs import NodePrograms
@@ -39,19 +41,24 @@ def main(config: AgentConfig) -> int:
     programs = NodePrograms(config, chosen)
     programs.load()
     log.info("datapath installed")
-    flow_log = FlowLog(config)
+    bgp_metrics = BgpMetrics()
+    flow_log = FlowLog(config, AgentMetrics(bgp_metrics))
     flow_log.start()
     try:
-        asyncio.run(_serve(config, chosen, programs, flow_log))
+        asyncio.run(_serve(config, chosen, programs, flow_log, bgp_metrics))
     finally:
         flow_log.stop()
     return 0
 
 
 async def _serve(
-    config: AgentConfig, chosen: Profile, programs: NodePrograms, flow_log: FlowLog
+    config: AgentConfig,
+    chosen: Profile,
+    programs: NodePrograms,
+    flow_log: FlowLog,
+    bgp_metrics: BgpMetrics,
 ) -> None:
-    agent = Agent(config, chosen, _client(config), programs, flow_log)
+    agent = Agent(config, chosen, _client(config), programs, flow_log, bgp_metrics)
     await KubeletServer(agent.kubelet, config).start()
     await status.serve(lambda: describe(config, chosen, agent, flow_log))
     running = asyncio.ensure_future(agent.run())

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from lab.agent.cilium import balancer, counters, flows, monitor, places, policies, status
+from lab.agent.cilium import balancer, counters, flows, monitor, places, status
 from lab.agent.cilium.columns import columns
 from lab.agent.profile import profile
 from lab.agent.services import entries
@@ -259,36 +258,3 @@ def test_every_flag_of_the_service_types_has_a_word() -> None:
         for flag in (ServiceFlag.LOADBALANCER, ServiceFlag.NODEPORT, ServiceFlag.EXTERNAL_IP, 0)
     ]
     assert words == ["LoadBalancer", "NodePort", "ExternalIPs", "ClusterIP"]
-
-
-CONFIGURATION = """\
-ip prefix-list to-192.168.1.1-7 seq 5 permit 172.16.10.0/32
-!
-router bgp 64512
- neighbor 192.168.1.1 remote-as 64512
-exit
-!
-route-map to-192.168.1.1 permit 70
- match ip address prefix-list to-192.168.1.1-7
- set community 64512:100 additive
- set local-preference 200
-exit
-!
-route-map to-192.168.1.1 permit 65535
-exit
-!
-"""
-
-
-def test_policies_by_peer_and_prefix() -> None:
-    rows = [re.split(r" {2,}", line) for line in policies.policies(CONFIGURATION)]
-    assert rows[1] == [
-        "64512",
-        "to-192.168.1.1-70",
-        "export",
-        "192.168.1.1",
-        "172.16.10.0/32 (32..32)",
-        "accept",
-        "{AddCommunities: 64512:100}, {SetLocalPreference: 200}",
-    ]
-    assert rows[2][4:] == ["any", "accept"]
