@@ -152,6 +152,8 @@ def test_metrics_have_the_labels_of_cilium() -> None:
     assert samples[f"{name}_session_state", "64512", "192.168.1.1:1179", "64512"] == 1
     assert samples[f"{name}_session_state", "64512", "192.168.1.2:179", "64999"] == 0
     routes = ("64512", "192.168.1.1:1179", "64512", "ipv4", "unicast")
-    advertised, received = ((f"{name}_{what}_routes", *routes) for what in ("advertised", "received"))
+    advertised, received = (
+        (f"{name}_{what}_routes", *routes) for what in ("advertised", "received")
+    )
     assert (samples[advertised], samples[received]) == (1, 0)
     assert len(samples) == 3 + 2 * 4
