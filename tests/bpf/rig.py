@@ -125,6 +125,10 @@ class Rig:
         """One packet (Scapy or bytes) through one program."""
         return self.inside(lambda: self._run(program, bytes(packet)))
 
+    def run_all(self, program: str, packets: Sequence[bytes]) -> list[Outcome]:
+        """Many packets through one program, in order."""
+        return self.inside(lambda: [self._run(program, packet) for packet in packets])
+
     def map(self, table: Table) -> Any:
         """A map of the rig, typed."""
         kind = PerCpuMap if table.per_cpu else Map
@@ -244,7 +248,7 @@ class Rig:
         self._object = BpfObject(compiled())
         self._object.configure(
             self.config.layout(
-                overlay=INTERFACE,
+                overlay=TUNNEL,
                 host_cookie=sockets.namespace_cookie(),
             )
         )
@@ -299,6 +303,9 @@ class Rig:
 INTERFACE = 1
 """Index of lo, the interface that test packets come in by; it gets the uplink's MAC address, so
 that the kernel takes packets to that one for the node's own (PACKET_HOST)."""
+
+TUNNEL = 99
+"""Index of the tunnel device: no packet of a test comes in by it."""
 
 NETWORK = f"""
 link set lo address {NODE_MAC} up

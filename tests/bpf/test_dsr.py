@@ -13,6 +13,7 @@ from lab.bpf import tables as t
 from lab.bpf.codes import CtFlag, Reason, ServiceFlag2, TupleFlag
 from lab.bpf.config import Forwarding
 
+from .noise import ones_complement
 from .packets import FROM_POD, FROM_ROUTER, PORT, datagram, reply, request, same
 from .rig import (
     CLIENT,
@@ -141,3 +142,13 @@ def test_header_with_other_options_cannot_take_it(dsr: Rig) -> None:
     out = native(dsr).run("from_netdev", sent / TCP(sport=PORT, dport=80, flags="S"))
     assert out.verdict == SHOT
     assert dsr.dropped() == {Reason.WRITE_ERROR: 1}
+
+
+def test_damaged_header_is_not_mended_on_the_way(dsr: Rig) -> None:
+    dsr.service(VIP, 80, [Backend(REMOTE_POD)])
+    sent = request()
+    sent[IP].chksum = 0x1234
+    damage = ones_complement(bytes(sent)[14:34])
+    out = native(dsr).run("from_netdev", sent)
+    assert option_of(out.frame) == OPTION
+    assert ones_complement(out.packet[14:42]) == damage

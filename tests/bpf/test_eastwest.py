@@ -152,6 +152,16 @@ def test_pod_pings_the_world(rig: Rig) -> None:
     )
 
 
+def test_icmp_that_opens_no_flow_is_not_masqueraded(rig: Rig) -> None:
+    """A redirect has a gateway's address where an echo has its identifier; an echo reply that
+    answers nothing known has nowhere to come back from.
+    """
+    for icmp in (ICMP(type=5, code=1, gw="10.0.1.9"), ICMP(type=0, id=7, seq=1)):
+        sent = FROM_POD / IP(src=POD, dst=CLIENT) / icmp
+        assert rig.run("to_netdev", sent).verdict == SHOT
+    assert rig.dropped() == {Reason.NAT_UNSUPPORTED_PROTO: 2}
+
+
 def test_traffic_between_nodes_and_inside_the_cluster_keeps_its_source(rig: Rig) -> None:
     for sent in (segment(REMOTE_POD), segment(CLIENT, src=NODE), segment(GATEWAY, src=NODE2)):
         out = rig.run("to_netdev", sent)
@@ -163,6 +173,18 @@ def test_world_to_pod_is_delivered(rig: Rig) -> None:
     out = rig.run("from_netdev", request(dst=POD))
     assert out.verdict == REDIRECT
     assert (out.frame.src, out.frame.dst) == (VETH_MAC, POD_MAC)
+
+
+def test_reply_to_who_came_to_the_pod_keeps_the_pods_address(rig: Rig) -> None:
+    """Masqueraded it would be an answer from a stranger."""
+    ping = IP(src=CLIENT, dst=POD) / ICMP(id=7, seq=1)
+    pong = FROM_POD / IP(src=POD, dst=CLIENT) / ICMP(type=0, id=7, seq=1)
+    for asked, sent in ((request(dst=POD), reply(POD, CLIENT)), (FROM_ROUTER / ping, pong)):
+        rig.run("from_netdev", asked)
+        assert rig.run("from_container", sent).verdict == OK
+        out = rig.run("to_netdev", sent)
+        assert out.verdict == OK
+        same(out.frame, sent)
 
 
 def test_reply_to_the_nodes_own_probe_goes_to_the_stack(rig: Rig) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror, TCPerror, UDPerror
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror, UDPerror
 from scapy.layers.l2 import Ether
 
 from lab.bpf.codes import Reason
@@ -152,12 +152,25 @@ def test_no_answer_to_a_later_fragment(make_rig: Callable[..., Rig]) -> None:
     assert rig.run("from_netdev", later).verdict == SHOT
 
 
-def test_ttl_that_ends_here_is_answered_by_the_node(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(POD)])
+@pytest.mark.parametrize("pod", [POD, REMOTE_POD], ids=["local", "remote"])
+@pytest.mark.parametrize("ttl", [0, 1])
+def test_ttl_that_ends_here_is_answered_by_the_node(rig: Rig, pod: str, ttl: int) -> None:
+    """The quote has the service's address: the client knows no other."""
+    rig.service(VIP, 80, [Backend(pod, 8080)])
     sent = request()
-    sent[IP].ttl = 1
+    sent[IP].ttl = ttl
     out = rig.run("from_netdev", sent)
     assert out.verdict == REDIRECT
     assert (out.frame[IP].src, out.frame[IP].dst, out.frame[ICMP].type) == (NODE, CLIENT, 11)
+    assert quoted(out.frame) == (CLIENT, PORT, VIP, 80)
+    assert valid(out.frame)
     assert rig.dropped() == {Reason.TTL_EXCEEDED: 1}
-    assert out.frame[TCPerror].sport == PORT
+
+
+def test_pods_packet_whose_ttl_ends_here_is_answered(rig: Rig) -> None:
+    rig.service("10.96.0.10", 80, [Backend(REMOTE_POD, 8080)], flags=0)
+    for dst in ("10.96.0.10", REMOTE_POD):
+        sent = FROM_POD / IP(src=POD, dst=dst, ttl=1) / TCP(sport=PORT, dport=80)
+        out = rig.run("from_container", sent)
+        assert (out.verdict, out.frame[ICMP].type) == (REDIRECT, 11)
+        assert quoted(out.frame) == (POD, PORT, dst, 80)

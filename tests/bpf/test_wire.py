@@ -18,6 +18,9 @@ from .wire import LOCAL_VIP, REMOTE_VIP, Place, Wire, default_config, modern_con
 PATIENCE = 20.0
 """Seconds that a socket waits before a test fails; nothing takes that long."""
 
+IP_RECVERR = 11
+"""Of linux/in.h: errors of ICMP are queued at the socket, with who sent them."""
+
 DATA = os.urandom(4 << 20)
 VIPS = pytest.mark.parametrize("vip", [LOCAL_VIP, REMOTE_VIP], ids=["local", "remote"])
 
@@ -128,6 +131,22 @@ def test_path_mtu_is_found_through_tunnel_and_translation(wire: Wire) -> None:
             assert "mtu 1300" in route
     finally:
         wire.router.ip("link set client mtu 1500")
+
+
+def test_hop_behind_the_tunnel_answers(wire: Wire) -> None:
+    """The pod's node drops what the other one sent with its last hop, and says so to the client."""
+    asker = wire.nodes[0].run(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    with asker:
+        asker.settimeout(PATIENCE)
+        asker.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
+        asker.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        asker.connect(("10.0.2.5", 7007))
+        asker.send(b"x")
+        with pytest.raises(OSError, match="No route to host"):
+            asker.recv(16)
+        _, ancillary, _, _ = asker.recvmsg(16, 512, socket.MSG_ERRQUEUE)
+    kind, offender = ancillary[0][2][5], ancillary[0][2][20:24]
+    assert (kind, socket.inet_ntoa(offender)) == (11, "192.168.1.22")
 
 
 def test_programs_are_replaced_without_losing_a_connection(wire: Wire) -> None:

@@ -44,6 +44,8 @@ struct dsr_head {
 VERIFIED_ONCE int dsr_insert(context *ctx, struct flow *f, __be32 address, __be16 port)
 {
 	struct dsr_head head = {};
+	__be32 first;
+	__u32 diff;
 
 	if (!f || f->kind != FLOW_PLAIN || f->l4_off != AFTER_IP_HEADER)
 		return -DROP_WRITE_ERROR;
@@ -51,14 +53,17 @@ VERIFIED_ONCE int dsr_insert(context *ctx, struct flow *f, __be32 address, __be1
 		return -DROP_FRAG_NEEDED;
 	if (load_bytes(ctx, ETH_HLEN, &head, sizeof(head.ip)))
 		return -DROP_WRITE_ERROR;
+	first = *(__be32 *)&head;
 	head.ip.ihl = sizeof(head) / 4;
 	head.ip.tot_len = bpf_htons(bpf_ntohs(head.ip.tot_len) + DSR_LENGTH);
-	head.ip.check = 0;
 	head.option.type = DSR_OPTION;
 	head.option.length = DSR_LENGTH;
 	head.option.port = port;
 	head.option.address = address;
-	head.ip.check = csum_fold(bpf_csum_diff(NULL, 0, (__be32 *)&head, sizeof(head), 0));
+	/* Updated, not computed anew: that would hide damage that the packet came with. */
+	diff = bpf_csum_diff(&first, 4, (__be32 *)&head, 4, 0);
+	diff = bpf_csum_diff(NULL, 0, (__be32 *)&head.option, DSR_LENGTH, diff);
+	head.ip.check = csum_update(head.ip.check, diff);
 	if (grow(ctx, DSR_LENGTH) || store_bytes(ctx, ETH_HLEN, &head, sizeof(head)))
 		return -DROP_WRITE_ERROR;
 	f->l4_off += DSR_LENGTH;

@@ -58,6 +58,8 @@ static __always_inline int balance(context *ctx, struct flow *f, struct balanced
 	ret = select_backend(&backend, &key, svc, f, SCOPE_INTERNAL);
 	if (ret)
 		return ret;
+	if (!may_travel(f, &backend.address))
+		return -DROP_TTL_EXCEEDED;
 	ret = rewrite(ctx, f, DESTINATION, &backend.address, backend.port);
 	if (ret)
 		return ret;

@@ -12,6 +12,7 @@ enum flow_kind {
 	FLOW_LATER_FRAGMENT = 1, /* no L4 header; ports are its first fragment's, if known */
 	FLOW_ICMP_ERROR = 2,	 /* speaks of another flow, which it quotes */
 	FLOW_NEIGHBOUR = 3,	 /* IPv6 neighbour and group management: never left the link */
+	FLOW_ICMP_OTHER = 4,	 /* a redirect, a timestamp ...: no identifier to translate by */
 };
 
 /* As in the header, except that an ICMP echo has its identifier as the source port of the
@@ -27,7 +28,8 @@ struct flow {
 	__u8 tcp_flags; /* 13th byte of the TCP header: FIN 1, SYN 2, RST 4, PSH 8, ACK 16 ... */
 	__u8 kind;
 	__u16 l4_off;
-	__u16 pad;
+	__u8 hops; /* TTL or hop limit, as it came */
+	__u8 pad;
 	__u32 now; /* seconds of CLOCK_MONOTONIC: one look at the clock per packet */
 };
 

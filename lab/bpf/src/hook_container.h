@@ -65,6 +65,8 @@ static __always_inline int to_tunnel(struct __sk_buff *ctx, const struct flow *f
 		.family = f->family,
 	};
 
+	if (f->hops <= 1)
+		return -DROP_TTL_EXCEEDED;
 	count(ctx->len, 0, DIRECTION_EGRESS);
 	trace(ctx, &point, t->monitor);
 	return encapsulate(ctx, info->tunnel_endpoint, ep->sec_id);
@@ -98,6 +100,26 @@ static __always_inline int dispatch(struct __sk_buff *ctx, struct flow *f,
 	return to_stack(ctx, f, ep, t, info ? info->sec_label : IDENTITY_WORLD);
 }
 
+/* A pod answers what came to it through a service: a verdict, or CONTINUE when it is the pod itself
+ * that asked.
+ */
+static __always_inline int service_reply(struct __sk_buff *ctx, struct flow *f,
+					 const struct tracked *t)
+{
+	int ret;
+
+	if (f->hops <= 1)
+		return -DROP_TTL_EXCEEDED;
+	if (t->flags & (CT_NODE_PORT | CT_DSR)) {
+		count(ctx->len, 0, DIRECTION_EGRESS);
+		ret = t->flags & CT_NODE_PORT ? reverse_nat(ctx, f, t->rev_nat_index)
+					      : dsr_reply(ctx, f);
+		return ret ? ret : route(ctx, f);
+	}
+	ret = hairpin_reply(ctx, f, t->rev_nat_index);
+	return ret ? ret : CONTINUE;
+}
+
 static __always_inline int pod_packet(struct __sk_buff *ctx, struct flow *f,
 				      const struct endpoint_info *ep)
 {
@@ -111,22 +133,10 @@ static __always_inline int pod_packet(struct __sk_buff *ctx, struct flow *f,
 	ret = track_sending(ctx, f, &t, ep, &b);
 	if (ret)
 		return ret;
-	if (t.status == REASON_REPLY) {
-		if (t.flags & CT_NODE_PORT) {
-			count(ctx->len, 0, DIRECTION_EGRESS);
-			ret = reverse_nat(ctx, f, t.rev_nat_index);
-			return ret ? ret : route(ctx, f);
-		}
-		if (t.flags & CT_DSR) {
-			count(ctx->len, 0, DIRECTION_EGRESS);
-			ret = dsr_reply(ctx, f);
-			return ret ? ret : route(ctx, f);
-		}
-		if (t.flags & CT_LB_LOOPBACK) {
-			ret = hairpin_reply(ctx, f, t.rev_nat_index);
-			if (ret)
-				return ret;
-		}
+	if (t.status == REASON_REPLY && t.flags & (CT_NODE_PORT | CT_DSR | CT_LB_LOOPBACK)) {
+		ret = service_reply(ctx, f, &t);
+		if (ret != CONTINUE)
+			return ret;
 	}
 	return dispatch(ctx, f, ep, &t, &b);
 }

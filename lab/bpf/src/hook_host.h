@@ -24,6 +24,8 @@ static __always_inline int host_packet(struct __sk_buff *ctx, struct flow *f)
 	info = ipcache_of(&f->daddr, f->family);
 	if (!info || !info->tunnel_endpoint)
 		return ret == BALANCED ? route(ctx, f) : -DROP_UNROUTABLE;
+	if (!f->hops)
+		return -DROP_TTL_EXCEEDED; /* a raw socket can make these */
 	point.dst_label = info->sec_label;
 	count(ctx->len, 0, DIRECTION_EGRESS);
 	trace(ctx, &point, ALWAYS);

@@ -24,8 +24,8 @@ int from_overlay(struct __sk_buff *ctx)
 	struct flow flow;
 	int ret = parse(ctx, &flow);
 
-	if (ret == NOT_IP)
-		return TC_ACT_SHOT; /* nodes exchange IP only */
+	if (ret == NOT_IP) /* nodes exchange IP only */
+		return conclude(ctx, &flow, DIRECTION_INGRESS, 0, -DROP_UNKNOWN_L3);
 	if (bpf_skb_get_tunnel_key(ctx, &key, sizeof(key), 0))
 		return conclude(ctx, &flow, DIRECTION_INGRESS, 0, -DROP_NO_TUNNEL_KEY);
 	/* The inner Ethernet header was never meant for this device; without this the stack of

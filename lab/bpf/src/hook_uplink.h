@@ -58,6 +58,8 @@ static __always_inline int masquerade(struct __sk_buff *ctx, struct flow *f)
 
 		return ret > 0 ? TC_ACT_OK : ret ? ret : -DROP_NAT_NO_MAPPING;
 	}
+	if (ct_find(f, TUPLE_IN, 1))
+		return CONTINUE; /* the world came to the pod: its reply keeps the address it asked for */
 	node_address(&node, f->family);
 	return snat(ctx, f, &node);
 }

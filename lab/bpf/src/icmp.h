@@ -4,6 +4,7 @@
 
 #include "addresses.h"
 #include "dsr.h"
+#include "forward.h"
 
 #define ICMP4_CODE_PORT 3
 #define ICMP4_CODE_FRAG_NEEDED 4
@@ -119,6 +120,21 @@ static __always_inline int answer6(context *ctx, const struct flow *f,
 	return answer_ipv6(ctx, f, from, ICMP6_TIME_EXCEEDED, 0);
 }
 
+/* Where the packet came from: through the tunnel, up to the node's own stack, or out again. */
+static __always_inline int send_back(context *ctx, const struct flow *f)
+{
+	const struct remote_endpoint_info *info;
+
+	if (config.tunnel && interface(ctx) == config.overlay_ifindex) {
+		info = ipcache_of(&f->saddr, f->family);
+		if (!info || !info->tunnel_endpoint)
+			return TC_ACT_SHOT;
+		return encapsulate(ctx, info->tunnel_endpoint, IDENTITY_REMOTE_NODE);
+	}
+	/* What the node itself sends has come in by no interface. */
+	return bpf_redirect(interface(ctx), ctx->ingress_ifindex ? 0 : BPF_F_INGRESS);
+}
+
 /* Send the packet's sender an ICMP error, back the way it came. A verdict, or negative. */
 VERIFIED_ONCE int icmp_answer(context *ctx, const struct flow *f, int reason)
 {
@@ -134,7 +150,7 @@ VERIFIED_ONCE int icmp_answer(context *ctx, const struct flow *f, int reason)
 	ret = is_ipv4(f) ? answer4(ctx, f, &from, reason) : answer6(ctx, f, &from, reason);
 	if (ret || swap_macs(ctx))
 		return TC_ACT_SHOT;
-	return bpf_redirect(interface(ctx), 0);
+	return send_back(ctx, f);
 }
 
 #endif

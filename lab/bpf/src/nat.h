@@ -163,10 +163,12 @@ static __always_inline int nat_allocate(context *ctx, const struct flow *f,
 	return -DROP_NAT_NO_MAPPING;
 }
 
+/* Of ICMP only echo requests open a flow: a reply that belongs to none has nowhere to go back to. */
 static __always_inline int nat_supports(const struct flow *f)
 {
-	return f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP || f->proto == IPPROTO_ICMP ||
-	       f->proto == IPPROTO_ICMPV6;
+	if (f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6)
+		return f->kind != FLOW_ICMP_OTHER && !f->dport;
+	return f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP;
 }
 
 /* Send the flow on with `address` as its source. 0 or a negative reason. */
@@ -194,6 +196,8 @@ static __always_inline int reverse_snat(context *ctx, struct flow *f)
 
 	if (!nat_find(&to, f, TUPLE_IN))
 		return 0;
+	if (f->hops <= 1) /* its sender is told before anything is changed */
+		return -DROP_TTL_EXCEEDED;
 	ret = rewrite(ctx, f, DESTINATION, &to.address, to.port);
 	return ret ? ret : 1;
 }

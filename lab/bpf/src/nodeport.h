@@ -140,6 +140,8 @@ static __always_inline int nodeport_request(context *ctx, struct flow *f)
 	ret = select_backend(&backend, &key, svc, f, SCOPE_EXTERNAL);
 	if (ret)
 		return ret;
+	if (!may_travel(f, &backend.address))
+		return -DROP_TTL_EXCEEDED;
 	ret = rewrite(ctx, f, DESTINATION, &backend.address, backend.port);
 	if (ret)
 		return ret;
@@ -186,9 +188,11 @@ static __always_inline int relay_error(context *ctx, struct flow *f)
 	if (ep)
 		return ep->flags & ENDPOINT_HOST ? TC_ACT_OK : deliver(ctx, f, ep, &d);
 	info = ipcache_of(&f->daddr, f->family);
-	if (info && info->tunnel_endpoint)
-		return encapsulate(ctx, info->tunnel_endpoint, config.overlay_identity);
-	return route(ctx, f);
+	if (!info || !info->tunnel_endpoint)
+		return route(ctx, f);
+	if (f->hops <= 1)
+		return -DROP_TTL_EXCEEDED;
+	return encapsulate(ctx, info->tunnel_endpoint, config.overlay_identity);
 }
 
 /* A packet to one of the node's SNAT addresses: give it back to the flow it belongs to. */

@@ -55,6 +55,8 @@ static __always_inline int parse_icmp(struct flow *f, const struct icmp_head *ic
 	else if (icmp->type == ICMP4_UNREACHABLE || icmp->type == ICMP4_TIME_EXCEEDED ||
 		 icmp->type == ICMP4_PARAMETER)
 		f->kind = FLOW_ICMP_ERROR;
+	else
+		f->kind = FLOW_ICMP_OTHER;
 	return 0;
 }
 
@@ -105,6 +107,7 @@ static __always_inline int parse_ipv4(context *ctx, struct flow *f, __u32 l3)
 		return -DROP_INVALID;
 	f->family = FAMILY_IPV4;
 	f->proto = ip->protocol;
+	f->hops = ip->ttl;
 	f->saddr.p[0] = ip->saddr;
 	f->daddr.p[0] = ip->daddr;
 	f->l4_off = l3 + words;
@@ -153,6 +156,7 @@ static __always_inline int parse_ipv6(context *ctx, struct flow *f, __u32 l3)
 		end = packet_length(ctx); /* a jumbogram's length is in an option (RFC 2675) */
 	f->family = FAMILY_IPV6;
 	f->proto = ip->nexthdr;
+	f->hops = ip->hop_limit;
 	addr_put(&f->saddr, &ip->saddr);
 	addr_put(&f->daddr, &ip->daddr);
 

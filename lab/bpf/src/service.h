@@ -142,6 +142,19 @@ static __always_inline int service_admits(const struct lb4_service *svc, const s
 	return listed == deny ? -DROP_NOT_IN_SRC_RANGE : 0;
 }
 
+/* May the packet go to this backend? Asked before translation: the answer that a packet gets whose
+ * time is over quotes it, and its sender knows it by the service's address only.
+ */
+static __always_inline int may_travel(const struct flow *f, const union v6addr *backend)
+{
+	const struct endpoint_info *ep;
+
+	if (f->hops > 1)
+		return 1;
+	ep = endpoint_of(backend, f->family);
+	return ep && ep->flags & ENDPOINT_HOST;
+}
+
 /* The frontend of a rev_nat_index; 0 when the service is gone. */
 static __always_inline int frontend_get(struct nat_target *to, __u16 rev_nat_index, __u8 family)
 {
