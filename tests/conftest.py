@@ -1,4 +1,6 @@
-"""How the tests are spread over workers: by file, as the tests of a file often share one lab."""
+"""Options of our own, and how the tests are spread over workers: by file, as the tests of a file
+often share one lab.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,13 @@ import pytest
 
 SCATTERED = frozenset({"test_scenarios.py", "test_sandbox.py"})
 """Files whose tests bring up a lab each: any worker takes the next one."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--packets", type=int, default=18_000, help="random packets through the eBPF programs"
+    )
+    parser.addoption("--noise-seed", type=int, default=20211031, help="where their chance begins")
 
 
 @pytest.hookimpl(tryfirst=True)
