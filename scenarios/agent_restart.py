@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.scenario import observe, web
 from lab.scenario.bounds import AGENT_START
-from lab.scenario.faults import agent_stop
+from lab.scenario.faults import agent_kill
 from lab.scenario.loaded import loaded
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
@@ -20,7 +20,7 @@ def killed(stage: Stage) -> None:
     web.is_announced_by(stage, "every node is a next hop", observe.node_addresses(stage))
     (pod,) = web.pods(stage)
     with loaded(stage.lab, web.ADDRESS, kept=3) as load:
-        with stage.fault(agent_stop(pod.node)) as moment:
+        with stage.fault(agent_kill(pod.node)) as moment:
             stage.show(
                 pod.node, "bpftool map list pinned /sys/fs/bpf/tc/globals/cilium_lb4_services_v2"
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.scenario import observe, web
 from lab.scenario.bounds import API_ANSWER
-from lab.scenario.faults import api_server_stop
+from lab.scenario.faults import api_server_kill
 from lab.scenario.loaded import loaded
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
@@ -19,7 +19,7 @@ def killed(stage: Stage) -> None:
     Maps, routes and pods are where they were: nobody needs the API server for a packet."""
     web.is_answered(stage)
     with loaded(stage.lab, web.ADDRESS, kept=3) as load:
-        with stage.fault(api_server_stop()) as moment:
+        with stage.fault(api_server_kill()) as moment:
             asked = stage.show(stage.control, "kubectl get svc", timeout=60)
             stage.holds("kubectl gets no answer", asked.code, other_than(0))
             load.until_steady()

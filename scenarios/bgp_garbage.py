@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.scenario import observe, web
 from lab.scenario.bounds import BGP_SESSION
-from lab.scenario.faults import bgp_stop
+from lab.scenario.faults import frr_kill
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import containing
@@ -34,7 +34,7 @@ def nonsense(stage: Stage) -> None:
     daemon = bgpd(stage)
     address = str(stage.plan.node(NODE).address)
     others = observe.node_addresses(stage) - {address}
-    with stage.fault(bgp_stop(NODE)):
+    with stage.fault(frr_kill(NODE)):
         web.is_announced_by(stage, "its next hop is gone", others)
         for case, (words, answer) in CASES.items():
             told = stage.show(NODE, stage.program("garbage.py", web.peer(stage), ASN, case))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lab.scenario import observe, spread, walk, web
-from lab.scenario.faults import partition
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
+from lab.scenario.wire_faults import partition
 
 INGRESS = "k8s-worker4"
 

@@ -25,9 +25,9 @@ class Hook(IntEnum):
     EGRESS = 2
 
 
-def attach(ifindex: int, hook: Hook, program: int) -> None:
-    """Put a program on a hook, in place of the one that may be there."""
-    where = TcHook(sz=ctypes.sizeof(TcHook), ifindex=ifindex, attach_point=hook)
+def attach(ifindex: int, hook: Hook, program: int, *, handle: int = HANDLE) -> None:
+    """Put a program on a hook, in place of the one that may be there with this handle."""
+    where = _hook(ifindex, hook)
     code = raw("bpf_tc_hook_create", ctypes.byref(where))
     if code < 0 and code != -errno.EEXIST:
         raise BpfError(f"clsact on interface {ifindex}", -code)
@@ -35,7 +35,7 @@ def attach(ifindex: int, hook: Hook, program: int) -> None:
         sz=ctypes.sizeof(TcOpts),
         prog_fd=program,
         flags=REPLACE,
-        handle=HANDLE,
+        handle=handle,
         priority=PRIORITY,
     )
     call(
@@ -44,3 +44,24 @@ def attach(ifindex: int, hook: Hook, program: int) -> None:
         ctypes.byref(filter_),
         what=f"attaching to {hook.name.lower()} of interface {ifindex}",
     )
+
+
+def detach(ifindex: int, hook: Hook, *, handle: int = HANDLE) -> None:
+    """Take a program off a hook; no error when there is none. The clsact stays."""
+    where = _hook(ifindex, hook)
+    filter_ = TcOpts(sz=ctypes.sizeof(TcOpts), handle=handle, priority=PRIORITY)
+    code = raw("bpf_tc_detach", ctypes.byref(where), ctypes.byref(filter_))
+    if code < 0 and -code not in (errno.ENOENT, errno.EINVAL, errno.ENODEV):
+        raise BpfError(f"detaching from {hook.name.lower()} of interface {ifindex}", -code)
+
+
+def remove_hooks(ifindex: int) -> None:
+    """Remove the clsact of an interface with all that is attached to it; none is no error."""
+    where = _hook(ifindex, Hook.INGRESS | Hook.EGRESS)
+    code = raw("bpf_tc_hook_destroy", ctypes.byref(where))
+    if code < 0 and -code not in (errno.ENOENT, errno.EINVAL, errno.ENODEV):
+        raise BpfError(f"removing clsact from interface {ifindex}", -code)
+
+
+def _hook(ifindex: int, side: int) -> TcHook:
+    return TcHook(sz=ctypes.sizeof(TcHook), ifindex=ifindex, attach_point=side)

@@ -117,6 +117,8 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bpf_obj_get_info_by_fd": (c_int, (c_int, c_void_p, POINTER(c_uint32))),
     "bpf_tc_hook_create": (c_int, (POINTER(TcHook),)),
     "bpf_tc_attach": (c_int, (POINTER(TcHook), POINTER(TcOpts))),
+    "bpf_tc_detach": (c_int, (POINTER(TcHook), POINTER(TcOpts))),
+    "bpf_tc_hook_destroy": (c_int, (POINTER(TcHook),)),
     "bpf_prog_attach": (c_int, (c_int, c_int, c_int, c_uint32)),
     "bpf_prog_detach2": (c_int, (c_int, c_int, c_int)),
     "bpf_prog_test_run_opts": (c_int, (c_int, POINTER(TestRunOpts))),

@@ -65,7 +65,7 @@ class BpfObject:
             self._map(CONFIG_MAP.decode()),
             data,
             len(data),
-            what="setting the datapath's configuration (its size is in config.h)",
+            what=f"setting the constants of {self.path.name} (their size is in its source)",
         )
 
     def resize(self, sizes: Mapping[str, int]) -> None:
@@ -73,15 +73,24 @@ class BpfObject:
         for name, entries in sizes.items():
             call("bpf_map__set_max_entries", self._map(name), entries, what=f"resizing {name}")
 
-    def load(self, *, maglev_size: int) -> None:
-        """Create the maps, verify and load the programs; VerifierError with the log's end."""
+    def load(self, *, maglev_size: int = 0) -> None:
+        """Create the maps, verify and load the programs; VerifierError with the log's end.
+
+        `maglev_size`: entries of a table, for the object that has Maglev's maps of maps.
+        """
+        if not maglev_size:
+            self._load()
+            return
         inner = maglev_table(maglev_size)
         try:
             for name in (MAGLEV.name, MAGLEV6.name):
                 call("bpf_map__set_inner_map_fd", self._map(name), inner)
-            code = raw("bpf_object__load", self._handle)
+            self._load()
         finally:
             os.close(inner)
+
+    def _load(self) -> None:
+        code = raw("bpf_object__load", self._handle)
         if code < 0:
             log = self._log.value.decode(errors="replace")
             if log:

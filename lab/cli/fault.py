@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address
 from typing import Any
 
 import click
@@ -13,124 +13,141 @@ from lab import wait
 from lab.cli.options import as_json, name_option, output_option
 from lab.errors import InputError
 from lab.sandbox.handle import Lab
-from lab.scenario import faults
+from lab.scenario import faults, full_tables, standing, wire_faults
 from lab.scenario.faults import Fault
-from lab.scenario.loaded import loaded
+from lab.scenario.measured import measured
 
 FAULTS: Mapping[str, Callable[..., Fault]] = {
-    "link-down": faults.link_down,
+    "link-down": wire_faults.link_down,
+    "loss": wire_faults.loss,
+    "corruption": wire_faults.corruption,
+    "rate-limit": wire_faults.rate_limit,
+    "police": wire_faults.police,
+    "delay": wire_faults.delay,
+    "mtu": wire_faults.mtu,
+    "partition": wire_faults.partition,
     "node-crash": faults.node_crash,
-    "agent-stop": faults.agent_stop,
-    "api-server-stop": faults.api_server_stop,
+    "agent-kill": faults.agent_kill,
+    "api-server-kill": faults.api_server_kill,
+    "relay-kill": faults.relay_kill,
     "frr-kill": faults.frr_kill,
-    "bgp-stop": faults.bgp_stop,
     "session-reset": faults.session_reset,
-    "mtu": faults.mtu,
-    "rate-limit": faults.rate_limit,
-    "loss": faults.loss,
-    "delay": faults.delay,
-    "partition": faults.partition,
+    "nat-full": full_tables.nat_full,
+    "conntrack-full": full_tables.conntrack_full,
 }
 
-AFTERWARDS = 3.0
-"""Seconds for which a measured load goes on after the fault is mended."""
 
-
-def _usage(name: str) -> str:
-    parameters = inspect.signature(FAULTS[name]).parameters.values()
-    words = [
-        p.name.upper() if p.default is p.empty else f"[{p.name.upper()}={p.default}]"
-        for p in parameters
-    ]
-    return " ".join([name, *words])
-
-
-def _listed() -> str:
-    """Every fault with its words, and what it is, for the help."""
-    entries = (
-        f"{_usage(name)}\n    {(make.__doc__ or '').partition(chr(10))[0]}"
-        for name, make in FAULTS.items()
-    )
-    return "\b\n" + "\n\b\n".join(entries)
-
-
-@click.command(epilog=_listed())
-@name_option
-@click.option("--mend", is_flag=True, help="Undo the fault instead.")
-@click.option("--for", "seconds", type=click.FloatRange(0), help="Mend it after so many seconds.")
-@click.option("--measure", metavar="ADDRESS", help="Load this service meanwhile; tell the cost.")
-@output_option
-@click.argument("fault", type=click.Choice(list(FAULTS)), metavar="FAULT")
-@click.argument("words", nargs=-1)
-def fault(
-    name: str | None,
-    mend: bool,
-    seconds: float | None,
-    measure: str | None,
-    output: str,
-    fault: str,
-    words: tuple[str, ...],
-) -> None:
-    """Break something in a running lab: the FAULT with its WORDS, until it is mended.
+@click.group()
+def fault() -> None:
+    """Break something in a running lab, until it is mended.
 
     \b
     lab fault link-down k8s-worker2
     lab fault link-down k8s-worker2 --mend
     lab fault node-crash k8s-worker2 --for 5 --measure 172.16.10.0
+    lab fault partition client1,client2 k8s-worker1
     """
-    chosen = _make(fault, words)
-    lab = Lab.find(name)
-    if mend:
-        chosen.mend(lab)
-        click.echo(f"mended: {chosen.words}")
-        return
-    if measure is not None:
-        _measured(lab, chosen, measure, seconds or 0.0, output)
-        return
-    chosen.strike(lab)
-    click.echo(chosen.words)
-    if seconds is not None:
-        try:
-            wait.pause(seconds)
-        finally:
-            chosen.mend(lab)
-        click.echo(f"mended after {seconds:g} s")
 
 
-def _make(name: str, words: tuple[str, ...]) -> Fault:
-    """Build a fault from words; InputError tells how it is written."""
-    make = FAULTS[name]
-    parameters = inspect.signature(make).parameters
-    try:
-        values: list[Any] = [
-            _value(str(parameter.annotation), word)
-            for parameter, word in zip(parameters.values(), words, strict=False)
-        ]
-        if len(words) > len(parameters):
-            raise ValueError
-        return make(*values)
-    except (TypeError, ValueError) as exc:
-        raise InputError(f"it is written: lab fault {_usage(name)}") from exc
-
-
-def _value(annotation: str, word: str) -> object:
-    if annotation == "int":
-        return int(word)
-    return word.split(",") if annotation.startswith("Iterable") else word
-
-
-def _measured(lab: Lab, fault: Fault, address: str, seconds: float, output: str) -> None:
-    host, _, port = address.partition(":")
-    with loaded(lab, host, int(port or 80), kept=10) as load:
-        start = time.monotonic()
-        try:
-            fault.strike(lab)
-            wait.pause(seconds)
-        finally:
-            fault.mend(lab)
-        wait.pause(AFTERWARDS)
-        cost = load.cost(start)
+@fault.command("list")
+@name_option
+@output_option
+def list_standing(name: str | None, output: str) -> None:
+    """List the faults that stand in a lab, oldest first."""
+    words = [one.words for one in standing.standing(Lab.find(name))]
     if output == "json":
-        as_json({"fault": fault.words, "seconds": seconds, **vars(cost)})
+        as_json(words)
     else:
-        click.echo(f"{fault.words}, for {seconds:g} s: {cost}")
+        click.echo("\n".join(words) or "no fault stands")
+
+
+@fault.command()
+@name_option
+def clear(name: str | None) -> None:
+    """Mend all faults that stand in a lab, the newest first."""
+    for mended in standing.clear(Lab.find(name)):
+        click.echo(f"mended: {mended.words}")
+
+
+def _command(name: str, make: Callable[..., Fault]) -> click.Command:
+    """The verb of a fault: its parameters are the words, in order."""
+
+    @name_option
+    @click.option("--mend", is_flag=True, help="Undo the fault instead.")
+    @click.option("--for", "seconds", type=click.FloatRange(0), help="Mend it after so long.")
+    @click.option("--measure", metavar="ADDRESS", help="Load this service; tell the cost.")
+    @output_option
+    def act(
+        name: str | None,
+        mend: bool,
+        seconds: float | None,
+        measure: str | None,
+        output: str,
+        **words: Any,
+    ) -> None:
+        chosen, lab = make(**words), Lab.find(name)
+        if mend:
+            standing.find(lab, chosen.words).mend(lab)
+            click.echo(f"mended: {chosen.words}")
+        elif measure is not None:
+            _measure(lab, chosen, measure, seconds or 0.0, output)
+        else:
+            _strike(lab, chosen, seconds)
+
+    command = click.command(name, help=make.__doc__)(act)
+    command.params = [*_arguments(make), *command.params]
+    return command
+
+
+def _arguments(make: Callable[..., Fault]) -> Iterator[click.Parameter]:
+    for parameter in inspect.signature(make).parameters.values():
+        kind = str(parameter.annotation)
+        optional = parameter.default is not parameter.empty
+        yield click.Argument(
+            [parameter.name],
+            type=click.INT if kind == "int" else click.STRING,
+            callback=_split if kind.startswith("Iterable") else None,
+            **({"default": parameter.default} if optional else {}),
+        )
+
+
+def _split(_: click.Context, __: click.Parameter, value: str) -> list[str]:
+    """A group of nodes is written with commas."""
+    return value.split(",")
+
+
+def _strike(lab: Lab, chosen: Fault, seconds: float | None) -> None:
+    if seconds is None:
+        standing.strike(lab, chosen)
+        click.echo(chosen.words)
+        return
+    with standing.struck(lab, chosen):
+        click.echo(chosen.words)
+        wait.pause(seconds)
+    click.echo(f"mended after {seconds:g} s")
+
+
+def _measure(lab: Lab, chosen: Fault, address: str, seconds: float, output: str) -> None:
+    host, port = _service(address)
+    bill = measured(lab, chosen, host, port, seconds)
+    if output == "json":
+        as_json({"fault": chosen.words, "seconds": seconds, **bill.to_json()})
+        return
+    click.echo(f"{chosen.words}, for {seconds:g} s")
+    for line in bill.lines():
+        click.echo(f"  {line}")
+
+
+def _service(address: str) -> tuple[str, int]:
+    """ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; port 80 unless said otherwise."""
+    host, port = address, "80"
+    if address.count(":") == 1 or "]:" in address:
+        host, _, port = address.rpartition(":")
+    try:
+        return str(ip_address(host.strip("[]"))), int(port)
+    except ValueError as exc:
+        raise InputError(f"a service is ADDRESS or ADDRESS:PORT, not {address!r}") from exc
+
+
+for _name, _make in FAULTS.items():
+    fault.add_command(_command(_name, _make))

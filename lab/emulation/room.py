@@ -31,11 +31,14 @@ _QUIET: Mapping[str, int] = {
     "net/ipv4/conf/default/accept_redirects": 0,
     "net/ipv4/conf/all/send_redirects": 0,
     "net/ipv4/conf/default/send_redirects": 0,
+    "net/core/txrehash": 0,
     "net/ipv6/conf/default/accept_dad": 0,
     "net/ipv6/conf/default/accept_ra": 0,
 }
 """No reverse-path filter (a reply may take another way than its request), no redirects (they
-would undo ECMP), no IPv6 address by itself. Source: ip-sysctl.rst."""
+would undo ECMP), no IPv6 address by itself. A socket's hash travels with its packets from node to
+node, where the router deals them out by it: it must not change when a segment is sent again, as a
+hash of addresses and ports would not (Linux 5.18). Source: ip-sysctl.rst, sysctl/net.rst."""
 
 _NO_LINK_LOCAL: Mapping[str, int] = {"net/ipv6/conf/default/addr_gen_mode": 1}
 """Without IPv6 in the plan no word of it is heard. With it, a router needs link-local addresses:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lab.emulation.lean import IPNet
+from lab.emulation.links import LabInterface
 from lab.emulation.nodes import Emulated
 from lab.errors import InputError
 
@@ -35,6 +36,12 @@ class Nodes(Mapping[str, int]):
         if name in self._crashed:
             raise KeyError(name)
         return self._nodes[name]
+
+    def port(self, name: str, interface: str) -> LabInterface:
+        """The far end of a node's cable: a port of its network's bridge."""
+        leg: Any = self._nodes[name].intf(interface)
+        port: LabInterface = leg.link.intf2
+        return port
 
     def set_link(self, name: str, interface: str, *, up: bool) -> None:
         """Set an interface of a node up or down, as pulling its cable does."""

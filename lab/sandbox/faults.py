@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lab.emulation import wires
 from lab.errors import InputError
 from lab.frr import daemons
 from lab.sandbox.control import Handler
+from lab.sandbox.journal import Journal
 from lab.sandbox.member import Member
 from lab.sandbox.site import Site
 from lab.topology.plan import PlannedNode
@@ -20,9 +22,15 @@ def handlers(site: Site) -> Mapping[str, Handler]:
     stop-service name [hard]      start-service name
     crash-node node               boot-node node
     cut-link node interface       mend-link node interface
+    part-nodes one other          join-nodes one other
+    impair-wire node interface    restore-wire node interface
+      trouble amount                trouble
+    note-fault words undo         forget-fault words
                                   start-routing node
+    standing-faults
     """
     faults = _Faults(site)
+    journal = Journal()
     return {
         "stop-service": faults.stop_service,
         "start-service": faults.start_service,
@@ -30,13 +38,21 @@ def handlers(site: Site) -> Mapping[str, Handler]:
         "boot-node": faults.boot_node,
         "cut-link": faults.cut_link,
         "mend-link": faults.mend_link,
+        "part-nodes": faults.part_nodes,
+        "join-nodes": faults.join_nodes,
+        "impair-wire": faults.impair_wire,
+        "restore-wire": faults.restore_wire,
         "start-routing": faults.start_routing,
+        "note-fault": journal.note,
+        "forget-fault": journal.forget,
+        "standing-faults": journal.standing,
     }
 
 
 class _Faults:
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._wires = wires.Wires()
 
     def stop_service(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """End a service for good: by SIGTERM, or SIGKILL when `hard`."""
@@ -78,6 +94,32 @@ class _Faults:
         self._set_link(request, up=True)
         return {}
 
+    def part_nodes(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Let nothing pass between two groups of nodes."""
+        one, other = self._group(request, "one"), self._group(request, "other")
+        network = self._site.network
+        ports = [network.port(node.name, leg.name) for node in other for leg in node.interfaces]
+        wires.part(one, other, [port.name for port in ports])
+        return {}
+
+    def join_nodes(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Let everything pass between them again."""
+        wires.join(self._group(request, "one"), self._group(request, "other"))
+        return {}
+
+    def impair_wire(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Lose, corrupt or hold back packets on an interface's cable."""
+        amount = request.get("amount")
+        if not isinstance(amount, int) or amount < 0:
+            raise InputError(f"the request needs 'amount', a whole number, not {amount!r}")
+        self._wires.impair(self._port(request), _trouble(request), amount)
+        return {}
+
+    def restore_wire(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Put the cable right."""
+        self._wires.restore(self._port(request), _trouble(request))
+        return {}
+
     def start_routing(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Start those of a node's FRR daemons that have died."""
         node = self._node(request)
@@ -85,14 +127,29 @@ class _Faults:
         return {}
 
     def _set_link(self, request: Mapping[str, Any], *, up: bool) -> None:
+        node, name = self._leg(request)
+        self._site.network.set_link(node, name, up=up)
+
+    def _port(self, request: Mapping[str, Any]) -> int:
+        return self._site.network.port(*self._leg(request)).index
+
+    def _leg(self, request: Mapping[str, Any]) -> tuple[str, str]:
         node, name = self._node(request), _text(request, "interface")
         known = [interface.name for interface in node.interfaces]
         if name not in known:
             raise InputError(f"{node.name} has no interface {name!r}; it has {', '.join(known)}")
-        self._site.network.set_link(node.name, name, up=up)
+        return node.name, name
+
+    def _group(self, request: Mapping[str, Any], field: str) -> Sequence[PlannedNode]:
+        names = request.get(field)
+        if not isinstance(names, list) or not names:
+            raise InputError(f"the request needs {field!r}, a list of nodes")
+        return [self._named(name) for name in names]
 
     def _node(self, request: Mapping[str, Any]) -> PlannedNode:
-        name = _text(request, "node")
+        return self._named(_text(request, "node"))
+
+    def _named(self, name: str) -> PlannedNode:
         try:
             return self._site.plan.node(name)
         except KeyError as exc:
@@ -107,3 +164,12 @@ def _text(request: Mapping[str, Any], field: str) -> str:
     if not isinstance(value, str):
         raise InputError(f"the request needs {field!r}, a string")
     return value
+
+
+def _trouble(request: Mapping[str, Any]) -> wires.Trouble:
+    name = _text(request, "trouble")
+    try:
+        return wires.Trouble[name.upper()]
+    except KeyError as exc:
+        known = ", ".join(trouble.name.lower() for trouble in wires.Trouble)
+        raise InputError(f"a wire has no trouble {name!r}; it may have {known}") from exc

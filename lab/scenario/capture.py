@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -83,10 +83,13 @@ class Capture:
 
 
 @contextmanager
-def capture(node: Node, name: str, interface: str, expression: str) -> Iterator[Capture]:
+def capture(
+    node: Node, name: str, interface: str, expression: str, *, options: Sequence[str] = ()
+) -> Iterator[Capture]:
     """Run tcpdump on a node's interface for the length of a `with` block."""
     # As root: a change of account would cut the tie that ends tcpdump with its caller.
-    argv = ["tcpdump", "-n", "-l", "--immediate-mode", "-Z", "root", "-i", interface, expression]
+    quiet = ("-n", "-l", "--immediate-mode", "-Z", "root")
+    argv = ["tcpdump", *quiet, *options, "-i", interface, expression]
     with node.spawn(argv) as child:
         taken = Capture(name, f"tcpdump -n -i {interface} {shlex.quote(expression)}", child)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import IO
 
 
@@ -12,12 +13,16 @@ class Lines:
     def __init__(self, pipe: IO[str] | None) -> None:
         assert pipe is not None, "the program was started without this pipe"
         self._pipe = pipe
-        self._lines: list[str] = []
+        self._lines: list[tuple[float, str]] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def so_far(self) -> list[str]:
         """Whole lines, without their ends."""
+        return [line for _, line in list(self._lines)]
+
+    def stamped(self) -> list[tuple[float, str]]:
+        """Whole lines, each with the moment it was read (CLOCK_MONOTONIC, seconds)."""
         return list(self._lines)
 
     def to_the_end(self) -> list[str]:
@@ -27,4 +32,4 @@ class Lines:
 
     def _read(self) -> None:
         for line in self._pipe:
-            self._lines.append(line.rstrip("\n"))
+            self._lines.append((time.monotonic(), line.rstrip("\n")))

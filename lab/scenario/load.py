@@ -7,16 +7,17 @@
 them; one that ends is told and not opened again.
 
 Both are paced by the event loop's timers. A line: when the attempt began (CLOCK_MONOTONIC,
-seconds), how long it took, `fresh` or the number of the kept connection, and the outcome: ok,
-refused, reset, timeout or unreachable. Standard library only: it runs in a node, where nothing of
-the lab is imported.
+seconds), how long it took, `fresh` or the number of the kept connection, the outcome (ok,
+refused, reset, timeout or unreachable), and how many of its segments were lost. Standard library
+only: it runs in a node, where nothing of the lab is imported.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
+import socket
+import struct
 import sys
 import time
 from collections.abc import Awaitable
@@ -25,32 +26,59 @@ from typing import Any
 PATIENCE = 1.0
 """Seconds after which an attempt counts as timed out."""
 
-
-async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, last: bool) -> None:
-    """One request and its whole answer."""
-    close = b"Connection: close\r\n" if last else b""
-    writer.write(b"GET / HTTP/1.1\r\nHost: lab\r\n" + close + b"\r\n")
-    await writer.drain()
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = 0
-    for line in head.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            length = int(value)
-    await reader.readexactly(length)
+TCP_INFO_SIZE = 104
+UNACKNOWLEDGED = 24
+SENT_AGAIN = 100
+"""Offsets of tcpi_unacked and tcpi_total_retrans, both u32: <linux/tcp.h>, struct tcp_info."""
 
 
-async def fresh(host: str, port: int) -> None:
-    """A connection for one request."""
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        await ask(reader, writer, last=True)
-    finally:
-        writer.close()
+class Client:
+    """One TCP connection to the service, and the segments that it lost so far."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._peer = (host, port)
+        self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self._socket.setblocking(False)
+        self._told = 0
+
+    async def open(self) -> None:
+        await asyncio.get_running_loop().sock_connect(self._socket, self._peer)
+        self._reader, self._writer = await asyncio.open_connection(sock=self._socket)
+
+    async def ask(self, *, last: bool) -> None:
+        """One request and its whole answer."""
+        close = b"Connection: close\r\n" if last else b""
+        self._writer.write(b"GET / HTTP/1.1\r\nHost: lab\r\n" + close + b"\r\n")
+        await self._writer.drain()
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        length = 0
+        for line in head.split(b"\r\n"):
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        await self._reader.readexactly(length)
+
+    async def open_and_ask(self) -> None:
+        """A connection for one request."""
+        await self.open()
+        await self.ask(last=True)
+
+    def lost(self, *, answered: bool) -> int:
+        """Segments sent again since this was last asked, and those that nobody ever answered."""
+        info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_SIZE)
+        again: int = struct.unpack_from("=I", info, SENT_AGAIN)[0]
+        pending: int = 0 if answered else struct.unpack_from("=I", info, UNACKNOWLEDGED)[0]
+        since, self._told = again - self._told, again
+        return since + pending
+
+    def close(self) -> None:
+        if hasattr(self, "_writer"):
+            self._writer.close()
+        self._socket.close()
 
 
-async def timed(attempt: Awaitable[None], label: str) -> str:
-    """Await an attempt, tell its line, and return its outcome."""
+async def timed(client: Client, attempt: Awaitable[None], label: str) -> bool:
+    """Await an attempt and tell its line; whether it was answered."""
     start = time.monotonic()
     outcome = "ok"
     try:
@@ -63,21 +91,31 @@ async def timed(attempt: Awaitable[None], label: str) -> str:
         outcome = "reset"
     except OSError:
         outcome = "unreachable"
-    sys.stdout.write(f"{start:.6f} {time.monotonic() - start:.6f} {label} {outcome}\n")
+    seconds, lost = time.monotonic() - start, client.lost(answered=outcome == "ok")
+    sys.stdout.write(f"{start:.6f} {seconds:.6f} {label} {outcome} {lost}\n")
     sys.stdout.flush()
-    return outcome
+    return outcome == "ok"
+
+
+async def once(host: str, port: int) -> None:
+    """A fresh connection."""
+    client = Client(host, port)
+    try:
+        await timed(client, client.open_and_ask(), "fresh")
+    finally:
+        client.close()
 
 
 async def keep(host: str, port: int, number: int, every: float) -> None:
     """A connection that lives for as long as its requests are answered."""
+    client = Client(host, port)
     try:
-        reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), PATIENCE)
-    except (OSError, asyncio.TimeoutError, TimeoutError):
-        await timed(fresh(host, port), str(number))
-        return
-    with contextlib.closing(writer):
-        while await timed(ask(reader, writer, last=False), str(number)) == "ok":
+        if not await timed(client, client.open(), str(number)):
+            return
+        while await timed(client, client.ask(last=False), str(number)):
             await asyncio.sleep(every)
+    finally:
+        client.close()
 
 
 async def load(host: str, port: int, every: float, kept: int) -> None:
@@ -89,7 +127,7 @@ async def load(host: str, port: int, every: float, kept: int) -> None:
     started = 0
     while True:
         tasks = {task for task in tasks if not task.done()}
-        tasks.add(asyncio.ensure_future(timed(fresh(host, port), "fresh")))
+        tasks.add(asyncio.ensure_future(once(host, port)))
         started += 1
         await asyncio.sleep(max(0.0, begin + started * every - time.monotonic()))
 

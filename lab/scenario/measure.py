@@ -17,6 +17,8 @@ class Attempt:
     connection: str
     """`fresh`, or which of the kept connections."""
     outcome: str
+    lost: int
+    """Segments that it sent in vain."""
 
     @property
     def end(self) -> float:
@@ -36,8 +38,9 @@ def attempts(lines: Sequence[str]) -> list[Attempt]:
     found = []
     for line in lines:
         words = line.split()
-        if len(words) == 4:
-            found.append(Attempt(float(words[0]), float(words[1]), words[2], words[3]))
+        if len(words) == 5:
+            start, seconds, connection, outcome, lost = words
+            found.append(Attempt(float(start), float(seconds), connection, outcome, int(lost)))
     return sorted(found, key=lambda attempt: attempt.start)
 
 
@@ -57,6 +60,8 @@ class Cost:
     """Start of the last new connection that failed; 0 when none did."""
     silence: float
     """The longest time in which no new connection was answered."""
+    lost: int
+    """Segments that the clients sent in vain, over all connections."""
 
     def __str__(self) -> str:
         if self.failed:
@@ -87,6 +92,7 @@ def cost(seen: Sequence[Attempt], fault: float) -> Cost:
         broken=len(broken),
         recovered_after=max((a.start - fault for a in failed), default=0.0),
         silence=_silence(fresh, fault),
+        lost=sum(a.lost for a in seen if a.end >= fault),
     )
 
 

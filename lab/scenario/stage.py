@@ -18,6 +18,7 @@ from lab.scenario.capture import Capture, capture
 from lab.scenario.faults import Fault
 from lab.scenario.outcome import CheckResult, Command, StepResult, Verdict
 from lab.scenario.report import Report
+from lab.scenario.standing import struck
 from lab.scenario.wanted import Wanted, accepts, tell
 from lab.shell import Result
 from lab.topology.plan import NodeKind
@@ -118,11 +119,8 @@ class Stage:
         """
         self._report.said(f"Now {fault.words}.")
         start = time.monotonic()
-        try:
-            fault.strike(self.lab)
+        with struck(self.lab, fault):
             yield start
-        finally:
-            fault.mend(self.lab)
 
     def holds(self, what: str, seen: T, wanted: T | Wanted[T], *, look: str = "") -> T:
         """A value that is already there must be the wanted one."""

@@ -24,7 +24,7 @@ from lab.errors import FrrError, LabError
 from lab.frr import daemons
 from lab.frr.model import BgpConfig
 from lab.frr.speaker import Speaker
-from lab.sandbox import supervisor
+from lab.sandbox import faults, supervisor
 from lab.sandbox.control import Handler
 from lab.sandbox.handle import Lab
 from lab.sandbox.launch import launch
@@ -54,7 +54,7 @@ def phases(site: Site) -> Sequence[Phase]:
 
 
 def handlers(site: Site) -> Mapping[str, Handler]:
-    """What the tests ask the supervisor to do to its network."""
+    """What the tests ask the supervisor to do to its network, beside a whole lab's faults."""
 
     def crash(request: Mapping[str, Any]) -> Mapping[str, Any]:
         site.network.crash(request["node"])
@@ -75,7 +75,8 @@ def handlers(site: Site) -> Mapping[str, Handler]:
         config = pickle.loads(base64.b64decode(request["config"]))
         return _speak_inside(site.network[request["node"]], config)
 
-    return {"crash": crash, "boot": boot, "link": link, "speak": speak}
+    own: dict[str, Handler] = {"crash": crash, "boot": boot, "link": link, "speak": speak}
+    return {**faults.handlers(site), **own}
 
 
 @contextmanager

@@ -57,7 +57,8 @@ class FakeLab:
 
     def __init__(self, **answers: Sequence[str]) -> None:
         self.plan = PLAN
-        self.asked: list[tuple[str, dict[str, object]]] = []
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.answers: dict[str, dict[str, Any]] = {}
         table = {line.replace("_", " "): outputs for line, outputs in answers.items()}
         self._nodes = {node.name: Node(node.name, table) for node in PLAN.nodes}
 
@@ -66,7 +67,7 @@ class FakeLab:
 
     def ask(self, do: str, *, timeout: float = 10.0, **fields: object) -> dict[str, Any]:
         self.asked.append((do, fields))
-        return {}
+        return self.answers.get(do, {})
 
 
 class Remembering(Report):

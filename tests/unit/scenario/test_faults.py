@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from lab.errors import InputError, MachineError
-from lab.scenario import faults, measure
-from lab.topology.plan import NodeKind, PlannedNode
+from lab.scenario import acts, faults, measure, wire_faults
+from lab.scenario.measured import hops_of, moved
+from lab.scenario.standing import clear, find, strike, struck
 
-from .fakes import PLAN, FakeLab
+from .fakes import FakeLab
 
 LOAD = """\
-1.000000 0.002000 fresh ok
-1.100000 0.002000 0.0 ok
-1.150000 0.002000 0.1 ok
-1.200000 0.002000 fresh ok
-2.000000 1.000000 fresh timeout
-2.100000 0.500000 0.0 reset
-2.500000 0.001000 fresh refused
-2.600000 0.002000 fresh ok
+1.000000 0.002000 fresh ok 0
+1.100000 0.002000 0.0 ok 0
+1.150000 0.002000 0.1 ok 0
+1.200000 0.002000 fresh ok 0
+2.000000 1.000000 fresh timeout 1
+2.100000 0.500000 0.0 reset 2
+2.500000 0.001000 fresh refused 0
+2.600000 0.002000 fresh ok 0
 half a line
 """
 
@@ -46,39 +45,84 @@ def test_an_attempt_on_its_way_when_the_fault_comes_counts() -> None:
     assert cost.failed == 2
 
 
-def test_link_down_is_asked_of_the_supervisor_and_undone() -> None:
+def test_what_undoes_a_fault_is_written_down_before_it_strikes() -> None:
     lab = FakeLab()
-    fault = faults.link_down("k8s-worker1")
-    fault.strike(lab)
-    fault.mend(lab)
     where = {"node": "k8s-worker1", "interface": "eth0"}
-    assert lab.asked == [("cut-link", where), ("mend-link", where)]
+    with struck(lab, wire_faults.link_down("k8s-worker1")):
+        assert [what for what, _ in lab.asked] == ["note-fault", "cut-link"]
+    _, noted = lab.asked[0]
+    assert acts.read(noted["undo"]) == [acts.Request("mend-link", where)]
+    assert lab.asked[2:] == [("mend-link", where), ("forget-fault", {"words": noted["words"]})]
 
 
-def test_agent_stop_is_hard() -> None:
-    lab = FakeLab()
-    faults.agent_stop("k8s-worker1").strike(lab)
-    assert lab.asked == [("stop-service", {"name": "agent@k8s-worker1", "hard": True})]
-
-
-def test_delay_needs_netem() -> None:
+def test_a_fault_that_cannot_strike_is_undone_and_struck_out() -> None:
+    lab = FakeLab(tc_qdisc_show_dev_eth0_root=["qdisc noqueue 0: dev eth0 root refcnt 2"])
     with pytest.raises(MachineError, match="cannot delay packets"):
-        faults.delay("r1", "eth0", 10).strike(FakeLab())
+        strike(lab, wire_faults.delay("r1", "eth0", 10))
+    assert {what for what, _ in lab.asked[1:]} == {"forget-fault"}
+
+
+def test_an_interface_has_one_queue_at_a_time() -> None:
+    lab = FakeLab(tc_qdisc_show_dev_eth0_root=["qdisc tbf 8001: dev eth0 root refcnt 2"])
+    with pytest.raises(InputError, match="has a queue already"):
+        strike(lab, wire_faults.rate_limit("r1", "eth0", 10))
+    assert lab.asked == []
+
+
+def test_an_mtu_is_put_back_to_what_it_was() -> None:
+    lab = FakeLab(**{"ip -j link show dev eth0": ['[{"mtu": 9000}]']})
+    (undo,) = wire_faults.mtu("r1", "eth0", 900).undo(lab)
+    assert undo == acts.Command("r1", "ip link set eth0 mtu 9000")
+
+
+def test_faults_left_behind_are_mended_the_newest_first() -> None:
+    lab = FakeLab()
+    told = [
+        {"words": "first", "undo": [{"ask": "boot-node", "fields": {"node": "a"}}]},
+        {"words": "second", "undo": [{"node": "r1", "line": "undo what is gone"}]},
+    ]
+    lab.answers["standing-faults"] = {"faults": told}
+    assert [one.words for one in clear(lab)] == ["second", "first"]
+    assert [what for what, _ in lab.asked[1:]] == ["forget-fault", "boot-node", "forget-fault"]
+
+
+def test_mending_a_fault_that_does_not_stand() -> None:
+    lab = FakeLab()
+    lab.answers["standing-faults"] = {"faults": [{"words": "another", "undo": []}]}
+    with pytest.raises(InputError, match="those that do: another"):
+        find(lab, "one")
+
+
+def test_agent_kill_is_hard() -> None:
+    lab = FakeLab()
+    faults.agent_kill("k8s-worker1").strike(lab)
+    assert lab.asked == [("stop-service", {"name": "agent@k8s-worker1", "hard": True})]
 
 
 def test_a_partition_has_two_sides() -> None:
     with pytest.raises(InputError, match="both sides: b"):
-        faults.partition(["a", "b"], ["b", "c"])
+        wire_faults.partition(["a", "b"], ["b", "c"])
 
 
-def test_mending_what_is_whole_does_no_harm() -> None:
-    lab = FakeLab()
-    for fault in (faults.delay("r1", "eth0", 10), faults.loss("r1", "eth0", 5)):
-        fault.mend(lab)
+def test_a_share_of_packets() -> None:
+    with pytest.raises(InputError, match="not 0"):
+        wire_faults.loss("r1", "eth0", 0)
 
 
-def test_packets_are_not_lost_behind_the_programs() -> None:
-    lab = FakeLab()
-    lab.plan = replace(PLAN, nodes=(*PLAN.nodes, PlannedNode("w1", NodeKind.WORKER, ())))
-    with pytest.raises(InputError, match="choose the router"):
-        faults.loss("w1", "eth0", 5).strike(lab)
+def test_segments_lost_count_from_the_fault_on() -> None:
+    assert measure.cost(measure.attempts(LOAD.splitlines()), fault=1.5).lost == 3
+
+
+def test_next_hops_of_a_line_of_ip_monitor() -> None:
+    line = "10.9.0.0 nhid 14 \\\tnexthop via 10.0.0.1 dev a \\\tnexthop via 10.0.0.2 dev a"
+    assert hops_of(line) == {"10.0.0.1", "10.0.0.2"}
+    assert hops_of("Deleted " + line) == frozenset()
+
+
+def test_a_connection_sent_to_two_nodes_has_moved() -> None:
+    line = (
+        "12:00:00.1 02:00:00:00:00:01 > 02:00:00:00:00:{hop}, ethertype IPv4 (0x0800), length 74: "
+        "192.168.10.11.{port} > 172.16.10.0.80: Flags [.], ack 1, win 502, length 0"
+    )
+    seen = [("21", 4000), ("22", 4001), ("21", 4000), ("23", 4001)]
+    assert moved([line.format(hop=hop, port=port) for hop, port in seen]) == 1

@@ -1,0 +1,163 @@
+"""What a fault costs: a steady load and the router's routes, watched from before it to after it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lab import wait
+from lab.errors import InputError, WaitTimeout
+from lab.sandbox.place import Place
+from lab.scenario.bounds import Bound
+from lab.scenario.capture import Capture, capture
+from lab.scenario.faults import Fault
+from lab.scenario.lines import Lines
+from lab.scenario.load import PATIENCE
+from lab.scenario.loaded import loaded
+from lab.scenario.measure import Cost
+from lab.scenario.standing import struck
+from lab.topology.plan import NodeKind
+
+KEPT = 10
+"""Connections that each client holds open."""
+
+WHOLE_AGAIN = Bound("the router has all next hops again", 30)
+
+_HOP = re.compile(r"via (\S+)")
+_SENT = re.compile(r"> (?P<hop>[0-9a-f:]{17}), .*?length \d+: (?P<flow>\S+) > ")
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What a fault cost; seconds, from the fault on unless said otherwise."""
+
+    cost: Cost
+    withdrawn: float | None
+    """Until the router had fewer next hops; None when it kept them all."""
+    recovered: float | None
+    """From mending until the router had all of them again; None when it has not in time."""
+    moved: int
+    """Connections that were sent to one node first and to another one later."""
+
+    def to_json(self) -> dict[str, Any]:
+        own = {"withdrawn": self.withdrawn, "recovered": self.recovered, "moved": self.moved}
+        return {**vars(self.cost), **own}
+
+    def lines(self) -> Iterator[str]:
+        """In words, a fact a line."""
+        hops = "the router kept all next hops"
+        if self.withdrawn is not None:
+            hops = f"the router withdrew next hops after {self.withdrawn:.3f} s"
+            hops += (
+                f", and had all of them {self.recovered:.3f} s after the mending"
+                if self.recovered is not None
+                else f", and had not all of them again {WHOLE_AGAIN.seconds:g} s after the mending"
+            )
+        yield hops
+        yield str(self.cost)
+        yield f"connections moved to another node: {self.moved}; segments lost: {self.cost.lost}"
+
+
+class RouteWatch:
+    """The next hops of an address on the router, and when they changed: `ip monitor route`."""
+
+    def __init__(self, address: str, first: frozenset[str], lines: Lines) -> None:
+        self.first = first
+        self._address = address
+        self._lines = lines
+
+    def changes(self) -> list[tuple[float, frozenset[str]]]:
+        """Every state after the first one with its time (CLOCK_MONOTONIC)."""
+        return [
+            (moment, hops_of(line))
+            for moment, line in self._lines.stamped()
+            if self._address in line.removeprefix("Deleted ").split(" ")[:1]
+        ]
+
+    def now(self) -> frozenset[str]:
+        told = self.changes()
+        return told[-1][1] if told else self.first
+
+
+def hops_of(line: str) -> frozenset[str]:
+    """The next hops of a route as `ip -o route` prints it; none of one that is deleted."""
+    return frozenset() if line.startswith("Deleted ") else frozenset(_HOP.findall(line))
+
+
+def moved(printed: Sequence[str]) -> int:
+    """How many flows of a capture (tcpdump -e) were sent to more than one MAC address.
+
+    Resets do not count: a host sends them for connections that it no longer knows.
+    """
+    hops: dict[str, set[str]] = {}
+    for line in printed:
+        sent = _SENT.search(line)
+        if sent and "Flags [R" not in line:
+            hops.setdefault(sent["flow"], set()).add(sent["hop"])
+    return sum(len(nodes) > 1 for nodes in hops.values())
+
+
+def measured(lab: Place, fault: Fault, host: str, port: int, seconds: float) -> Bill:
+    """Strike a fault for some seconds under load, mend it, and wait until all is well again."""
+    with ExitStack() as running:
+        watch = running.enter_context(_routes(lab, host))
+        sent = running.enter_context(_sent_on(lab, host, port))
+        load = running.enter_context(loaded(lab, host, port, kept=KEPT))
+        start = time.monotonic()
+        with struck(lab, fault):
+            wait.pause(seconds)
+        mended = time.monotonic()
+        recovered = _whole_again(watch, mended)
+        load.until_steady(50)
+        wait.pause(PATIENCE)  # until the last attempt has come to an end, too
+        cost, flows = load.cost(start), moved(sent.printed())
+    fewer = [moment for moment, hops in watch.changes() if watch.first - hops and moment >= start]
+    return Bill(cost, min(fewer) - start if fewer else None, recovered, flows)
+
+
+def _whole_again(watch: RouteWatch, mended: float) -> float | None:
+    try:
+        wait.until(
+            watch.now,
+            lambda hops: hops >= watch.first,
+            within=WHOLE_AGAIN.seconds,
+            what="all next hops",
+        )
+    except WaitTimeout:
+        return None
+    whole = [moment for moment, hops in watch.changes() if hops >= watch.first]
+    return max(0.0, whole[-1] - mended) if whole else 0.0
+
+
+@contextmanager
+def _routes(lab: Place, address: str) -> Iterator[RouteWatch]:
+    router, _ = _uplink(lab)
+    with lab.node(router).spawn(["ip", "-o", "monitor", "route"]) as child:
+        lines = Lines(child.stdout)
+        family = "-6" if ":" in address else "-4"
+        shown = lab.node(router).run(["ip", "-o", family, "route", "show", address])
+        yield RouteWatch(address, hops_of(shown.out), lines)
+
+
+@contextmanager
+def _sent_on(lab: Place, address: str, port: int) -> Iterator[Capture]:
+    """What the router sends to the nodes for a service, with the MAC address of the node."""
+    router, leg = _uplink(lab)
+    expression = f"dst host {address} and tcp dst port {port}"
+    options = ("-e", "-Q", "out")
+    with capture(lab.node(router), router, leg, expression, options=options) as taken:
+        yield taken
+
+
+def _uplink(lab: Place) -> tuple[str, str]:
+    """The router that the nodes peer with, and its interface towards them."""
+    peer = lab.plan.cluster.router if lab.plan.cluster else None
+    for node in lab.plan.nodes:
+        for leg in node.interfaces:
+            if node.kind is NodeKind.ROUTER and leg.address.ip == peer:
+                return node.name, leg.name
+    raise InputError(f"{lab.plan.name} has no router that a cluster peers with")
