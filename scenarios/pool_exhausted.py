@@ -11,7 +11,7 @@ from lab.scenario.wanted import containing
 scenario = Scenario(
     "A pool with two addresses and three services",
     options={"vip_pool": "172.16.10.0/31"},
-    manifests=(web.MANIFEST, "two_vips.yaml"),
+    manifests=(web.MANIFEST, "pool_exhausted.yaml"),
 )
 
 
