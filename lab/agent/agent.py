@@ -95,14 +95,14 @@ class Agent:
         flow_log: FlowKeeper,
         bgp_metrics: BgpMetrics,
     ) -> None:
-        maps = NodeMaps()
+        maps = NodeMaps(address.version for address in config.node_addresses)
         self._config = config
         self._client = client
         self._programs = programs
         self._flow_log = flow_log
         self._services, self._places, self._bgp, self._pods = Bell(), Bell(), Bell(), Bell()
         self.cluster = Cluster(client, self._changed)
-        place = Place(config.node, (config.node_ip,), profile)
+        place = Place(config.node, config.node_addresses, profile)
         self._balancing = Balancing(self.cluster, maps, place)
         self._neighbourhood = Neighbourhood(
             config, self.cluster, maps, flow_log.directory, tunnel=profile.tunnel

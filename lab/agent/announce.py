@@ -63,7 +63,7 @@ def announced(
             inside = kind is Kind.CLUSTER_IP
             policy = spec.internalTrafficPolicy if inside else spec.externalTrafficPolicy
             local = policy == "Local"
-            if _wanted(pieces, node, local, profile):
+            if _wanted(pieces, node, address.version, local=local, profile=profile):
                 found.append(Announced(address, service, local, kind))
     return found
 
@@ -76,7 +76,8 @@ def _addresses(
     if Kind.EXTERNAL_IPS in kinds:
         yield from ((Kind.EXTERNAL_IPS, each) for each in addresses(spec.externalIPs or ()))
     if Kind.CLUSTER_IP in kinds:
-        yield from ((Kind.CLUSTER_IP, each) for each in addresses([spec.clusterIP]))
+        inside = spec.clusterIPs or (spec.clusterIP,)
+        yield from ((Kind.CLUSTER_IP, each) for each in addresses(inside))
 
 
 def excluded(node: Node) -> bool:
@@ -87,8 +88,10 @@ def excluded(node: Node) -> bool:
     return EXCLUDE in labels or cut_off
 
 
-def _wanted(slices: Sequence[EndpointSlice], node: Node, local: bool, profile: Profile) -> bool:
+def _wanted(
+    slices: Sequence[EndpointSlice], node: Node, version: int, *, local: bool, profile: Profile
+) -> bool:
     if local:
         assert node.metadata is not None
-        return ready_count(slices, node.metadata.name) > 0
-    return profile.announces_empty or ready_count(slices) > 0
+        return ready_count(slices, node.metadata.name, version=version) > 0
+    return profile.announces_empty or ready_count(slices, version=version) > 0

@@ -119,7 +119,7 @@ class BgpObjects:
         return Facts(
             node=self._config.node,
             address=self._config.node_ip,
-            pod_cidr=self._config.pod_cidr,
+            pod_cidrs=self._config.pod_cidrs,
             labels=(node.metadata.labels if node.metadata else None) or {},
             services=services,
             pools=self._pool_facts(),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Any
+
+from lab.bpf.config import DualStack
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,24 @@ class AgentConfig:
     """The node's own part of the lab's run directory."""
     profile: str = "cilium-1.10"
     options: Mapping[str, str] = field(default_factory=dict)
+    ipv6: DualStack | None = None
+    """The node's IPv6 side; None in an IPv4 cluster."""
+
+    @property
+    def node_addresses(self) -> tuple[IPv4Address | IPv6Address, ...]:
+        """The node's address of each family."""
+        return (self.node_ip, self.ipv6.node_ip) if self.ipv6 else (self.node_ip,)
+
+    @property
+    def pod_cidrs(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The node's pod network of each family."""
+        return (self.pod_cidr, self.ipv6.pod_cidr) if self.ipv6 else (self.pod_cidr,)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for json.dumps; from_json reads them back."""
-        plain = {name: str(value) for name, value in vars(self).items() if name != "options"}
-        return {**plain, "options": dict(self.options)}
+        plain: dict[str, Any] = {name: str(value) for name, value in vars(self).items()}
+        side = {name: str(value) for name, value in vars(self.ipv6).items()} if self.ipv6 else None
+        return {**plain, "options": dict(self.options), "ipv6": side}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AgentConfig:
@@ -53,8 +68,19 @@ class AgentConfig:
             run_dir=Path(data["run_dir"]),
             profile=data["profile"],
             options=dict(data["options"]),
+            ipv6=_dual_stack(data["ipv6"]) if data["ipv6"] else None,
         )
 
     @classmethod
     def load(cls, file: Path) -> AgentConfig:
         return cls.from_json(json.loads(file.read_text()))
+
+
+def _dual_stack(data: Mapping[str, Any]) -> DualStack:
+    return DualStack(
+        node_ip=IPv6Address(data["node_ip"]),
+        router_ip=IPv6Address(data["router_ip"]),
+        pod_cidr=IPv6Network(data["pod_cidr"]),
+        cluster_cidr=IPv6Network(data["cluster_cidr"]),
+        service_cidr=IPv6Network(data["service_cidr"]),
+    )

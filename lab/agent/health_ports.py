@@ -16,6 +16,7 @@ from lightkube.resources.core_v1 import Service
 from lightkube.resources.discovery_v1 import EndpointSlice
 
 from lab.agent.services.endpoints import ready_count
+from lab.agent.services.translate import versions
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ def wanted_ports(
         meta, spec = service.metadata, service.spec
         if meta is None or spec is None or not spec.healthCheckNodePort:
             continue
-        count = ready_count(slices_of(f"{meta.namespace}/{meta.name}"), node)
+        slices, main = slices_of(f"{meta.namespace}/{meta.name}"), versions(spec)[0]
+        count = ready_count(slices, node, version=main)
         found[spec.healthCheckNodePort] = Health(meta.namespace or "", meta.name or "", count)
     return found
 

@@ -8,7 +8,7 @@ import logging
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -59,13 +59,17 @@ class Kubelet:
         self.node_name = config.node
         self.node_ip = config.node_ip
         self.router_ip = config.router_ip
+        self.router_ip6 = config.ipv6.router_ip if config.ipv6 else None
         self.mtu = mtu
         self.route_mtu = route_mtu
         self.workers: dict[str, PodWorker] = {}
         self._root = config.run_dir / "pods"
         self._root.mkdir(parents=True, exist_ok=True)
         self.addresses = PodAddresses(
-            config.pod_cidr, config.run_dir / "addresses.json", [config.router_ip]
+            config.pod_cidr,
+            config.run_dir / "addresses.json",
+            [config.router_ip],
+            config.ipv6.pod_cidr if config.ipv6 else None,
         )
         self._client = client
         self.events = PodEvents(client, config.node)
@@ -127,7 +131,11 @@ class Kubelet:
             shutil.rmtree(directory)
 
     async def attach(self, pod: LocalPod) -> None:
-        plain = {**asdict(pod), "address": str(pod.address)}
+        addresses = {
+            "address": str(pod.address),
+            "address6": str(pod.address6) if pod.address6 else None,
+        }
+        plain = {**asdict(pod), **addresses}
         fresh = self.directory(pod.uid) / f".{LOCAL}"
         fresh.write_text(json.dumps(plain))
         fresh.replace(self.directory(pod.uid) / LOCAL)
@@ -225,5 +233,7 @@ def _settled(error: ApiError, what: str) -> bool:
 
 def _local(plain: dict[str, Any]) -> LocalPod:
     link_facts = PodLink(**plain.pop("link"))
-    address = IPv4Address(plain.pop("address"))
-    return LocalPod(address=address, link=link_facts, **plain)
+    address, six = IPv4Address(plain.pop("address")), plain.pop("address6")
+    return LocalPod(
+        address=address, link=link_facts, address6=IPv6Address(six) if six else None, **plain
+    )

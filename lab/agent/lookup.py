@@ -14,7 +14,7 @@ from lightkube.resources.core_v1 import Pod
 from lightkube.resources.core_v1 import Service as KubeService
 
 from lab.agent.identity import labels_of, number_of
-from lab.agent.places import NodePlace
+from lab.agent.places import NodePlace, pod_addresses
 from lab.agent.pods.local import LocalPod
 from lab.agent.services.translate import vips
 from lab.hubble.agent_events import AgentEvent, endpoint_changes, service_changes
@@ -65,15 +65,15 @@ class Directory:
         found: dict[bytes, Endpoint] = {}
         for node in nodes:
             identity = HOST if node.name == me else REMOTE_NODE
-            for address in (node.address, node.router):
+            for address in (*node.addresses, *node.routers):
                 found[address.packed] = Endpoint(identity, labels=reserved_labels(identity))
         numbers = {str(pod.address): pod.endpoint_id for pod in local}
         labels = {}
         for pod in pods:
-            address_text = pod.status.podIP if pod.status else None
-            if address_text:
-                endpoint = _endpoint(pod, numbers.get(address_text, 0))
-                found[socket.inet_aton(address_text)] = endpoint
+            texts = pod_addresses(pod)
+            if texts:
+                endpoint = _endpoint(pod, numbers.get(texts[0], 0))
+                found.update((_packed(text), endpoint) for text in texts)
                 labels[endpoint.identity] = endpoint.labels
         self._tell(endpoint_changes(self._endpoints, found))
         self._endpoints, self._labels = found, labels
@@ -89,9 +89,8 @@ class Directory:
                 continue
             name = Service(meta.namespace or "", meta.name or "")
             addresses = [str(vip) for vip in vips(service)] + list(spec.externalIPs or ())
-            if spec.clusterIP and spec.clusterIP != "None":
-                addresses.append(spec.clusterIP)
-            for address in addresses:
+            inside = spec.clusterIPs or (spec.clusterIP,)
+            for address in addresses + [each for each in inside if each and each != "None"]:
                 for port in spec.ports or ():
                     found[_packed(address), port.port] = name
         self._tell(service_changes(self._services, found))

@@ -8,38 +8,33 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from lab.agent.services.entries import MAGLEV, PLAIN_MAPS, Entries
+from lab.agent.services.entries import AFFINITY_MATCH, Entries
+from lab.agent.services.families import FAMILIES, MAGLEV
 from lab.agent.services.table import Operation
 from lab.bpf import maglev, tables
 from lab.bpf.maps import Map
 
-_TABLES = {
-    table.name: table
-    for table in (
-        tables.SERVICES,
-        tables.BACKENDS,
-        tables.REVERSE_NAT,
-        tables.SOURCE_RANGE,
-        tables.AFFINITY_MATCH,
-        tables.IPCACHE,
-        tables.ENDPOINTS,
-        tables.MAGLEV,
-    )
-}
+_SHARED = (tables.AFFINITY_MATCH, tables.IPCACHE, tables.ENDPOINTS)
+"""The maps of both address families."""
 
 
 class NodeMaps:
-    """The pinned maps that the agent fills."""
+    """The pinned maps that the agent fills, of the IP `versions` that the node has."""
 
-    def __init__(self) -> None:
+    def __init__(self, versions: Iterable[int]) -> None:
+        families = [FAMILIES[version] for version in versions]
+        opened = [table for each in families for table in (*each.plain, each.maglev)]
         self._maps: dict[str, Map[Any, Any]] = {
-            name: Map.pinned(table) for name, table in _TABLES.items()
+            table.name: Map.pinned(table) for table in (*_SHARED, *opened)
         }
+        self._plain = [AFFINITY_MATCH, *(table.name for each in families for table in each.plain)]
 
     def services(self) -> Entries:
         """What the load balancer's maps hold."""
         return {
-            (name, key): value for name in PLAIN_MAPS for key, value in self._maps[name].raw_items()
+            (name, key): value
+            for name in self._plain
+            for key, value in self._maps[name].raw_items()
         }
 
     def read(self, name: str) -> dict[bytes, bytes]:
@@ -55,21 +50,21 @@ class NodeMaps:
                 self._write(name, part)
 
     def _write(self, name: str, operations: Sequence[Operation]) -> None:
-        if name == MAGLEV:
-            self._write_tables(operations)
+        if name in MAGLEV:
+            self._write_tables(name, operations)
             return
-        table = _TABLES[name]
+        table = self._maps[name].table
         self._maps[name].update_batch(
             [(table.key.parse(op.key), table.value.parse(op.value)) for op in operations]
         )
 
-    def _write_tables(self, operations: Sequence[Operation]) -> None:
+    def _write_tables(self, name: str, operations: Sequence[Operation]) -> None:
         """Frontends with equal tables share one map: a table has 64 KiB."""
         users: dict[bytes, list[int]] = {}
         for op in operations:
             users.setdefault(op.value or b"", []).append(int.from_bytes(op.key, sys.byteorder))
         for places, numbers in users.items():
-            maglev.share(self._maps[MAGLEV].fd, numbers, array("I", places))
+            maglev.share(self._maps[name].fd, numbers, array("I", places))
 
     def _remove(self, name: str, operations: Sequence[Operation]) -> None:
         self._maps[name].delete_raw(op.key for op in operations)

@@ -49,7 +49,14 @@ class Neighbourhood:
         self._maps = maps
         self._directory = directory
         self._tunnel = tunnel
-        self._me = NodePlace(config.node, config.node_ip, config.pod_cidr)
+        side = config.ipv6
+        self._me = NodePlace(
+            config.node,
+            config.node_ip,
+            config.pod_cidr,
+            side.node_ip if side else None,
+            side.pod_cidr if side else None,
+        )
         self._held = {name: maps.read(name) for name in (IPCACHE, ENDPOINTS)}
         self._routes: dict[IPv4Network, IPv4Address] = {}
 

@@ -49,6 +49,7 @@ def node_config(config: AgentConfig, profile: Profile, mtu: int) -> NodeConfig:
         maglev_size=profile.maglev_size,
         forwarding=_forwarding(profile),
         tunnel=profile.tunnel,
+        ipv6=config.ipv6,
     )
 
 

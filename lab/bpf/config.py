@@ -87,6 +87,7 @@ class DualStack:
     router_ip: IPv6Address
     pod_cidr: IPv6Network
     cluster_cidr: IPv6Network
+    service_cidr: IPv6Network | None = None
 
 
 @dataclass(frozen=True)

@@ -44,10 +44,9 @@ def prepare(config: NodeConfig, *, route_services: bool) -> None:
     for name, value in {**SETTINGS, **(SETTINGS6 if config.ipv6 else {})}.items():
         _set(name, value)
     present = {name for _, name in socket.if_nameindex()}
-    lines = _links(config, present) + _addresses(config)
-    if route_services and config.service_cidr is not None:
-        via = f"via {config.router_ip} dev {HOST} src {config.router_ip}"
-        lines.append(f"route replace {config.service_cidr} {via}")
+    lines = [*_links(config, present), *_addresses(config), *_addresses6(config)]
+    if route_services:
+        lines += _service_routes(config)
     shell.run(["ip", "-force", "-batch", "-"], input="\n".join(lines) + "\n")
     tunnel = (OVERLAY,) if config.tunnel else ()
     for name in (HOST, PEER, *tunnel, config.uplink):
@@ -83,8 +82,6 @@ def _addresses(config: NodeConfig) -> list[str]:
             f"route replace {config.cluster_cidr} via {router} dev {HOST} src {router}"
             f" mtu {config.pod_mtu}"
         )
-    if config.ipv6 is not None:
-        lines += _addresses6(config)
     return lines
 
 
@@ -101,6 +98,16 @@ def _addresses6(config: NodeConfig) -> list[str]:
             f"route replace {side.cluster_cidr} dev {HOST} src {side.router_ip}"
             f" mtu {config.pod_mtu}"
         )
+    return lines
+
+
+def _service_routes(config: NodeConfig) -> list[str]:
+    lines, side = [], config.ipv6
+    if config.service_cidr is not None:
+        via = f"via {config.router_ip} dev {HOST} src {config.router_ip}"
+        lines.append(f"route replace {config.service_cidr} {via}")
+    if side is not None and side.service_cidr is not None:
+        lines.append(f"route replace {side.service_cidr} dev {HOST} src {side.router_ip}")
     return lines
 
 

@@ -215,9 +215,10 @@ def _treatments(config: BgpConfig, neighbor: Neighbor) -> dict[int, _Treatment]:
     others: their routes would for a moment be announced without their attributes.
     """
     ways: dict[tuple[str, ...], _Treatment] = {}
-    heard = [one for one in config.advertisements if _hears(neighbor, one)]
+    carried = [one for one in config.advertisements if one.prefix.version in neighbor.families]
+    heard = [one for one in carried if _hears(neighbor, one)]
     heard_prefixes = {one.prefix for one in heard}
-    others = [one for one in config.advertisements if one.prefix not in heard_prefixes]
+    others = [one for one in carried if one.prefix not in heard_prefixes]
     for advertisement in (*heard, *others):
         lines = tuple(_set_lines(advertisement)) if _hears(neighbor, advertisement) else ()
         if lines or advertisement.prefix not in heard_prefixes:

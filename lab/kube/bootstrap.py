@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from lab.kube import cilium_crds
@@ -13,6 +14,7 @@ from lab.topology.plan import Cluster, NodeKind, Plan, PlannedNode
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 Object = dict[str, Any]
+Address = IPv4Address | IPv6Address
 
 _NODE_INFO = (
     "architecture", "bootID", "containerRuntimeVersion", "kernelVersion", "kubeProxyVersion",
@@ -46,7 +48,9 @@ def node(planned: PlannedNode) -> Object:
         "kubernetes.io/os": "linux",
         "beta.kubernetes.io/os": "linux",
     }
-    spec: Object = {"podCIDR": str(planned.pod_cidr), "podCIDRs": [str(planned.pod_cidr)]}
+    networks = [str(each) for each in (planned.pod_cidr, planned.pod_cidr6) if each]
+    addresses = [planned.address, *([planned.address6] if planned.pod_cidr6 else ())]
+    spec: Object = {"podCIDR": networks[0], "podCIDRs": networks}
     if planned.kind is NodeKind.MASTER:
         labels[CONTROL_PLANE] = ""
         spec["taints"] = [{"key": CONTROL_PLANE, "effect": "NoSchedule"}]
@@ -57,7 +61,7 @@ def node(planned: PlannedNode) -> Object:
         "spec": spec,
         "status": {
             "addresses": [
-                {"type": "InternalIP", "address": str(planned.address)},
+                *({"type": "InternalIP", "address": str(each)} for each in addresses),
                 {"type": "Hostname", "address": planned.name},
             ],
             "capacity": {"cpu": "2", "memory": "2Gi", "pods": "110"},
@@ -104,16 +108,20 @@ def kubernetes_service(cluster: Cluster) -> list[Object]:
 
 def pool(cluster: Cluster) -> Object:
     """The pool of LB-IPAM, which profiles newer than the article's use."""
+    blocks = [{"cidr": str(each)} for each in (cluster.vip_pool, cluster.vip_pool6) if each]
     return {
         "apiVersion": "cilium.io/v2",
         "kind": "CiliumLoadBalancerIPPool",
         "metadata": {"name": "default"},
-        "spec": {"blocks": [{"cidr": str(cluster.vip_pool)}], "disabled": False},
+        "spec": {"blocks": blocks, "disabled": False},
     }
 
 
 def bgp_config(plan: Plan, cluster: Cluster) -> Object:
-    """MetalLB's ConfigMap, as Cilium 1.10 reads it: every node peers with the one router."""
+    """MetalLB's ConfigMap, as Cilium 1.10 reads it: every node peers with the one router, in a
+    session for each address family.
+    """
+    second_pool = f"  - {cluster.vip_pool6}\n" if cluster.vip_pool6 else ""
     text = (
         "peers:\n"
         f"{_peers(plan, cluster)}"
@@ -123,6 +131,7 @@ def bgp_config(plan: Plan, cluster: Cluster) -> Object:
         "  avoid-buggy-ips: false\n"
         "  addresses:\n"
         f"  - {cluster.vip_pool}\n"
+        f"{second_pool}"
     )
     return {
         "apiVersion": "v1",
@@ -134,21 +143,19 @@ def bgp_config(plan: Plan, cluster: Cluster) -> Object:
 
 def _peers(plan: Plan, cluster: Cluster) -> str:
     """One peer for all nodes, or one for each where each has an AS number of its own."""
+    routers = [each for each in (cluster.router, cluster.router6) if each]
     if all(planned.asn == cluster.asn for planned in plan.kube_nodes):
-        return _peer(cluster, cluster.asn)
+        return "".join(_peer(cluster, router, cluster.asn) for router in routers)
     return "".join(
-        f"{_peer(cluster, planned.asn)}"
+        f"{_peer(cluster, router, planned.asn)}"
         "  node-selectors:\n"
         "  - match-labels:\n"
         f"      kubernetes.io/hostname: {planned.name}\n"
         for planned in plan.kube_nodes
+        for router in routers
     )
 
 
-def _peer(cluster: Cluster, my_asn: int | None) -> str:
+def _peer(cluster: Cluster, router: Address, my_asn: int | None) -> str:
     password = f"  password: {json.dumps(cluster.bgp_password)}\n" if cluster.bgp_password else ""
-    return (
-        f"- peer-address: {cluster.router}\n"
-        f"  peer-asn: {cluster.asn}\n"
-        f"  my-asn: {my_asn}\n{password}"
-    )
+    return f"- peer-address: {router}\n  peer-asn: {cluster.asn}\n  my-asn: {my_asn}\n{password}"

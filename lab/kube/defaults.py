@@ -41,7 +41,6 @@ def _service(obj: Object) -> None:
         spec.setdefault("sessionAffinityConfig", {"clientIP": {"timeoutSeconds": 10800}})
     if spec["type"] != "ExternalName":
         _fill(spec, internalTrafficPolicy="Cluster")
-        _fill(spec, ipFamilies=["IPv4"], ipFamilyPolicy="SingleStack")
     if spec["type"] in ("NodePort", "LoadBalancer"):
         _fill(spec, externalTrafficPolicy="Cluster")
     if spec["type"] == "LoadBalancer":

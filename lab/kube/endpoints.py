@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_address
 from typing import Any
 
 from lab.kube import selectors
 from lab.kube.api import Api, copy_of
 from lab.kube.controller import owner_reference
+from lab.kube.ip_families import family_of
 from lab.kube.kinds import ENDPOINT_SLICE, ENDPOINTS, POD, SERVICE, storage_key
 from lab.kube.names import suffix
 from lab.kube.pods import is_ended, is_ready, is_terminating
@@ -26,6 +28,9 @@ SLICE_SIZE = 100
 
 Ports = tuple[tuple[str, int, str, str], ...]
 """Name, number, protocol, appProtocol of what a pod serves: pods with equal ones share slices."""
+Groups = dict[Ports, list[Object]]
+_SHAPE = ("addressType", "ports")
+"""What of a slice stays as it is for its life."""
 
 
 class EndpointsController:
@@ -83,10 +88,15 @@ class EndpointsController:
         return None
 
     def _select(self, key: Key, service: Object) -> None:
-        groups: dict[Ports, list[Object]] = defaultdict(list)
+        families: list[str] = service["spec"]["ipFamilies"]
+        groups: dict[str, Groups] = {family: defaultdict(list) for family in families}
         for pod in self._pods(key[0], service["spec"]["selector"]):
-            groups[ports_of(service, pod)].append(endpoint(service, pod))
-        self._write_endpoints(key, service, groups)
+            for address in addresses_of(pod):
+                if family_of(address) in families:
+                    of_family = groups[family_of(address)]
+                    of_family[ports_of(service, pod)].append(endpoint(service, pod, address))
+        # The older kind has room for one family: the Service's main one.
+        self._write_endpoints(key, service, groups[families[0]])
         self._write_slices(key, service, groups, MANAGER)
 
     def _mirror(self, key: Key, service: Object) -> None:
@@ -96,7 +106,7 @@ class EndpointsController:
         if stored is None or labels.get(SKIP_MIRROR) == "true":
             self._sweep(key, keep=set(), manager=MIRROR)
             return
-        groups: dict[Ports, list[Object]] = defaultdict(list)
+        groups: dict[str, Groups] = {}
         for subset in stored.object.get("subsets") or ():
             ports = tuple(
                 (p.get("name", ""), p["port"], p.get("protocol", "TCP"), p.get("appProtocol", ""))
@@ -108,7 +118,8 @@ class EndpointsController:
                     entry = {"addresses": [address["ip"]], "conditions": conditions}
                     if address.get("nodeName"):
                         entry["nodeName"] = address["nodeName"]
-                    groups[ports].append(entry)
+                    of_family = groups.setdefault(family_of(address["ip"]), defaultdict(list))
+                    of_family[ports].append(entry)
         self._write_slices(key, service, groups, MIRROR)
 
     def _pods(self, namespace: str, selector: Mapping[str, str]) -> list[Object]:
@@ -123,18 +134,13 @@ class EndpointsController:
         ]
 
     def _write_slices(
-        self, key: Key, service: Object, groups: Mapping[Ports, list[Object]], manager: str
+        self, key: Key, service: Object, groups: Mapping[str, Groups], manager: str
     ) -> None:
-        chunks = [
-            (ports, sorted(found, key=_first_address)[start : start + SLICE_SIZE])
-            for ports, found in sorted(groups.items())
-            for start in range(0, len(found), SLICE_SIZE)
-        ] or [(ports_of(service, None), [])]
+        """`groups` are by IP family: a slice has addresses of one."""
         free = self._slices(key, manager)
         kept = set()
-        for ports, endpoints in chunks:
-            body = {"addressType": "IPv4", "endpoints": endpoints, "ports": _slice_ports(ports)}
-            match = next((s for s in free if s.get("ports") == body["ports"]), None)
+        for body in _bodies(service, groups):
+            match = next((s for s in free if all(s.get(f) == body[f] for f in _SHAPE)), None)
             if match:
                 free.remove(match)
                 slice_key = (key[0], match["metadata"]["name"])
@@ -185,6 +191,25 @@ class EndpointsController:
         self._api.update(ENDPOINTS, key, {**obj, **body})
 
 
+def _bodies(service: Object, groups: Mapping[str, Groups]) -> Iterator[Object]:
+    """What slices say; an empty one stands for an IP family without pods."""
+    for family, of_family in groups.items():
+        chunks = [
+            (ports, sorted(found, key=_first_address)[start : start + SLICE_SIZE])
+            for ports, found in sorted(of_family.items())
+            for start in range(0, len(found), SLICE_SIZE)
+        ]
+        for ports, endpoints in chunks or [(ports_of(service, None), [])]:
+            yield {"addressType": family, "endpoints": endpoints, "ports": _slice_ports(ports)}
+
+
+def addresses_of(pod: Object) -> list[str]:
+    """The addresses in a pod's status, its main one first."""
+    status = pod.get("status", {})
+    found = [each["ip"] for each in status.get("podIPs") or ()]
+    return found or [status["podIP"]] if status.get("podIP") else []
+
+
 def ports_of(service: Object, pod: Object | None) -> Ports:
     """A Service's ports as a pod serves them: named target ports are looked up in the pod."""
     found = []
@@ -207,14 +232,16 @@ def _target(port: Object, pod: Object | None) -> int:
     return 0
 
 
-def endpoint(service: Object, pod: Object) -> Object:
-    """One pod as an endpoint: ready unless it is on its way out, serving as long as it answers."""
+def endpoint(service: Object, pod: Object, address: str) -> Object:
+    """A pod at one of its addresses as an endpoint: ready unless it is on its way out, serving as
+    long as it answers.
+    """
     serving, terminating = is_ready(pod), is_terminating(pod)
     ready = serving and not terminating
     if service["spec"].get("publishNotReadyAddresses"):
         ready = serving = True
     return {
-        "addresses": [pod["status"]["podIP"]],
+        "addresses": [address],
         "conditions": {"ready": ready, "serving": serving, "terminating": terminating},
         "nodeName": pod["spec"].get("nodeName", ""),
         "targetRef": {
@@ -265,11 +292,11 @@ def _is_foreign(endpoints: Object) -> bool:
 
 
 def _has_address(pod: Object) -> bool:
-    return bool(pod.get("status", {}).get("podIP")) and not is_ended(pod)
+    return bool(addresses_of(pod)) and not is_ended(pod)
 
 
-def _first_address(found: Object) -> tuple[int, ...]:
-    return tuple(int(part) for part in found["addresses"][0].split("."))
+def _first_address(found: Object) -> int:
+    return int(ip_address(found["addresses"][0]))
 
 
 def _first_label(key: Key, service: Object | None) -> tuple[str, str, str] | None:
@@ -279,6 +306,11 @@ def _first_label(key: Key, service: Object | None) -> tuple[str, str, str] | Non
 
 def _seen(pod: Object) -> tuple[Any, ...]:
     """What about a pod its endpoints depend on."""
-    status, meta = pod.get("status", {}), pod["metadata"]
-    address, ended = status.get("podIP"), is_ended(pod)
-    return (address, ended, is_ready(pod), is_terminating(pod), meta.get("labels"))
+    meta = pod["metadata"]
+    return (
+        addresses_of(pod),
+        is_ended(pod),
+        is_ready(pod),
+        is_terminating(pod),
+        meta.get("labels"),
+    )

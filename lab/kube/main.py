@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,8 @@ class ServerConfig:
     addons: Sequence[Object] = ()
     """The same, made when all nodes are Ready."""
     service_cidr: IPv4Network = SERVICE_CIDR
+    service_cidr6: IPv6Network | None = None
+    """Addresses of Services in the other family; None: the cluster has one family."""
     node_ports: tuple[int, int] = (30000, 32767)
     profile: str = ARTICLE
     lease_grace: float = LEASE_GRACE
@@ -98,7 +100,8 @@ async def _serve(config: ServerConfig) -> None:
 
 def build(store: Store, config: ServerConfig) -> Api:
     """The API over a store, its bootstrap objects and its running controllers."""
-    numbers = ServiceNumbers(config.service_cidr, config.node_ports)
+    networks = [each for each in (config.service_cidr, config.service_cidr6) if each]
+    numbers = ServiceNumbers(networks, config.node_ports)
     store.replay(numbers.observe)
     store.listen(numbers.observe)
     api = Api(store, Registry(), numbers)

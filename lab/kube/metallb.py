@@ -1,21 +1,36 @@
 """Load-balancer addresses the way Cilium 1.10 gave them out: MetalLB 0.9's pools and allocator.
 
 Pure: a configuration text and requests in, addresses or refusals out. Facts from MetalLB 0.9.6,
-internal/config and internal/allocator.
+internal/config and internal/allocator; an address of each IP family, since a Service can have two,
+as in 0.12, the last MetalLB that read this configuration.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, summarize_address_range
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+    summarize_address_range,
+)
 from typing import Any
 
 import yaml
 
+from lab.kube.ip_families import PREFER
+
 POOL_ANNOTATION = "metallb.universe.tf/address-pool"
 SHARING_ANNOTATION = "metallb.universe.tf/allow-shared-ip"
+ADDRESSES_ANNOTATION = "metallb.universe.tf/loadBalancerIPs"
+"""Wanted addresses with commas between: spec.loadBalancerIP has room for one."""
 
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 Port = tuple[str, int]
 """Protocol and number."""
 
@@ -29,21 +44,21 @@ class Pool:
     """A named set of addresses."""
 
     name: str
-    blocks: tuple[IPv4Network, ...]
+    blocks: tuple[Network, ...]
     auto_assign: bool = True
     avoid_buggy: bool = False
     """Leave out .0 and .255, which some old equipment takes for broadcasts."""
 
-    def __contains__(self, address: IPv4Address) -> bool:
-        if self.avoid_buggy and address.packed[3] in (0, 255):
+    def __contains__(self, address: Address) -> bool:
+        if self.avoid_buggy and address.version == 4 and address.packed[3] in (0, 255):
             return False
         return any(address in block for block in self.blocks)
 
-    def __iter__(self) -> Iterator[IPv4Address]:
+    def of_version(self, version: int) -> Iterator[Address]:
+        """Its addresses of one IP version, in the order in which they are given."""
         for block in self.blocks:
-            for address in block:
-                if address in self:
-                    yield address
+            if block.version == version:
+                yield from (address for address in block if address in self)
 
 
 @dataclass(frozen=True)
@@ -55,8 +70,12 @@ class Request:
     sharing_key: str = ""
     backend_key: str = ""
     """Services that share an address with externalTrafficPolicy Local need equal selectors."""
-    address: str = ""
+    wanted: tuple[str, ...] = ()
     pool: str = ""
+    versions: tuple[int, ...] = (4,)
+    """IP versions of which it is to have an address each."""
+    all_needed: bool = True
+    """One address alone is none; else whatever there is will do."""
 
     @classmethod
     def of(cls, service: dict[str, Any]) -> Request:
@@ -65,13 +84,20 @@ class Request:
         annotations = meta.get("annotations") or {}
         local = spec.get("externalTrafficPolicy") == "Local"
         selector = sorted((spec.get("selector") or {}).items())
+        texts = [
+            spec.get("loadBalancerIP", ""),
+            *annotations.get(ADDRESSES_ANNOTATION, "").split(","),
+        ]
+        families = spec.get("ipFamilies") or ["IPv4"]
         return cls(
             service=f"{meta['namespace']}/{meta['name']}",
             ports=tuple((p["protocol"], p["port"]) for p in spec.get("ports") or ()),
             sharing_key=annotations.get(SHARING_ANNOTATION, ""),
             backend_key=repr(selector) if local else "",
-            address=spec.get("loadBalancerIP", ""),
+            wanted=tuple(filter(None, (each.strip() for each in texts))),
             pool=annotations.get(POOL_ANNOTATION, ""),
+            versions=tuple(6 if family == "IPv6" else 4 for family in families),
+            all_needed=spec.get("ipFamilyPolicy") != PREFER,
         )
 
 
@@ -112,14 +138,14 @@ def _parse_pool(index: int, raw: Any) -> Pool:
     return Pool(str(raw["name"]), tuple(blocks), auto is not False, avoid is True)
 
 
-def parse_block(text: str, where: str = "parsing addresses") -> list[IPv4Network]:
-    """`172.16.10.0/24` or `172.16.10.5-172.16.10.9`."""
+def parse_block(text: str, where: str = "parsing addresses") -> list[Network]:
+    """`172.16.10.0/24` or `172.16.10.5-172.16.10.9`, of either IP version."""
     try:
         if "-" not in text:
-            return [IPv4Network(text.strip(), strict=False)]
-        first, last = (IPv4Address(part.strip()) for part in text.split("-", 1))
+            return [ip_network(text.strip(), strict=False)]
+        first, last = (ip_address(part.strip()) for part in text.split("-", 1))
         return list(summarize_address_range(first, last))
-    except ValueError as exc:
+    except (ValueError, TypeError) as exc:
         raise PoolError(f'{where}: invalid CIDR "{text}": {exc}') from exc
 
 
@@ -143,16 +169,17 @@ class _Address:
 
 
 class Allocator:
-    """Which service holds which address."""
+    """Which service holds which addresses: one of an IP version at most."""
 
     def __init__(self) -> None:
         self.pools: tuple[Pool, ...] = ()
-        self._addresses: dict[IPv4Address, _Address] = {}
-        self._held: dict[str, IPv4Address] = {}
+        self._addresses: dict[Address, _Address] = {}
+        self._held: dict[str, dict[int, Address]] = {}
 
     def set_pools(self, pools: tuple[Pool, ...]) -> None:
         """Take a new configuration, unless an address in use has no place in it."""
-        for service, address in self._held.items():
+        held = [(service, each) for service, some in self._held.items() for each in some.values()]
+        for service, address in held:
             if not any(address in pool for pool in pools):
                 raise PoolError(
                     f'new config not compatible with assigned IPs: service "{service}" cannot own '
@@ -160,65 +187,83 @@ class Allocator:
                 )
         self.pools = pools
 
-    def holder(self, service: str) -> IPv4Address | None:
-        return self._held.get(service)
+    def held(self, service: str) -> tuple[Address, ...]:
+        return tuple(self._held.get(service, {}).values())
 
     def release(self, service: str) -> bool:
         """Give back what a service holds; tells whether it held anything."""
-        address = self._held.pop(service, None)
-        if address is None:
-            return False
+        held = self.held(service)
+        for address in held:
+            self._release(service, address)
+        return bool(held)
+
+    def _release(self, service: str, address: Address) -> None:
+        del self._held[service][address.version]
         use = self._addresses[address]
         del use.services[service]
         if not use.services:
             del self._addresses[address]
-        return True
 
-    def allocate(self, request: Request) -> IPv4Address:
-        """The address a service keeps or gets; PoolError when there is none for it."""
-        held = self._held.get(request.service)
-        if held is not None and self._may_keep(request, held):
+    def allocate(self, request: Request) -> tuple[Address, ...]:
+        """The addresses a service keeps or gets, in the order of its IP versions; PoolError when
+        there are none for it.
+        """
+        wanted = _parsed(request)
+        for address in self.held(request.service):
+            if address.version not in request.versions:
+                self._release(request.service, address)
+        given: list[Address] = []
+        problems: list[PoolError] = []
+        for version in request.versions:
+            try:
+                given.append(self._allocate(request, version, wanted.get(version)))
+            except PoolError as problem:
+                problems.append(problem)
+        if problems and (request.all_needed or not given):
+            self.release(request.service)
+            raise problems[0]
+        return tuple(given)
+
+    def _allocate(self, request: Request, version: int, wanted: Address | None) -> Address:
+        held = self._held.get(request.service, {}).get(version)
+        if held is not None and self._may_keep(request, held, wanted):
             return held
-        self.release(request.service)
-        if request.address:
-            return self._assign_wanted(request)
+        if held is not None:
+            self._release(request.service, held)
+        if wanted is not None:
+            self.assign(request, wanted)
+            return wanted
         pools = [p for p in self.pools if p.auto_assign]
         if request.pool:
             pools = [p for p in self.pools if p.name == request.pool]
             if not pools:
                 raise PoolError(f'unknown pool "{request.pool}"')
-        for address in (address for pool in pools for address in pool):
+        for address in (address for pool in pools for address in pool.of_version(version)):
             if not self._refusal(request, address):
                 self.assign(request, address)
                 return address
         suffix = f' in pool "{request.pool}"' if request.pool else ""
         raise PoolError(f"no available IPs{suffix}")
 
-    def assign(self, request: Request, address: IPv4Address) -> None:
+    def assign(self, request: Request, address: Address) -> None:
         """Hand an address to a service; PoolError when it may not have it."""
         if not any(address in pool for pool in self.pools):
             raise PoolError(f'"{address}" is not allowed in config')
         refusal = self._refusal(request, address)
         if refusal:
             raise PoolError(refusal)
-        self.release(request.service)
+        before = self._held.setdefault(request.service, {}).get(address.version)
+        if before is not None:
+            self._release(request.service, before)
         use = self._addresses.setdefault(
             address, _Address(request.sharing_key, request.backend_key)
         )
         use.sharing_key, use.backend_key = request.sharing_key, request.backend_key
         use.services[request.service] = request.ports
-        self._held[request.service] = address
+        self._held[request.service][address.version] = address
 
-    def _assign_wanted(self, request: Request) -> IPv4Address:
-        try:
-            address = IPv4Address(request.address)
-        except ValueError as exc:
-            raise PoolError(f'invalid spec.loadBalancerIP "{request.address}"') from exc
-        self.assign(request, address)
-        return address
-
-    def _may_keep(self, request: Request, held: IPv4Address) -> bool:
-        if request.address and request.address != str(held):
+    def _may_keep(self, request: Request, held: Address, wanted: Address | None) -> bool:
+        if wanted not in (None, held):
             return False
         if request.pool and not any(held in p for p in self.pools if p.name == request.pool):
             return False
@@ -228,7 +273,7 @@ class Allocator:
             return False
         return True
 
-    def _refusal(self, request: Request, address: IPv4Address) -> str:
+    def _refusal(self, request: Request, address: Address) -> str:
         """Why a service may not use an address; "" when it may."""
         use = self._addresses.get(address)
         others = sorted(s for s in use.services if s != request.service) if use else []
@@ -244,3 +289,17 @@ class Allocator:
             for protocol, number in set(use.services[other]) & set(request.ports):
                 return f'port {protocol.lower()}/{number} is already in use on "{address}"'
         return ""
+
+
+def _parsed(request: Request) -> dict[int, Address]:
+    """The wanted addresses by IP version; PoolError for one that cannot be."""
+    found: dict[int, Address] = {}
+    for text in request.wanted:
+        try:
+            address = ip_address(text)
+        except ValueError as exc:
+            raise PoolError(f'invalid spec.loadBalancerIP "{text}"') from exc
+        if address.version not in request.versions:
+            raise PoolError(f'"{text}" is IPv{address.version}, which the service does not have')
+        found[address.version] = address
+    return found

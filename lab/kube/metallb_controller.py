@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from ipaddress import IPv4Address
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
 from typing import Any
 
 from lab.kube.api import Api, copy_of
@@ -72,45 +72,44 @@ class MetalLbController:
         has = assigned(service)
         if spec["type"] != "LoadBalancer" or spec.get("loadBalancerClass"):
             released = self._allocator.release(name)
-            self._publish(key, service, None)
+            self._publish(key, service, [])
             if released:
                 self._serve_waiting()
             return
         request = Request.of(service)
         try:
-            if has and not self._allocator.holder(name):
+            if has and not self._allocator.held(name):
                 # A restarted server learns from the status who holds what.
                 self._adopt(request, has)
-            address = self._allocator.allocate(request)
+            addresses = self._allocator.allocate(request)
         except PoolError as error:
-            self._publish(key, service, None)
+            self._publish(key, service, [])
             record(self._api, service, "AllocationFailed",
                    f'Failed to allocate IP for "{name}": {error}',
                    component=_COMPONENT, warning=True)  # fmt: skip
             return
-        self._publish(key, service, address)
+        self._publish(key, service, [str(address) for address in addresses])
 
-    def _adopt(self, request: Request, address: str) -> None:
-        try:
-            self._allocator.assign(request, IPv4Address(address))
-        except PoolError as error:
-            raise PoolError(f"{error} (it held {address})") from error
+    def _adopt(self, request: Request, addresses: Sequence[str]) -> None:
+        for address in addresses:
+            try:
+                self._allocator.assign(request, ip_address(address))
+            except PoolError as error:
+                raise PoolError(f"{error} (it held {address})") from error
 
-    def _publish(self, key: Key, service: Object, address: IPv4Address | None) -> None:
-        wanted = str(address) if address else ""
+    def _publish(self, key: Key, service: Object, wanted: list[str]) -> None:
         if assigned(service) == wanted:
             return
         obj = copy_of(self._api.get(SERVICE, key))
-        ingress = {"ingress": [{"ip": wanted, "ipMode": "VIP"}]} if wanted else {}
-        obj.setdefault("status", {})["loadBalancer"] = ingress
+        ingress = [{"ip": address, "ipMode": "VIP"} for address in wanted]
+        obj.setdefault("status", {})["loadBalancer"] = {"ingress": ingress} if ingress else {}
         self._api.update(SERVICE, key, obj, subresource="status")
         if wanted:
-            record(
-                self._api, service, "IPAllocated", f'Assigned IP "{wanted}"', component=_COMPONENT
-            )
+            text = f'Assigned IP "{",".join(wanted)}"'
+            record(self._api, service, "IPAllocated", text, component=_COMPONENT)
 
 
-def assigned(service: Object) -> str:
-    """The address in a Service's status, "" when it has none."""
-    ingress = service.get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
-    return str(ingress[0].get("ip", ""))
+def assigned(service: Object) -> list[str]:
+    """The addresses in a Service's status."""
+    ingress = service.get("status", {}).get("loadBalancer", {}).get("ingress") or ()
+    return [entry["ip"] for entry in ingress if entry.get("ip")]

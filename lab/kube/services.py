@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import random
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
+from lab.kube import ip_families
 from lab.kube.kinds import SERVICE
 from lab.kube.status import Cause
 from lab.kube.store import Change, Key
 
 Object = dict[str, Any]
+Network = IPv4Network | IPv6Network
 
 
 class ServiceNumbers:
     """Who holds which cluster IP and which node port; follows the store's changes."""
 
-    def __init__(self, cluster_ips: IPv4Network, node_ports: tuple[int, int]) -> None:
-        self._network = cluster_ips
+    def __init__(self, cluster_ips: Iterable[Network], node_ports: tuple[int, int]) -> None:
+        """`cluster_ips`: a network for each IP family of the cluster, its main one first."""
+        self._networks = {f"IPv{network.version}": network for network in cluster_ips}
         self._ports = node_ports
         self._ip_holder: dict[str, Key] = {}
         self._port_holder: dict[int, Key] = {}
@@ -27,13 +31,13 @@ class ServiceNumbers:
         if change.kind != SERVICE.qualified:
             return
         if change.old:
-            self._ip_holder.pop(change.old.object["spec"].get("clusterIP", ""), None)
+            for address in _addresses(change.old.object["spec"]):
+                self._ip_holder.pop(address, None)
             for port in _node_ports(change.old.object["spec"]):
                 self._port_holder.pop(port, None)
         if change.new:
             spec = change.new.object["spec"]
-            if spec.get("clusterIP") not in (None, "", "None"):
-                self._ip_holder[spec["clusterIP"]] = change.key
+            self._ip_holder |= dict.fromkeys(_addresses(spec), change.key)
             self._port_holder |= dict.fromkeys(_node_ports(spec), change.key)
 
     def assign(self, key: Key, new: Object, old: Object | None) -> list[Cause]:
@@ -43,30 +47,37 @@ class ServiceNumbers:
             for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
                 spec.pop(name, None)
             return []
-        causes = self._assign_ip(key, spec, before)
+        causes = self._assign_ips(key, spec, before)
         if spec["type"] == "ClusterIP":
             return causes
         return causes + self._assign_ports(key, spec, before)
 
-    def _assign_ip(self, key: Key, spec: Object, before: Object) -> list[Cause]:
-        wanted = spec.get("clusterIP") or (spec.get("clusterIPs") or [""])[0]
-        held = before.get("clusterIP", "")
-        if held and wanted and wanted != held:
-            return [Cause.invalid("spec.clusterIPs[0]", wanted, "may not change once set")]
-        address = wanted or held or self._free_ip()
-        spec["clusterIP"], spec["clusterIPs"] = address, [address]
-        return [] if address == "None" else self._ip_problem(key, address)
+    def _assign_ips(self, key: Key, spec: Object, before: Object) -> list[Cause]:
+        wanted = spec["clusterIPs"] = _wanted(spec, before)
+        held = before.get("clusterIPs") or []
+        if held and wanted[:1] != held[:1]:
+            return [Cause.invalid("spec.clusterIPs[0]", wanted[0], "may not change once set")]
+        for index, address in enumerate(wanted):
+            if address != ip_families.NONE and not _is_address(address):
+                text = "must be a valid IP address"
+                return [Cause.invalid(f"spec.clusterIPs[{index}]", address, text)]
+        causes = ip_families.complete(spec, before, list(self._networks))
+        if causes:
+            return causes
+        given = spec["clusterIPs"]
+        if given != [ip_families.NONE]:
+            causes = [cause for address in given for cause in self._ip_problem(key, address)]
+            given += [self._free_ip(family) for family in spec["ipFamilies"][len(given) :]]
+        spec["clusterIP"] = given[0]
+        return causes
 
     def _ip_problem(self, key: Key, address: str) -> list[Cause]:
-        try:
-            inside = IPv4Address(address) in self._network
-        except ValueError:
-            return [Cause.invalid("spec.clusterIPs[0]", address, "must be a valid IP address")]
+        network = self._networks[ip_families.family_of(address)]
         prefix = "failed to allocate IP " + address
-        if not inside:
+        if ip_address(address) not in network:
             text = (
                 f"{prefix}: the provided IP ({address}) is not in the valid range. "
-                f"The range of valid IPs is {self._network}"
+                f"The range of valid IPs is {network}"
             )
             return [Cause.invalid("spec.clusterIPs", [address], text)]
         if self._ip_holder.get(address, key) != key:
@@ -74,10 +85,11 @@ class ServiceNumbers:
             return [Cause.invalid("spec.clusterIPs", [address], text)]
         return []
 
-    def _free_ip(self) -> str:
+    def _free_ip(self, family: str) -> str:
+        network = self._networks[family]
         while True:
-            offset = random.randrange(256, self._network.num_addresses - 1)
-            address = str(self._network[offset])
+            offset = random.randrange(256, network.num_addresses - 1)
+            address = str(network[offset])
             if address not in self._ip_holder:
                 return address
 
@@ -138,6 +150,30 @@ class ServiceNumbers:
                 return port
         return next((p for p in range(low, high + 1)
                      if p not in self._port_holder and p not in taken), 0)  # fmt: skip
+
+
+def _wanted(spec: Object, before: Object) -> list[str]:
+    """The cluster IPs that a spec asks for; where it says nothing, those it had before."""
+    held = before.get("clusterIPs") or []
+    first, written = spec.get("clusterIP"), list(spec.get("clusterIPs") or ())
+    if not written and first in (None, "", *held[:1]):
+        return list(held)
+    if first and written[:1] != [first]:
+        # Clients from before the plural field change the singular one alone.
+        written = [first, *written[1:]]
+    return written
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _addresses(spec: Object) -> list[str]:
+    return [each for each in spec.get("clusterIPs") or () if each not in ("", ip_families.NONE)]
 
 
 def _node_ports(spec: Object) -> list[int]:

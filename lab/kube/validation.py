@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from typing import Any
 
 from lab.kube import names, selectors
@@ -93,9 +93,11 @@ def _port(path: str, value: Any, *, names_too: bool = False) -> Causes:
 
 def _address(path: str, value: str) -> Causes:
     try:
-        IPv4Address(value)
+        ip_address(value)
     except ValueError:
-        yield Cause.invalid(path, value, "must be a valid IP address, (e.g. 10.9.8.7)")
+        yield Cause.invalid(
+            path, value, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        )
 
 
 def _service(new: Object, old: Object | None) -> Causes:

@@ -10,9 +10,11 @@ import lab.agent.main
 import lab.kube.main
 import lab.sandbox.port_forward
 from lab.agent.config import AgentConfig
+from lab.bpf.config import DualStack
 from lab.kube import bootstrap, hubble_pods
 from lab.kube.main import ServerConfig
 from lab.sandbox.member import Member
+from lab.topology.plan import Cluster, PlannedNode
 
 
 def api_server(member: Member) -> int:
@@ -29,6 +31,7 @@ def api_server(member: Member) -> int:
             bootstrap=bootstrap.objects(member.plan),
             addons=hubble_pods.objects(),
             service_cidr=cluster.service_cidr,
+            service_cidr6=cluster.service_cidr6,
             node_ports=cluster.node_ports,
             profile=cluster.profile,
         )
@@ -55,7 +58,21 @@ def agent(member: Member) -> int:
             run_dir=member.run.node(node.name),
             profile=cluster.profile,
             options=cluster.options,
+            ipv6=_dual_stack(cluster, node),
         )
+    )
+
+
+def _dual_stack(cluster: Cluster, node: PlannedNode) -> DualStack | None:
+    """A node's IPv6 side, in a cluster that has one."""
+    if not (node.address6 and node.router_ip6 and node.pod_cidr6 and cluster.cluster_cidr6):
+        return None
+    return DualStack(
+        node_ip=node.address6,
+        router_ip=node.router_ip6,
+        pod_cidr=node.pod_cidr6,
+        cluster_cidr=cluster.cluster_cidr6,
+        service_cidr=cluster.service_cidr6,
     )
 
 

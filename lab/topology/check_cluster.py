@@ -13,6 +13,8 @@ from lab.topology.reading import listed, subnet, subnet6
 
 POD_PREFIX = 24
 """Length of a node's pod network, that of Kubernetes' default node-cidr-mask-size."""
+POD_PREFIX6 = 64
+"""The same of its IPv6 pod network."""
 
 PASSWORD = re.compile("[!-~]*")
 """FRR reads a password as one word."""
@@ -34,7 +36,8 @@ def cluster_problems(topology: Topology) -> Iterator[str]:
     yield from _peering(topology)
     yield from _pod_networks(kube, options)
     yield from _values(options)
-    yield from _vip_pool6(topology, options.get("vip_pool6"))
+    if options.get("vip_pool6") is not None:
+        yield from _both_families(topology, kube, options)
 
 
 def _peering(topology: Topology) -> Iterator[str]:
@@ -68,13 +71,28 @@ def _pod_networks(nodes: int, options: Options) -> Iterator[str]:
         yield f"cluster: {of_pods} is smaller than the /{POD_PREFIX} of a node"
 
 
-def _vip_pool6(topology: Topology, written: object) -> Iterator[str]:
-    if written is None:
-        return
-    if subnet6(written) is None:
-        yield f"cluster: vip_pool6 {written!r} is no IPv6 subnet such as 2001:db8:172::/112"
+def _both_families(topology: Topology, nodes: int, options: Options) -> Iterator[str]:
+    """What a cluster of both address families needs beside its IPv4 half."""
+    found = {}
+    for name, example in (
+        ("vip_pool6", "2001:db8:172::/112"),
+        ("cluster_cidr6", "fd00:10::/48"),
+        ("service_cidr6", "fd00:96::/112"),
+    ):
+        written = options.get(name, vocabulary.CLUSTER[name].default)
+        found[name] = subnet6(written)
+        if found[name] is None:
+            yield f"cluster: {name} {written!r} is no IPv6 subnet such as {example}"
+    of_pods = found["cluster_cidr6"]
+    if of_pods is not None and nodes > 2 ** (POD_PREFIX6 - of_pods.prefixlen):
+        yield f"cluster: {of_pods} has no /{POD_PREFIX6} for each of {nodes} nodes"
     if not any(network.options.get("subnet6") for network in topology.networks):
         yield "cluster: vip_pool6 needs subnet6 on the nodes' network"
+    if options.get("mode") in ("dsr", "hybrid"):
+        yield (
+            f"cluster: mode {options['mode']!r} is for IPv4 alone: an IP option tells the backend's"
+            " node the service's address, and IPv6 has none; use mode 'snat', or no vip_pool6"
+        )
 
 
 def _values(options: Options) -> Iterator[str]:

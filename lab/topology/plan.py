@@ -57,6 +57,9 @@ class PlannedNode:
     asn: int | None = None
     """AS number of the node's BGP speaker, if it is to have one."""
     default_route6: IPv6Address | None = None
+    pod_cidr6: IPv6Network | None = None
+    """None, as `router_ip6`, unless the cluster has both address families."""
+    router_ip6: IPv6Address | None = None
 
     @property
     def is_kube(self) -> bool:
@@ -66,6 +69,12 @@ class PlannedNode:
     def address(self) -> IPv4Address:
         """The address that other nodes know it by: that of its first interface."""
         return self.interfaces[0].address.ip
+
+    @property
+    def address6(self) -> IPv6Address | None:
+        """The same by IPv6, where its first network has it."""
+        leg = self.interfaces[0].address6
+        return leg.ip if leg is not None else None
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,11 @@ class Cluster:
     """TCP MD5 signature of all sessions (RFC 2385); empty: none."""
     options: Mapping[str, str] = field(default_factory=dict)
     vip_pool6: IPv6Network | None = None
-    """IPv6 addresses of LoadBalancer services; None: no IPv6 sessions either."""
+    """IPv6 addresses of LoadBalancer services. None, as all that follows: an IPv4 cluster."""
+    service_cidr6: IPv6Network | None = None
+    cluster_cidr6: IPv6Network | None = None
+    router6: IPv6Address | None = None
+    """BGP peer of every node for IPv6 routes."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +209,8 @@ def _node(data: Mapping[str, Any]) -> PlannedNode:
         router_ip=IPv4Address(data["router_ip"]) if data["router_ip"] else None,
         asn=data["asn"],
         default_route6=IPv6Address(data["default_route6"]) if data["default_route6"] else None,
+        pod_cidr6=IPv6Network(data["pod_cidr6"]) if data["pod_cidr6"] else None,
+        router_ip6=IPv6Address(data["router_ip6"]) if data["router_ip6"] else None,
     )
 
 
@@ -214,4 +229,7 @@ def _cluster(data: Mapping[str, Any]) -> Cluster:
         bgp_password=data["bgp_password"],
         options=dict(data["options"]),
         vip_pool6=IPv6Network(data["vip_pool6"]) if data["vip_pool6"] else None,
+        service_cidr6=IPv6Network(data["service_cidr6"]) if data["service_cidr6"] else None,
+        cluster_cidr6=IPv6Network(data["cluster_cidr6"]) if data["cluster_cidr6"] else None,
+        router6=IPv6Address(data["router6"]) if data["router6"] else None,
     )

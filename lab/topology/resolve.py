@@ -12,13 +12,13 @@ from ipaddress import (
     IPv6Interface,
     IPv6Network,
 )
-from itertools import count, islice, repeat
+from itertools import count, repeat
 from typing import Any
 
 from lab.errors import TopologyError
 from lab.topology import vocabulary
 from lab.topology.check import interface_names, problems
-from lab.topology.check_cluster import POD_PREFIX
+from lab.topology.check_cluster import POD_PREFIX, POD_PREFIX6
 from lab.topology.model import Link, Node, Options, Topology
 from lab.topology.plan import Cluster, Interface, Network, NodeKind, Plan, PlannedNode
 
@@ -94,6 +94,7 @@ def _node(
 ) -> PlannedNode:
     is_kube = node.kind in (NodeKind.MASTER, NodeKind.WORKER)
     pod_cidr = next(shares.pod_networks) if is_kube else None
+    pod_cidr6 = next(shares.pod_networks6, None) if is_kube else None
     of_router = cluster.asn if cluster and node.kind is NodeKind.ROUTER else None
     gateway = _default_route(topology, node, interfaces)
     return PlannedNode(
@@ -104,7 +105,9 @@ def _node(
         default_route6=_default_route6(gateway, interfaces),
         daemons=_daemons(node.kind, cluster),
         pod_cidr=pod_cidr,
-        router_ip=next(islice(pod_cidr.hosts(), 1)) if pod_cidr else None,
+        router_ip=pod_cidr.network_address + 1 if pod_cidr else None,
+        pod_cidr6=pod_cidr6,
+        router_ip6=pod_cidr6.network_address + 1 if pod_cidr6 else None,
         asn=next(shares.as_numbers) if is_kube else of_router,
     )
 
@@ -144,6 +147,8 @@ def _cluster(topology: Topology, interfaces: dict[str, tuple[Interface, ...]]) -
     written: dict[str, Any] = {**defaults, **topology.clusters[0].options}
     kinds = {node.kind: node.name for node in topology.nodes}
     at_master = interfaces[kinds[NodeKind.MASTER]][0]
+    at_router = _router(topology, interfaces, at_master.network)
+    dual = bool(written["vip_pool6"])
     return Cluster(
         api_address=at_master.address.ip,
         api_port=written["api_port"],
@@ -152,8 +157,11 @@ def _cluster(topology: Topology, interfaces: dict[str, tuple[Interface, ...]]) -
         node_ports=written["node_ports"],
         vip_pool=IPv4Network(written["vip_pool"]),
         vip_pool6=_network6(written["vip_pool6"]),
+        service_cidr6=_network6(written["service_cidr6"]) if dual else None,
+        cluster_cidr6=_network6(written["cluster_cidr6"]) if dual else None,
         asn=written["asn"],
-        router=_router(topology, interfaces, at_master.network),
+        router=at_router.address.ip,
+        router6=at_router.address6.ip if dual and at_router.address6 else None,
         profile=written["profile"],
         bgp_password=written["bgp_password"],
         options=_datapath_options(written),
@@ -162,10 +170,11 @@ def _cluster(topology: Topology, interfaces: dict[str, tuple[Interface, ...]]) -
 
 def _router(
     topology: Topology, interfaces: dict[str, tuple[Interface, ...]], network: str
-) -> IPv4Address:
+) -> Interface:
+    """The leg of the cluster's router in the nodes' network."""
     routers = [node.name for node in topology.nodes if node.kind is NodeKind.ROUTER]
     legs = [leg for name in routers for leg in interfaces[name] if leg.network == network]
-    return legs[0].address.ip
+    return legs[0]
 
 
 def _datapath_options(written: Options) -> dict[str, str]:
@@ -179,14 +188,20 @@ class _Shares:
     """What masters and workers get one after the other, in the order of the topology."""
 
     pod_networks: Iterator[IPv4Network]
+    pod_networks6: Iterator[IPv6Network]
     as_numbers: Iterator[int]
 
 
 def _shares(topology: Topology, cluster: Cluster | None) -> _Shares:
     if cluster is None:
-        return _Shares(iter(()), iter(()))
+        return _Shares(iter(()), iter(()), iter(()))
     first = topology.clusters[0].options.get("node_asn")
     return _Shares(
         pod_networks=cluster.cluster_cidr.subnets(new_prefix=POD_PREFIX),
+        pod_networks6=(
+            cluster.cluster_cidr6.subnets(new_prefix=POD_PREFIX6)
+            if cluster.cluster_cidr6
+            else iter(())
+        ),
         as_numbers=count(first) if isinstance(first, int) and first else repeat(cluster.asn),
     )

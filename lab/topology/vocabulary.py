@@ -31,9 +31,14 @@ CLUSTER: Mapping[str, Option] = {
     "asn": Option("AS number of the router, and of the nodes unless node_asn is given", 64512),
     "node_asn": Option("AS number of the first node; each gets one of its own (eBGP)"),
     "vip_pool": Option("addresses of LoadBalancer services", "172.16.10.0/24"),
-    "vip_pool6": Option("IPv6 addresses of LoadBalancer services; needs subnet6 on the nodes"),
+    "vip_pool6": Option(
+        "IPv6 addresses of LoadBalancer services: makes the cluster one of both families; "
+        "needs subnet6 on the nodes' network"
+    ),
     "cluster_cidr": Option("addresses of pods: a /24 for each node", "10.0.0.0/16"),
+    "cluster_cidr6": Option("with vip_pool6: a /64 for each node's pods", "fd00:10::/48"),
     "service_cidr": Option("addresses of services inside the cluster", "10.96.0.0/12"),
+    "service_cidr6": Option("with vip_pool6: the same for IPv6", "fd00:96::/112"),
     "node_ports": Option("first and last port of NodePort services", (30000, 32767)),
     "api_port": Option("port of the API server on the master", 6443),
     "profile": Option("whose behaviour the datapath has", PROFILES[0], PROFILES),

@@ -84,7 +84,10 @@ class Composer:
         )
 
     def _advertisements(self, prefix: Prefix) -> Iterable[Advertisement]:
-        """One for each way of announcing the prefix, usually a single one to all peers."""
+        """One for each way of announcing the prefix, usually a single one to all peers whose
+        sessions carry its family.
+        """
+        able = {a for a, each in self._neighbors.items() if prefix.version in each.families}
         ways: dict[Attributes, set[Address]] = defaultdict(set)
         for peer, attributes in self._told[prefix].items():
             ways[attributes].add(peer)
@@ -94,5 +97,5 @@ class Composer:
                 communities=attributes.communities,
                 large_communities=attributes.large_communities,
                 local_preference=attributes.local_preference,
-                neighbors=None if peers == self._neighbors.keys() else frozenset(peers),
+                neighbors=None if peers == able else frozenset(peers),
             )

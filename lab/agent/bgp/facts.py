@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network, summarize_address_range
+from ipaddress import IPv4Address, ip_address, ip_network, summarize_address_range
 from typing import Any
 
 from lab.agent.announce import Announced
@@ -55,7 +55,8 @@ class Facts:
 
     node: str
     address: IPv4Address
-    pod_cidr: IPv4Network
+    pod_cidrs: Sequence[Prefix]
+    """One of each IP version that the node has."""
     labels: Labels
     services: Sequence[Announced] = ()
     pools: Sequence[Pool] = ()
@@ -93,10 +94,9 @@ class Facts:
 
 def host_prefix(each: Announced, aggregation: int | None) -> Prefix:
     """The prefix that an address is announced as; a Local service is never aggregated."""
-    if isinstance(each.address, IPv4Address):
-        length = 32 if aggregation is None or each.local else aggregation
-        return IPv4Network((each.address, length), strict=False)
-    return ip_network(each.address)
+    if aggregation is None or each.local:
+        return ip_network(each.address)
+    return ip_network((each.address, aggregation), strict=False)
 
 
 def attributes(written: Json | None) -> Attributes:
@@ -124,8 +124,7 @@ def pool_of(labels: Labels | None, spec: Json) -> Pool:
             networks.append(ip_network(block["cidr"], strict=False))
         else:
             first, last = ip_address(block["start"]), ip_address(block.get("stop", block["start"]))
-            if isinstance(first, IPv4Address) and isinstance(last, IPv4Address):
-                networks += summarize_address_range(first, last)
+            networks += summarize_address_range(first, last)
     return Pool(labels or {}, tuple(networks))
 
 

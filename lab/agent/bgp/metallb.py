@@ -1,10 +1,14 @@
-"""A node's BGP as the agent of Cilium 1.10 makes it of MetalLB's ConfigMap. Pure."""
+"""A node's BGP as the agent of Cilium 1.10 makes it of MetalLB's ConfigMap. Pure.
+
+That agent announced IPv4 alone; IPv6 follows MetalLB 0.12, the last one with a ConfigMap: a session
+carries the routes of its own family.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 
 from lab.agent.announce import Announced
 from lab.agent.bgp.composing import Attributes, Composer
@@ -44,14 +48,14 @@ def compose(
             composer.peer(_neighbor(peer, bfd), peer.my_asn)
         except ValueError as error:
             raise Refused(*CONFIG, [str(error)]) from error
-    addresses = [peer.address for peer in peers]
     for vip in vips:
-        if vip.kind is not Kind.LOAD_BALANCER or not isinstance(vip.address, IPv4Address):
+        if vip.kind is not Kind.LOAD_BALANCER:
             continue
+        version = vip.address.version
+        hearers = [peer.address for peer in peers if peer.address.version == version]
         for manner in settings.manners(vip.address):
-            prefix = IPv4Network((vip.address, manner.aggregation_length), strict=False)
             attributes = Attributes(manner.communities, local_preference=manner.local_preference)
-            composer.tell(prefix, addresses, attributes)
+            composer.tell(manner.prefix(vip.address), hearers, attributes)
     return replace(composer.config(), origin=ORIGIN, local_preference=LOCAL_PREFERENCE)
 
 
@@ -66,4 +70,5 @@ def _neighbor(peer: Peer, bfd: Bfd | None) -> Neighbor:
         hold=peer.hold,
         ebgp_multihop=FARTHEST if peer.multihop else None,
         bfd=peer.bfd or bfd,
+        families=(peer.address.version,),
     )

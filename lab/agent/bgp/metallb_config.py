@@ -12,14 +12,14 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Address, IPv4Network, ip_network, summarize_address_range
+from ipaddress import IPv4Address, ip_address, ip_network, summarize_address_range
 from typing import Any, TypeVar
 
 import yaml
 
 from lab.agent.bgp.refused import Refused
 from lab.agent.bgp.selection import Labels, selects
-from lab.frr.model import Bfd
+from lab.frr.model import Address, Bfd, Prefix
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
@@ -56,8 +56,8 @@ class Peer:
 
     my_asn: int
     asn: int
-    address: IPv4Address
-    source: IPv4Address | None
+    address: Address
+    source: Address | None
     port: int
     hold: int
     keepalive: int
@@ -79,6 +79,12 @@ class Manner:
     aggregation_length: int = 32
     local_preference: int | None = None
     communities: frozenset[str] = frozenset()
+    aggregation_length6: int = 128
+
+    def prefix(self, address: Address) -> Prefix:
+        """What an address is announced as."""
+        length = self.aggregation_length if address.version == 4 else self.aggregation_length6
+        return ip_network((address, length), strict=False)
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ class Pool:
     """Addresses, and the manners in which each is announced."""
 
     name: str
-    networks: tuple[IPv4Network, ...]
+    networks: tuple[Prefix, ...]
     manners: tuple[Manner, ...]
 
 
@@ -97,7 +103,7 @@ class Settings:
     peers: tuple[Peer, ...] = ()
     pools: tuple[Pool, ...] = ()
 
-    def manners(self, address: IPv4Address) -> tuple[Manner, ...]:
+    def manners(self, address: Address) -> tuple[Manner, ...]:
         """How to announce an address; nothing for one that is in no pool."""
         for pool in self.pools:
             if any(address in network for network in pool.networks):
@@ -162,12 +168,12 @@ def _peer(item: Json, profiles: Mapping[str, Bfd]) -> Peer:
     return Peer(
         my_asn=my_asn,
         asn=asn,
-        address=IPv4Address(item["peer-address"]),
-        source=_address(item, "source-address"),
+        address=ip_address(item["peer-address"]),
+        source=ip_address(item["source-address"]) if item.get("source-address") else None,
         port=_number(item, "peer-port", 1, _HALF - 1, default=179),
         hold=hold,
         keepalive=keepalive,
-        router_id=_address(item, "router-id"),
+        router_id=IPv4Address(item["router-id"]) if item.get("router-id") else None,
         password=item.get("password"),
         multihop=multihop,
         bfd=profiles[profile] if profile is not None else None,
@@ -221,25 +227,25 @@ def _pool(item: Json, names: Json) -> Pool | None:
     return Pool(item["name"], tuple(networks), tuple(manners))
 
 
-def _networks(text: str) -> Sequence[IPv4Network]:
-    """A CIDR or `first-last`; nothing for IPv6, which MetalLB 0.9's BGP does not announce."""
+def _networks(text: str) -> Sequence[Prefix]:
+    """A CIDR or `first-last`, of either IP version."""
     first, dash, last = text.partition("-")
     if not dash:
-        network = ip_network(text.strip())
-        return [network] if isinstance(network, IPv4Network) else []
-    ends = IPv4Address(first.strip()), IPv4Address(last.strip())
-    return list(summarize_address_range(*ends))
+        return [ip_network(text.strip())]
+    return list(summarize_address_range(ip_address(first.strip()), ip_address(last.strip())))
 
 
-def _manner(item: Json, names: Json, entries: Sequence[Sequence[IPv4Network]]) -> Manner:
+def _manner(item: Json, names: Json, entries: Sequence[Sequence[Prefix]]) -> Manner:
     _known(item, _ADVERTISEMENT)
-    if "aggregation-length-v6" in item:
-        raise ValueError("aggregation-length-v6: this BGP announces IPv4 only")
     length = _number(item, "aggregation-length", 0, 32, default=32)
-    for networks in filter(None, entries):
+    length6 = _number(item, "aggregation-length-v6", 0, 128, default=128)
+    for networks in entries:
         widest = min(networks, key=lambda network: network.prefixlen)
-        if length < widest.prefixlen:
-            raise ValueError(f"aggregation-length {length} would announce more than {widest}")
+        name, wanted = "aggregation-length", length
+        if widest.version == 6:
+            name, wanted = "aggregation-length-v6", length6
+        if wanted < widest.prefixlen:
+            raise ValueError(f"{name} {wanted} would announce more than {widest}")
     preference = item.get("localpref")
     communities = [str(names.get(text, text)) for text in item.get("communities") or ()]
     wrong = [text for text in communities if not _is_community(text)]
@@ -247,7 +253,7 @@ def _manner(item: Json, names: Json, entries: Sequence[Sequence[IPv4Network]]) -
         raise ValueError(f"{wrong[0]!r} is no community (n:n) nor the name of one")
     if preference is not None:
         preference = _number(item, "localpref", 0, 2**32 - 1)
-    return Manner(length, preference, frozenset(communities))
+    return Manner(length, preference, frozenset(communities), length6)
 
 
 def _is_community(text: str) -> bool:
@@ -268,10 +274,6 @@ def _flag(item: Json, name: str) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{name} {value!r} is neither true nor false")
     return value
-
-
-def _address(item: Json, name: str) -> IPv4Address | None:
-    return IPv4Address(item[name]) if item.get(name) else None
 
 
 def _seconds(text: str) -> float:

@@ -6,14 +6,13 @@ One policy configures a node; a second one that selects it is an error, and neit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Interface, ip_interface
+from ipaddress import IPv4Address, ip_interface
 
 from lab.agent.bgp.composing import Attributes, Composer
 from lab.agent.bgp.facts import Facts, Json, attributes, host_prefix
 from lab.agent.bgp.refused import Refused
 from lab.agent.bgp.selection import selects
 from lab.agent.bgp.session import checked_timers, listening, unicast
-from lab.agent.services.model import Address, Prefix
 from lab.frr.model import Bfd, BgpConfig, Neighbor
 
 KIND = "CiliumBGPPeeringPolicy"
@@ -62,7 +61,7 @@ def _compose(spec: Json, facts: Facts, bfd: Bfd | None) -> BgpConfig:
             restart: Json = written.get("gracefulRestart") or {}
             if restart.get("enabled"):
                 composer.graceful_restart(restart.get("restartTimeSeconds", 120))
-            _tell(composer, router, written, neighbor.address, facts)
+            _tell(composer, router, written, neighbor, facts)
     return composer.config()
 
 
@@ -94,30 +93,33 @@ def _neighbor(written: Json, facts: Facts, bfd: Bfd | None) -> Neighbor:
         hold=hold,
         connect_retry=written.get("connectRetryTimeSeconds", 120),
         ebgp_multihop=hops if hops > 1 else None,
-        bfd=bfd if isinstance(address, IPv4Interface) else None,
+        bfd=bfd,
         graceful_restart=bool((written.get("gracefulRestart") or {}).get("enabled")),
         families=unicast(written.get("families") or ()),
     )
 
 
-def _tell(composer: Composer, router: Json, written: Json, peer: Address, facts: Facts) -> None:
+def _tell(composer: Composer, router: Json, written: Json, peer: Neighbor, facts: Facts) -> None:
     rules: Sequence[Json] = written.get("advertisedPathAttributes") or ()
     if any(rule["selectorType"] == "CiliumPodIPPool" for rule in rules):
         raise ValueError("selectorType CiliumPodIPPool: the lab has no pools of pod addresses")
     if router.get("exportPodCIDR"):
         by_labels = [rule for rule in rules if rule["selectorType"] == "PodCIDR"]
         wanted = [r for r in by_labels if selects(r.get("selector", {}), facts.labels)]
-        composer.tell(facts.pod_cidr, [peer], _all(wanted))
+        for cidr in facts.pod_cidrs:
+            if cidr.version in peer.families:
+                composer.tell(cidr, [peer.address], _all(wanted))
     kinds = router.get("serviceAdvertisements") or DEFAULT_ADDRESSES
     for each in facts.chosen(router.get("serviceSelector"), kinds):
-        prefix: Prefix = host_prefix(each, None)
+        if each.address.version not in peer.families:
+            continue
         wanted = [
             rule
             for rule in rules
             if rule["selectorType"] == "CiliumLoadBalancerIPPool"
             and facts.in_pools(each.address, rule.get("selector", {}))
         ]
-        composer.tell(prefix, [peer], _all(wanted))
+        composer.tell(host_prefix(each, None), [peer.address], _all(wanted))
 
 
 def _all(rules: Sequence[Json]) -> Attributes:

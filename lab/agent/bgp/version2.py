@@ -123,8 +123,9 @@ def _instance(
             if restart.get("enabled"):
                 composer.graceful_restart(restart.get("restartTimeSeconds", 120))
             for family in config.get("families") or ():
+                version = int(family["afi"][-1])
                 for entry in _entries(family, resources):
-                    _tell(composer, entry, neighbor.address, facts)
+                    _tell(composer, entry, neighbor.address, facts, version)
         except (ValueError, KeyError) as error:
             yield f"instance {instance['name']}, peer {peer['name']}: {error}"
 
@@ -176,23 +177,25 @@ def _address(peer: Json, facts: Facts) -> Address:
 
 def _entries(family: Json, resources: Resources) -> Iterator[Json]:
     """What a family announces; without a selector it announces nothing."""
-    if family["safi"] != "unicast" or family["afi"] != "ipv4":
-        return
     for advertised in resources.advertisements.values():
         if selects(family.get("advertisements"), advertised.labels):
             yield from advertised.spec["advertisements"]
 
 
-def _tell(composer: Composer, entry: Json, peer: Address, facts: Facts) -> None:
+def _tell(composer: Composer, entry: Json, peer: Address, facts: Facts, version: int) -> None:
+    """Announce to a peer what an advertisement says for one IP version."""
     sent = attributes(entry.get("attributes"))
     kind = entry["advertisementType"]
     if kind == "PodCIDR":
-        composer.tell(facts.pod_cidr, [peer], sent)
+        for cidr in facts.pod_cidrs:
+            if cidr.version == version:
+                composer.tell(cidr, [peer], sent)
     elif kind == "Service":
         service: Json = entry.get("service") or {}
         for each in facts.chosen(entry.get("selector"), service.get("addresses") or ()):
-            prefix = host_prefix(each, service.get("aggregationLengthIPv4"))
-            composer.tell(prefix, [peer], sent)
+            if each.address.version == version:
+                prefix = host_prefix(each, service.get(f"aggregationLengthIPv{version}"))
+                composer.tell(prefix, [peer], sent)
     else:
         raise ValueError(f"advertisementType {kind}: the lab has no pools of pod addresses")
 

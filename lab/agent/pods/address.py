@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.topology.resolve import address6_of
 
 
 class PodAddresses:
     """Gives the next free address of the node's pod network; those just freed come last.
 
-    `file` keeps what was given, `reserved` is never given (the router's address).
+    `file` keeps what was given, `reserved` is never given (the router's address). With `network6`
+    each address has a counterpart there that reads like it: 10.0.1.7 and fd00:10:0:1::7.
     """
 
-    def __init__(self, network: IPv4Network, file: Path, reserved: Collection[IPv4Address]) -> None:
+    def __init__(
+        self,
+        network: IPv4Network,
+        file: Path,
+        reserved: Collection[IPv4Address],
+        network6: IPv6Network | None = None,
+    ) -> None:
         self._network = network
+        self._network6 = network6
         self._file = file
         self._reserved = {int(address) for address in reserved}
         self._given: dict[str, int] = {}
@@ -32,6 +41,12 @@ class PodAddresses:
             self._given[uid] = self._previous = self._free()
             self._save()
         return IPv4Address(self._given[uid])
+
+    def counterpart(self, address: IPv4Address) -> IPv6Address | None:
+        """The IPv6 address of the pod that has this IPv4 address."""
+        if self._network6 is None:
+            return None
+        return address6_of(IPv4Interface((address, self._network.prefixlen)), self._network6).ip
 
     def give_back(self, uid: str) -> None:
         if self._given.pop(uid, None) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lightkube.resources.core_v1 import Pod
@@ -14,12 +14,12 @@ from lab.agent.pods.spec import hostname, hosts_file
 RESOLVER = "# The lab has no name server: names are in /etc/hosts.\nsearch {}.svc.cluster.local\n"
 
 
-def write_pod_files(directory: Path, pod: Pod, address: str) -> None:
+def write_pod_files(directory: Path, pod: Pod, addresses: Sequence[str]) -> None:
     """Write what all containers of a pod share."""
     assert pod.metadata is not None
     etc = directory / "etc"
     etc.mkdir(parents=True, exist_ok=True)
-    (etc / "hosts").write_text(hosts_file(pod, address))
+    (etc / "hosts").write_text(hosts_file(pod, addresses))
     (etc / "hostname").write_text(hostname(pod) + "\n")
     (etc / "resolv.conf").write_text(RESOLVER.format(pod.metadata.namespace))
 

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from lab.agent.pods.local import PodLink
+from lab.bpf.layout import Address
 from lab.errors import CommandError
 from lab.shell import probe, run
 
+Way = tuple[Address, Address]
+"""An address of the pod and the router's of the same family."""
 
-def connect(
-    name: str, pid: int, address: IPv4Address, router: IPv4Address, *, mtu: int, route_mtu: int
-) -> PodLink:
+
+def connect(name: str, pid: int, ways: Sequence[Way], *, mtu: int, route_mtu: int) -> PodLink:
     """Link the network namespace of process `pid` to the node's.
 
-    The pod has a /32: everything goes to the router's address, the node's `cilium_host`. The
-    route keeps packets small enough for the tunnel, while the device takes whole frames.
+    The pod has host addresses: everything goes to the router's, the node's `cilium_host`. The
+    routes keep packets small enough for the tunnel, while the device takes whole frames.
     """
     limit = f" mtu {route_mtu}" if route_mtu < mtu else ""
+    # Link-local addresses would only add talk: the programs answer for the one neighbour.
+    quiet = " addrgenmode none" if any(address.version == 6 for address, _ in ways) else ""
     _batch(
         [],
-        f"link add {name} mtu {mtu} type veth peer name eth0 mtu {mtu} netns {pid}",
-        f"link set {name} up",
+        [
+            f"link add {name} mtu {mtu} type veth peer name eth0 mtu {mtu} netns {pid}",
+            f"link set {name}{quiet} up",
+        ],
     )
-    _batch(
-        ["nsenter", "-t", str(pid), "-n"],
-        "link set lo up",
-        f"addr add {address}/32 dev eth0",
-        "link set eth0 up",
-        f"route add {router} dev eth0 scope link",
-        f"route add default via {router} dev eth0{limit}",
-    )
+    _batch(["nsenter", "-t", str(pid), "-n"], _pod_end(ways, limit, quiet))
     node_end = _show([], name)
     pod_end = _show(["nsenter", "-t", str(pid), "-n"], "eth0")
     return PodLink(name, node_end["ifindex"], pod_end["address"], node_end["address"])
@@ -42,7 +41,19 @@ def disconnect(name: str) -> None:
     probe(["ip", "link", "delete", name])
 
 
-def _batch(prefix: list[str], *lines: str) -> None:
+def _pod_end(ways: Sequence[Way], limit: str, quiet: str) -> Iterator[str]:
+    yield "link set lo up"
+    for address, _ in ways:
+        # Nobody else can have the address: no time is lost on finding out (RFC 4862, 5.4).
+        known = " nodad" if address.version == 6 else ""
+        yield f"addr add {address}/{address.max_prefixlen} dev eth0{known}"
+    yield f"link set eth0{quiet} up"
+    for _, router in ways:
+        yield f"route add {router} dev eth0 scope link"
+        yield f"route add default via {router} dev eth0{limit}"
+
+
+def _batch(prefix: list[str], lines: Iterable[str]) -> None:
     run([*prefix, "ip", "-batch", "-"], input="\n".join(lines) + "\n")
 
 

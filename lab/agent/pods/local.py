@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,13 @@ class LocalPod:
     name: str
     address: IPv4Address
     link: PodLink
+    address6: IPv6Address | None = None
+
+    @property
+    def addresses(self) -> tuple[IPv4Address | IPv6Address, ...]:
+        return (self.address, self.address6) if self.address6 else (self.address,)
 
     @property
     def endpoint_id(self) -> int:
-        """Unique on the node: the low 16 bits of the pod's address."""
+        """Unique on the node: the low 16 bits of the pod's IPv4 address."""
         return int(self.address) & 0xFFFF

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lightkube.models.core_v1 import Container, EnvVar, PodSpec
@@ -38,7 +38,7 @@ class Program:
 
 def program(pod: Pod, container: Container, node: Mapping[str, str]) -> Program | Refusal:
     """The program of a container; `node` has the facts that fieldRef can ask for beside the pod's:
-    `spec.nodeName`, `status.hostIP`, `status.podIP`.
+    `spec.nodeName`, `status.hostIP`, `status.podIP`, `status.podIPs`.
     """
     image = find(container.image or "")
     if image is None:
@@ -86,14 +86,14 @@ def pause_before_end(pod: Pod) -> float:
     return max((float(hook.sleep.seconds) for hook in hooks if hook.sleep), default=UNHURRIED)
 
 
-def hosts_file(pod: Pod, address: str) -> str:
-    """/etc/hosts as the kubelet writes it."""
+def hosts_file(pod: Pod, addresses: Sequence[str]) -> str:
+    """/etc/hosts as the kubelet writes it, with the pod's address of each family."""
     spec = pod.spec or PodSpec(containers=[])
     aliases = [f"{alias.ip}\t{' '.join(alias.hostnames or ())}" for alias in spec.hostAliases or ()]
     lines = [
         "# Kubernetes-managed hosts file.",
         "127.0.0.1\tlocalhost",
-        f"{address}\t{hostname(pod)}",
+        *(f"{address}\t{hostname(pod)}" for address in addresses),
     ]
     return "\n".join([*lines, *aliases]) + "\n"
 

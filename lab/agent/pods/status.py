@@ -50,7 +50,8 @@ class PodView:
     initial: Sequence[ContainerView]
     containers: Sequence[ContainerView]
     host_ip: str
-    pod_ip: str = ""
+    pod_ips: Sequence[str] = ()
+    """One of each address family, IPv4 first; none before the pod has its link."""
     start_time: str = ""
     """RFC 3339: when this node took the pod."""
     terminating: bool = False
@@ -69,8 +70,8 @@ def pod_status(pod: Pod, view: PodView, now: str) -> Json:
     }
     if view.initial:
         status["initContainerStatuses"] = [_container(pod, each) for each in view.initial]
-    if view.pod_ip:
-        status |= {"podIP": view.pod_ip, "podIPs": [{"ip": view.pod_ip}]}
+    if view.pod_ips:
+        status |= {"podIP": view.pod_ips[0], "podIPs": [{"ip": each} for each in view.pod_ips]}
     return status
 
 

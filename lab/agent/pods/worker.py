@@ -7,8 +7,8 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Mapping
-from ipaddress import IPv4Address
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -40,6 +40,8 @@ class Home(Protocol):
     node_name: str
     node_ip: IPv4Address
     router_ip: IPv4Address
+    router_ip6: IPv6Address | None
+    """None, and with it the pods' IPv6 addresses, in an IPv4 cluster."""
     addresses: PodAddresses
     mtu: int
     """Of the pods' links: that of the node's uplink."""
@@ -155,39 +157,46 @@ class PodWorker:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             address = self._home.addresses.take(self.uid)
-            write_pod_files(self.directory, self.pod, str(address))
+            address6 = self._home.addresses.counterpart(address)
+            texts = [str(each) for each in (address, address6) if each]
+            write_pod_files(self.directory, self.pod, texts)
             fresh = not self.sandbox.adopt()
             if fresh and self._leaving:
                 return True
             await self.sandbox.open(hostname(self.pod))
-            await self._connect(address, fresh)
+            await self._connect(address, address6, fresh)
         except LabError as error:
             log.warning("pod %s: %s", self.uid, error)
             return self._leaving
         self._started = (self.directory / "etc").stat().st_ctime
-        self._make_runs(address, attempts)
+        self._make_runs(texts, attempts)
         return True
 
-    async def _connect(self, address: IPv4Address, fresh: bool) -> None:
+    async def _connect(
+        self, address: IPv4Address, address6: IPv6Address | None, fresh: bool
+    ) -> None:
         found = None if fresh else self._home.known_link(self.uid)
         if found is None:
             name = f"lxc{self.uid.replace('-', '')[:12]}"
+            ways: list[link.Way] = [(address, self._home.router_ip)]
+            if address6 and self._home.router_ip6:
+                ways.append((address6, self._home.router_ip6))
             await asyncio.to_thread(link.disconnect, name)
             found = await asyncio.to_thread(
                 link.connect,
                 name,
                 self.sandbox.pid,
-                address,
-                self._home.router_ip,
+                ways,
                 mtu=self._home.mtu,
                 route_mtu=self._home.route_mtu,
             )
         meta = self.pod.metadata
         assert meta is not None
-        self.local = LocalPod(self.uid, meta.namespace or "", meta.name or "", address, found)
+        namespace, pod_name = meta.namespace or "", meta.name or ""
+        self.local = LocalPod(self.uid, namespace, pod_name, address, found, address6)
         await self._home.attach(self.local)
 
-    def _make_runs(self, address: IPv4Address, attempts: Mapping[str, int]) -> None:
+    def _make_runs(self, addresses: Sequence[str], attempts: Mapping[str, int]) -> None:
         for run in self._all():
             run.close()
         spec = self.pod.spec or PodSpec(containers=[])
@@ -198,7 +207,7 @@ class PodWorker:
             grace=grace(self.pod),
             bell=self.bell,
             asker=lambda name: Asker(
-                str(self._home.router_ip), str(address), lambda argv: self._execute(name, argv)
+                str(self._home.router_ip), addresses[0], lambda argv: self._execute(name, argv)
             ),
             tell=lambda *news: self._home.tell(self.pod, *news),
             reported=reported(self.pod).get,
@@ -206,7 +215,8 @@ class PodWorker:
         facts = {
             "spec.nodeName": self._home.node_name,
             "status.hostIP": str(self._home.node_ip),
-            "status.podIP": str(address),
+            "status.podIP": addresses[0],
+            "status.podIPs": ",".join(addresses),
         }
 
         def make(container: Container, initial: bool) -> ContainerRun:
@@ -253,7 +263,7 @@ class PodWorker:
             initial=[run.view() for run in self._initial],
             containers=[run.view() for run in self._containers],
             host_ip=str(self._home.node_ip),
-            pod_ip=str(self.local.address) if self.local else "",
+            pod_ips=tuple(map(str, self.local.addresses)) if self.local else (),
             start_time=stamp(self._started),
             terminating=self._leaving,
         )

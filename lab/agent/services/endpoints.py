@@ -33,23 +33,30 @@ class Endpoints:
 
 
 def endpoints(
-    slices: Sequence[EndpointSlice], port: ServicePort, *, node: str, graceful: bool
+    slices: Sequence[EndpointSlice],
+    port: ServicePort,
+    *,
+    node: str,
+    graceful: bool,
+    version: int = 4,
 ) -> Endpoints:
-    """The backends of a service's port.
+    """The backends of a service's port that have an address of an IP version.
 
     `graceful`: terminating endpoints keep their connections, and serve when no other is left.
     """
-    found = list(_matching(slices, port))
+    found = list(_matching(_of_version(slices, version), port))
     local = [(backend, endpoint) for backend, endpoint in found if endpoint.nodeName == node]
     return Endpoints(_backends(found, graceful), _backends(local, graceful))
 
 
-def ready_count(slices: Sequence[EndpointSlice], node: str | None = None) -> int:
-    """How many endpoints take new connections; with `node`, on that node."""
+def ready_count(
+    slices: Sequence[EndpointSlice], node: str | None = None, *, version: int = 4
+) -> int:
+    """How many endpoints of an IP version take new connections; with `node`, on that node."""
     return len(
         {
             address
-            for piece in slices
+            for piece in _of_version(slices, version)
             for endpoint in piece.endpoints or ()
             if _ready(endpoint) and node in (None, endpoint.nodeName)
             for address in endpoint.addresses
@@ -57,13 +64,15 @@ def ready_count(slices: Sequence[EndpointSlice], node: str | None = None) -> int
     )
 
 
+def _of_version(slices: Sequence[EndpointSlice], version: int) -> list[EndpointSlice]:
+    return [piece for piece in slices if piece.addressType == f"IPv{version}"]
+
+
 def _matching(
     slices: Sequence[EndpointSlice], port: ServicePort
 ) -> Iterator[tuple[Backend, Endpoint]]:
     protocol = port.protocol or "TCP"
     for piece in slices:
-        if piece.addressType != "IPv4":
-            continue
         for offered in piece.ports or ():
             same = (offered.name or "") == (port.name or "")
             if not same or offered.port is None or (offered.protocol or "TCP") != protocol:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Address
 
 from lab.agent.profile import Profile
+from lab.agent.services.families import BACKENDS, FAMILIES, SERVICES
 from lab.agent.services.model import Backend, Balanced, Frontend, Kind, Protocol
-from lab.bpf import maglev, structs
+from lab.bpf import maglev, structs, tables
 from lab.bpf.codes import (
     WILDCARD_PORT,
     Algorithm,
@@ -18,16 +18,10 @@ from lab.bpf.codes import (
     ServiceFlag,
     ServiceFlag2,
 )
+from lab.bpf.layout import packed
 
-SERVICES = "cilium_lb4_services_v2"
-BACKENDS = "cilium_lb4_backends_v3"
-REVERSE_NAT = "cilium_lb4_reverse_nat"
-SOURCE_RANGES = "cilium_lb4_source_range"
-AFFINITY_MATCH = "cilium_lb_affinity_match"
-MAGLEV = "cilium_lb4_maglev"
-
-PLAIN_MAPS = (SERVICES, BACKENDS, REVERSE_NAT, SOURCE_RANGES, AFFINITY_MATCH)
-"""Maps whose values are bytes. A value of MAGLEV is a whole table: it becomes a map inside."""
+AFFINITY_MATCH = tables.AFFINITY_MATCH.name
+"""Ids tell the families apart in it."""
 
 Place = tuple[str, bytes]
 """A map's name and a key."""
@@ -53,17 +47,18 @@ def entries(what: Balanced, number: int, ids: Mapping[Backend, int], profile: Pr
     if frontend is None:
         return {}
     found: Entries = {}
+    family = FAMILIES[frontend.address.version]
     for backend, state in _states(what):
-        found[BACKENDS, _U32.pack(ids[backend])] = _backend(backend, state)
+        found[family.backends.name, _U32.pack(ids[backend])] = _backend(backend, state)
         if what.settings.affinity:
             match = structs.lb_affinity_match(backend_id=ids[backend], rev_nat_id=number)
             found[AFFINITY_MATCH, bytes(match)] = _PRESENT
     for slot, (backend, _) in enumerate(_states(what), start=1):
         value = structs.lb4_service(backend_id=ids[backend], rev_nat_index=number)
-        found[SERVICES, key(frontend, slot)] = bytes(value)
-    found[SERVICES, key(frontend)] = bytes(_master(what, number))
-    found[REVERSE_NAT, _U16.pack(number)] = bytes(
-        structs.lb4_reverse_nat(address=int(frontend.address), port=frontend.port)
+        found[family.services.name, key(frontend, slot)] = bytes(value)
+    found[family.services.name, key(frontend)] = bytes(_master(what, number))
+    found[family.reverse_nat.name, _U16.pack(number)] = bytes(
+        family.reverse_nat.value(address=packed(frontend.address), port=frontend.port)
     )
     found.update(_source_ranges(what, number))
     found.update(_maglev(what, number, ids, profile))
@@ -74,8 +69,8 @@ def entries(what: Balanced, number: int, ids: Mapping[Backend, int], profile: Pr
 def key(frontend: Frontend, slot: int = 0) -> bytes:
     """The service map's key of a frontend (slot 0) or of one of its backends."""
     return bytes(
-        structs.lb4_key(
-            address=int(frontend.address),
+        FAMILIES[frontend.address.version].services.key(
+            address=packed(frontend.address),
             dport=frontend.port,
             backend_slot=slot,
             proto=frontend.protocol,
@@ -84,19 +79,20 @@ def key(frontend: Frontend, slot: int = 0) -> bytes:
     )
 
 
-def frontend_of(raw: bytes) -> tuple[Frontend, int]:
-    """The frontend and the slot that a key of the service map names."""
-    parsed = structs.lb4_key.parse(raw)
-    frontend = Frontend(
-        IPv4Address(parsed.address), parsed.dport, Protocol(parsed.proto), Scope(parsed.scope)
-    )
+def frontend_of(name: str, raw: bytes) -> tuple[Frontend, int]:
+    """The frontend and the slot that a key of a service map names."""
+    family = SERVICES[name]
+    parsed = family.services.key.parse(raw)
+    address = family.address(parsed.address)
+    frontend = Frontend(address, parsed.dport, Protocol(parsed.proto), Scope(parsed.scope))
     return frontend, parsed.backend_slot
 
 
-def backend_of(raw: bytes) -> Backend:
-    """The backend that a value of the backend map describes."""
-    parsed = structs.lb4_backend.parse(raw)
-    return Backend(IPv4Address(parsed.address), parsed.port, Protocol(parsed.proto))
+def backend_of(name: str, raw: bytes) -> Backend:
+    """The backend that a value of a backend map describes."""
+    family = BACKENDS[name]
+    parsed = family.backends.value.parse(raw)
+    return Backend(family.address(parsed.address), parsed.port, Protocol(parsed.proto))
 
 
 def rank(place: Place, *, removing: bool) -> int:
@@ -106,12 +102,12 @@ def rank(place: Place, *, removing: bool) -> int:
     then the slots, then the frontend with its count. Removal goes the other way.
     """
     name, raw = place
-    if name == BACKENDS:
+    if name in BACKENDS:
         order = 0
-    elif name != SERVICES:
+    elif name not in SERVICES:
         order = 1
     else:
-        order = 2 if structs.lb4_key.parse(raw).backend_slot else 3
+        order = 2 if SERVICES[name].services.key.parse(raw).backend_slot else 3
     return 7 - order if removing else order
 
 
@@ -124,9 +120,10 @@ def _states(what: Balanced) -> Iterator[tuple[Backend, BackendState]]:
 
 
 def _backend(backend: Backend, state: BackendState) -> bytes:
+    address = packed(backend.address)
     return bytes(
-        structs.lb4_backend(
-            address=int(backend.address), port=backend.port, proto=backend.protocol, flags=state
+        FAMILIES[backend.address.version].backends.value(
+            address=address, port=backend.port, proto=backend.protocol, flags=state
         )
     )
 
@@ -174,13 +171,17 @@ def _checks_sources(what: Balanced) -> bool:
 
 
 def _source_ranges(what: Balanced, number: int) -> Iterator[tuple[Place, bytes]]:
-    if not _checks_sources(what):
+    if what.frontend is None or not _checks_sources(what):
         return
+    ranges = FAMILIES[what.frontend.address.version].source_ranges
     for prefix in what.settings.source_ranges:
-        range_key = structs.lb4_src_range_key(
-            prefixlen=32 + prefix.prefixlen, rev_nat_id=number, addr=int(prefix.network_address)
-        )
-        yield (SOURCE_RANGES, bytes(range_key)), _PRESENT
+        if prefix.version == what.frontend.address.version:
+            range_key = ranges.key(
+                prefixlen=32 + prefix.prefixlen,
+                rev_nat_id=number,
+                addr=packed(prefix.network_address),
+            )
+            yield (ranges.name, bytes(range_key)), _PRESENT
 
 
 def _maglev(
@@ -188,15 +189,17 @@ def _maglev(
 ) -> Iterator[tuple[Place, bytes]]:
     algorithm = what.settings.algorithm
     wanted = profile.maglev if algorithm is Algorithm.DEFAULT else algorithm is Algorithm.MAGLEV
-    if wanted and what.external and what.active:
+    if wanted and what.external and what.active and what.frontend is not None:
+        maps = FAMILIES[what.frontend.address.version]
         named = {_name(backend): ids[backend] for backend in what.active}
         places = maglev.table(named, profile.maglev_size)
-        yield (MAGLEV, _U16.pack(number)), array("I", places).tobytes()
+        yield (maps.maglev.name, _U16.pack(number)), array("I", places).tobytes()
 
 
 def _name(backend: Backend) -> str:
     """What a backend is hashed by: the same on every node, and the same as Cilium's."""
-    return f"[{backend.address}:{backend.port}/{backend.protocol.name},State:active]"
+    address = f"[{backend.address}]" if backend.address.version == 6 else str(backend.address)
+    return f"[{address}:{backend.port}/{backend.protocol.name},State:active]"
 
 
 def _wildcard(what: Balanced, profile: Profile) -> Iterator[tuple[Place, bytes]]:
@@ -207,4 +210,5 @@ def _wildcard(what: Balanced, profile: Profile) -> Iterator[tuple[Place, bytes]]
         return
     anything = Frontend(frontend.address, WILDCARD_PORT, Protocol.ANY)
     flags = _KIND_FLAG[kind] | (ServiceFlag.ROUTABLE if what.routable else ServiceFlag(0))
-    yield (SERVICES, key(anything)), bytes(structs.lb4_service(flags=flags))
+    services = FAMILIES[frontend.address.version].services
+    yield (services.name, key(anything)), bytes(structs.lb4_service(flags=flags))

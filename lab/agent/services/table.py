@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 from lab.agent.profile import Profile
 from lab.agent.services.entries import (
-    BACKENDS,
-    SERVICES,
     Entries,
     Place,
     backend_of,
@@ -21,6 +19,7 @@ from lab.agent.services.entries import (
     frontend_of,
     rank,
 )
+from lab.agent.services.families import BACKENDS, SERVICES
 from lab.agent.services.ids import Ids
 from lab.agent.services.model import Backend, Balanced, Frontend, Slot
 from lab.bpf import structs
@@ -137,10 +136,10 @@ class Table:
 
     def _restore(self, name: str, key: bytes, value: bytes) -> None:
         """Keep the ids that an earlier agent gave: connections in the kernel know them."""
-        if name == BACKENDS:
-            self._backend_ids.restore(backend_of(value), int.from_bytes(key, "little"))
-        elif name == SERVICES:
-            frontend, slot = frontend_of(key)
+        if name in BACKENDS:
+            self._backend_ids.restore(backend_of(name, value), int.from_bytes(key, "little"))
+        elif name in SERVICES:
+            frontend, slot = frontend_of(name, key)
             number = structs.lb4_service.parse(value).rev_nat_index
             if slot == 0 and number:
                 self._numbers.restore(frontend, number)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from lightkube.models.core_v1 import ServicePort, ServiceSpec
 from lightkube.models.meta_v1 import ObjectMeta
@@ -37,6 +37,7 @@ ALGORITHM = "service.cilium.io/lb-algorithm"
 FORWARDING = "service.cilium.io/forwarding-mode"
 RANGES_POLICY = "service.cilium.io/src-ranges-policy"
 
+_UNSPECIFIED: tuple[Address, ...] = (IPv4Address(0), IPv6Address(0))
 _ALGORITHMS = {"random": Algorithm.RANDOM, "maglev": Algorithm.MAGLEV}
 
 
@@ -46,7 +47,7 @@ class Place:
 
     node: str
     addresses: tuple[Address, ...]
-    """Where NodePorts listen, besides 0.0.0.0."""
+    """The node's own, one of each family that it has: where NodePorts listen."""
     profile: Profile
 
 
@@ -83,29 +84,49 @@ def _port(
 ) -> Iterator[Balanced]:
     assert service.spec is not None
     graceful = place.profile.terminating
-    found = endpoints(slices, port, node=place.node, graceful=graceful)
+    found = {
+        version: endpoints(slices, port, node=place.node, graceful=graceful, version=version)
+        for version in versions(service.spec)
+    }
     settings = _settings(service, port, place.profile)
     name, protocol = service_name(service.metadata), Protocol[port.protocol or "TCP"]
     for kind, found_at, number in _exposures(service, port, place):
-        for index, address in enumerate(found_at):
+        for index, (version, address) in enumerate(found_at):
             for scope in _scopes(kind, settings):
                 slot = Slot(name, port.name or "", kind, index, scope)
                 frontend = Frontend(address, number, protocol, scope) if address else None
-                yield _balanced(slot, frontend, settings, found)
+                yield _balanced(slot, frontend, settings, found[version])
+
+
+Exposed = list[tuple[int, Address | None]]
+"""IP versions and addresses; an address that is still to come is None."""
+
+
+def versions(spec: ServiceSpec) -> tuple[int, ...]:
+    """The IP versions of a service, the first one its main one."""
+    return tuple(6 if family == "IPv6" else 4 for family in spec.ipFamilies or ("IPv4",))
 
 
 def _exposures(
     service: Service, port: ServicePort, place: Place
-) -> Iterator[tuple[Kind, Sequence[Address | None], int]]:
-    """(kind, addresses, port number); an address that is still to come is None."""
+) -> Iterator[tuple[Kind, Exposed, int]]:
+    """(kind, where, port number), in the families that the service and the node have."""
     spec = service.spec
     assert spec is not None
-    yield Kind.CLUSTER_IP, list(addresses(spec.clusterIPs or [spec.clusterIP])), port.port
+    of_node = {address.version for address in place.addresses}
+    served = [version for version in versions(spec) if version in of_node]
+
+    def exposed(found: Iterable[Address], otherwise: Sequence[None] = ()) -> Exposed:
+        known = list(found)
+        by_version = {v: [each for each in known if each.version == v] for v in served}
+        return [(v, each) for v, some in by_version.items() for each in some or otherwise]
+
+    yield Kind.CLUSTER_IP, exposed(addresses(spec.clusterIPs or [spec.clusterIP])), port.port
     if port.nodePort:
-        yield Kind.NODE_PORT, [IPv4Address(0), *place.addresses], port.nodePort
-    yield Kind.EXTERNAL_IPS, list(addresses(spec.externalIPs or ())), port.port
+        yield Kind.NODE_PORT, exposed([*_UNSPECIFIED, *place.addresses]), port.nodePort
+    yield Kind.EXTERNAL_IPS, exposed(addresses(spec.externalIPs or ())), port.port
     if spec.type == "LoadBalancer":
-        yield Kind.LOAD_BALANCER, vips(service) or [None], port.port
+        yield Kind.LOAD_BALANCER, exposed(vips(service), otherwise=[None]), port.port
 
 
 def _scopes(kind: Kind, settings: Settings) -> tuple[Scope, ...]:
@@ -148,14 +169,11 @@ def _affinity(spec: ServiceSpec) -> int:
 
 def _ranges(spec: ServiceSpec) -> tuple[Prefix, ...]:
     texts = spec.loadBalancerSourceRanges or ()
-    ranges = (ip_network(text.strip(), strict=False) for text in texts)
-    return tuple(prefix for prefix in ranges if prefix.version == 4)
+    return tuple(ip_network(text.strip(), strict=False) for text in texts)
 
 
 def addresses(texts: Iterable[str | None]) -> Iterator[Address]:
-    """The IPv4 addresses among texts as a spec has them: absent ones and `None` left out."""
+    """The addresses among texts as a spec has them: absent ones and `None` left out."""
     for text in texts:
         if text and text != "None":
-            address = ip_address(text)
-            if isinstance(address, IPv4Address):
-                yield address
+            yield ip_address(text)

@@ -27,7 +27,7 @@ EVERYTHING: dict[str, Any] = {"matchExpressions": [{"key": "no", "operator": "Do
 
 def facts(*services: Announced, **fields: Any) -> Facts:
     given: dict[str, Any] = {"labels": {"rack": "a"}, "services": services, **fields}
-    return Facts("k8s-worker1", IPv4Address("192.168.1.21"), IPv4Network("10.0.1.0/24"), **given)
+    return Facts("k8s-worker1", IPv4Address("192.168.1.21"), [IPv4Network("10.0.1.0/24")], **given)
 
 
 def vip(*, local: bool = False, kind: Kind = Kind.LOAD_BALANCER, **fields: Any) -> Announced:

@@ -9,11 +9,11 @@ from typing import Any
 from lab.agent.cilium import balancer, counters, flows, monitor, places, status
 from lab.agent.cilium.columns import columns
 from lab.agent.profile import profile
-from lab.agent.services import entries
 from lab.agent.services.table import Table
 from lab.agent.services.translate import Place, balance
 from lab.bpf import structs
 from lab.bpf.codes import CtFlag, Direction, EndpointFlag, Reason, ServiceFlag, TupleFlag
+from lab.bpf.tables import BACKENDS, SERVICES
 from tests.unit.agent.objects import endpoint, endpoint_slice, service
 
 
@@ -41,12 +41,12 @@ def listed(profile_name: str = "cilium-1.10", **spec: Any) -> list[balancer.List
     services = {
         structs.lb4_key.parse(key): structs.lb4_service.parse(value)
         for (name, key), value in held.items()
-        if name == entries.SERVICES
+        if name == SERVICES.name
     }
     backends = {
         int.from_bytes(key, "little"): structs.lb4_backend.parse(value)
         for (name, key), value in held.items()
-        if name == entries.BACKENDS
+        if name == BACKENDS.name
     }
     return balancer.listing(services, backends)
 

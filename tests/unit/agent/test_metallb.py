@@ -112,7 +112,10 @@ def test_an_empty_map_has_no_settings() -> None:
     ("text", "complaint"),
     [
         ("peers: [{peer-asn: 1, my-asn: 1}]", "peer 1: peer-address is missing"),
-        ("peers: [{peer-address: x, peer-asn: 1, my-asn: 1}]", "peer 1: Expected 4 octets in 'x'"),
+        (
+            "peers: [{peer-address: x, peer-asn: 1, my-asn: 1}]",
+            "peer 1: 'x' does not appear to be an IPv4",
+        ),
         (
             "peers: [{peer-address: 10.0.0.1, peer-asn: 1, my-asn: 1, hold-time: 2s}]",
             "peer 1: hold-time 2s is neither 0 nor at least 3s",

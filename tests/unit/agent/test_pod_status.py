@@ -113,7 +113,7 @@ def test_grace(deletion: int | None, spec: int | None, seconds: float) -> None:
 
 
 def test_the_hosts_file_names_the_pod() -> None:
-    assert "10.0.1.7\tweb1-a\n" in hosts_file(WEB, "10.0.1.7")
+    assert "10.0.1.7\tweb1-a\n" in hosts_file(WEB, ["10.0.1.7"])
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_phases(containers: list[ContainerView], policy: str, expected: str) -> 
 
 
 def status(view: ContainerView, before: Pod = WEB, **facts: Any) -> Mapping[str, Any]:
-    return pod_status(before, PodView([], [view], "192.168.1.21", "10.0.1.7", NOW, **facts), NOW)
+    return pod_status(before, PodView([], [view], "192.168.1.21", ["10.0.1.7"], NOW, **facts), NOW)
 
 
 def condition(found: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from lab.agent.services.table import Operation, Table
 from lab.agent.services.translate import Place, balance
 from lab.bpf import structs
 from lab.bpf.codes import BackendState, ServiceFlag, ServiceFlag2
+from lab.bpf.tables import BACKENDS, MAGLEV, REVERSE_NAT, SERVICES, SOURCE_RANGE
 from tests.unit.agent.objects import endpoint, endpoint_slice, service
 
 OLD = profile("cilium-1.10", {})
@@ -45,7 +46,7 @@ def frontends(held: Entries) -> dict[str, structs.lb4_service]:
     """Slot 0 of every frontend, by address:port."""
     found = {}
     for (name, raw), value in held.items():
-        if name == entries.SERVICES:
+        if name == SERVICES.name:
             key = structs.lb4_key.parse(raw)
             if key.backend_slot == 0:
                 where = f"{IPv4Address(key.address)}:{key.dport}"
@@ -57,11 +58,11 @@ def backends_of(held: Entries, address: str) -> list[str]:
     """Addresses of a frontend's backends in the order of their slots, through the maps."""
     slots = {}
     for (name, raw), value in held.items():
-        key = structs.lb4_key.parse(raw) if name == entries.SERVICES else None
+        key = structs.lb4_key.parse(raw) if name == SERVICES.name else None
         if key is not None and key.backend_slot and str(IPv4Address(key.address)) == address:
             number = structs.lb4_service.parse(value).backend_id
-            backend = held[entries.BACKENDS, number.to_bytes(4, "little")]
-            slots[key.backend_slot] = str(entries.backend_of(backend).address)
+            backend = held[BACKENDS.name, number.to_bytes(4, "little")]
+            slots[key.backend_slot] = str(entries.backend_of(BACKENDS.name, backend).address)
     return [slots[n] for n in sorted(slots)]
 
 
@@ -88,13 +89,13 @@ def test_an_address_that_comes_late_gets_the_id_it_would_have_had() -> None:
 def test_backends_come_before_slots_and_slots_before_their_count() -> None:
     maps = [op.map for op in Table(OLD, {}).update({WEB: balanced(A, B)})]
 
-    first_slot = maps.index(entries.SERVICES)
-    assert set(maps[:first_slot]) == {entries.BACKENDS, entries.REVERSE_NAT}
-    assert set(maps[first_slot:]) == {entries.SERVICES}
+    first_slot = maps.index(SERVICES.name)
+    assert set(maps[:first_slot]) == {BACKENDS.name, REVERSE_NAT.name}
+    assert set(maps[first_slot:]) == {SERVICES.name}
     slots = [
         structs.lb4_key.parse(op.key).backend_slot
         for op in Table(OLD, {}).update({WEB: balanced(A, B)})
-        if op.map == entries.SERVICES
+        if op.map == SERVICES.name
     ]
     assert slots.index(0) > max(n for n, slot in enumerate(slots) if slot)
 
@@ -107,8 +108,8 @@ def test_a_service_goes_in_the_reverse_order() -> None:
     assert all(op.value is None for op in gone)
     ranks = [entries.rank((op.map, op.key), removing=True) for op in gone]
     assert ranks == sorted(ranks)
-    assert gone[0].map == entries.SERVICES
-    assert gone[-1].map == entries.BACKENDS
+    assert gone[0].map == SERVICES.name
+    assert gone[-1].map == BACKENDS.name
 
 
 @pytest.mark.parametrize(
@@ -141,8 +142,8 @@ def test_services_share_a_backend_until_the_last_of_them_is_gone() -> None:
     table, twin = Table(OLD, {}), balanced(A, name="twin", clusterIP="10.96.9.9", vip=None)
     table.update({WEB: balanced(A), "default/twin": twin})
 
-    assert entries.BACKENDS not in {op.map for op in table.update({WEB: ()})}
-    assert entries.BACKENDS in {op.map for op in table.update({"default/twin": ()})}
+    assert BACKENDS.name not in {op.map for op in table.update({WEB: ()})}
+    assert BACKENDS.name in {op.map for op in table.update({"default/twin": ()})}
 
 
 def test_a_restarted_agent_writes_nothing_and_keeps_all_ids() -> None:
@@ -170,7 +171,7 @@ def test_a_restarted_agent_removes_what_nobody_wants_any_more() -> None:
     operations = Table(OLD, held).update({}, complete=True)
 
     assert apply(held, operations) == {}
-    assert operations[0].map == entries.SERVICES
+    assert operations[0].map == SERVICES.name
 
 
 def test_freed_ids_are_not_given_again_at_once() -> None:
@@ -190,9 +191,11 @@ def test_terminating_backends_follow_the_active_ones() -> None:
     assert (vip.count, vip.qcount) == (1, 1)
     assert backends_of(held, "172.16.10.0") == ["10.0.1.1", "10.0.9.9"]
     states = {
-        str(entries.backend_of(value).address): structs.lb4_backend.parse(value).flags
+        str(entries.backend_of(BACKENDS.name, value).address): structs.lb4_backend.parse(
+            value
+        ).flags
         for (name, _), value in held.items()
-        if name == entries.BACKENDS
+        if name == BACKENDS.name
     }
     assert states == {"10.0.1.1": BackendState.ACTIVE, "10.0.9.9": BackendState.TERMINATING}
 
@@ -221,7 +224,7 @@ def test_source_ranges_and_affinity_have_entries_of_their_own() -> None:
     assert vip.flags & ServiceFlag.SOURCE_RANGE
     assert vip.backend_id == 10800
     ranges = [
-        structs.lb4_src_range_key.parse(key) for name, key in held if name == entries.SOURCE_RANGES
+        structs.lb4_src_range_key.parse(key) for name, key in held if name == SOURCE_RANGE.name
     ]
     assert [(r.prefixlen, r.rev_nat_id, str(IPv4Address(r.addr))) for r in ranges] == [
         (56, vip.rev_nat_index, "192.168.10.0")
@@ -239,7 +242,7 @@ def test_policies_that_differ_make_two_scopes() -> None:
     scopes = {
         structs.lb4_key.parse(key).scope
         for name, key in held
-        if name == entries.SERVICES
+        if name == SERVICES.name
         and str(IPv4Address(structs.lb4_key.parse(key).address)) == "172.16.10.0"
     }
     assert scopes == {0, 1}
@@ -248,7 +251,7 @@ def test_policies_that_differ_make_two_scopes() -> None:
 def test_maglev_tables_hold_ids_of_backends_in_equal_shares() -> None:
     held = apply({}, Table(NEW, {}).update({WEB: balanced(A, B, chosen=NEW)}))
 
-    tables = [value for (name, _), value in held.items() if name == entries.MAGLEV]
+    tables = [value for (name, _), value in held.items() if name == MAGLEV.name]
     assert len(tables) == 3  # both NodePort frontends and the VIP; ClusterIPs are east-west
     numbers = memoryview(tables[0]).cast("I").tolist()
     assert len(numbers) == 251

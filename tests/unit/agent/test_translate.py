@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
@@ -142,7 +142,7 @@ def test_settings_come_from_the_spec() -> None:
     settings = balance(service(**spec), [], OLD)[-1].settings
 
     assert settings.affinity == 30
-    assert settings.source_ranges == (IPv4Network("192.168.10.0/24"),)
+    assert [str(each) for each in settings.source_ranges] == ["192.168.10.0/24", "2001:db8::/64"]
 
 
 def test_affinity_without_a_timeout_lasts_three_hours() -> None:

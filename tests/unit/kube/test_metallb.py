@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.kube.metallb import Allocator, PoolError, Request, parse_config
+from lab.kube.metallb import Address, Allocator, PoolError, Request, parse_config
 
 CONFIG = """
 peers:
@@ -24,21 +24,25 @@ def allocator(config: str = CONFIG) -> Allocator:
     return made
 
 
+def shown(addresses: tuple[Address, ...]) -> str:
+    return ",".join(map(str, addresses))
+
+
 def request(name: str, port: int = 80, **parts: Any) -> Request:
     return Request(f"default/{name}", (("TCP", port),), **parts)
 
 
 def test_the_first_address_is_zero() -> None:
     pools = allocator()
-    got = [str(pools.allocate(request(name))) for name in ("a", "b")]
+    got = [shown(pools.allocate(request(name))) for name in ("a", "b")]
     assert got == ["172.16.10.0", "172.16.10.1"]
-    assert str(pools.allocate(request("a"))) == "172.16.10.0"
+    assert shown(pools.allocate(request("a"))) == "172.16.10.0"
 
 
 def test_buggy_addresses_are_avoided_on_request() -> None:
     text = "address-pools: [{name: d, protocol: bgp, avoid-buggy-ips: true, addresses: [%s]}]"
     pools = allocator(text % "10.0.0.254-10.0.1.1")
-    got = [str(pools.allocate(request(name))) for name in ("a", "b")]
+    got = [shown(pools.allocate(request(name))) for name in ("a", "b")]
     assert got == ["10.0.0.254", "10.0.1.1"]
     with pytest.raises(PoolError, match="no available IPs"):
         pools.allocate(request("c"))
@@ -46,21 +50,21 @@ def test_buggy_addresses_are_avoided_on_request() -> None:
 
 def test_a_pool_without_auto_assign_serves_by_name_only() -> None:
     pools = allocator()
-    assert str(pools.allocate(request("a", pool="spare"))) == "172.16.20.5"
-    assert str(pools.allocate(request("b"))) == "172.16.10.0"
+    assert shown(pools.allocate(request("a", pool="spare"))) == "172.16.20.5"
+    assert shown(pools.allocate(request("b"))) == "172.16.10.0"
     with pytest.raises(PoolError, match='unknown pool "none"'):
         pools.allocate(request("c", pool="none"))
 
 
 def test_a_wanted_address_is_given_or_refused() -> None:
     pools = allocator()
-    assert str(pools.allocate(request("a", address="172.16.10.7"))) == "172.16.10.7"
+    assert shown(pools.allocate(request("a", wanted=("172.16.10.7",)))) == "172.16.10.7"
     with pytest.raises(PoolError, match="change sharing key"):
-        pools.allocate(request("b", address="172.16.10.7"))
+        pools.allocate(request("b", wanted=("172.16.10.7",)))
     with pytest.raises(PoolError, match="not allowed in config"):
-        pools.allocate(request("b", address="10.9.9.9"))
-    assert str(pools.allocate(request("a", address="172.16.10.8"))) == "172.16.10.8"
-    assert str(pools.allocate(request("b", address="172.16.10.7"))) == "172.16.10.7"
+        pools.allocate(request("b", wanted=("10.9.9.9",)))
+    assert shown(pools.allocate(request("a", wanted=("172.16.10.8",)))) == "172.16.10.8"
+    assert shown(pools.allocate(request("b", wanted=("172.16.10.7",)))) == "172.16.10.7"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +89,7 @@ def test_released_addresses_are_given_again() -> None:
     pools.allocate(request("a"))
     assert pools.release("default/a")
     assert not pools.release("default/a")
-    assert str(pools.allocate(request("b"))) == "172.16.10.0"
+    assert shown(pools.allocate(request("b"))) == "172.16.10.0"
 
 
 def test_a_configuration_that_takes_away_used_addresses_is_refused() -> None:
@@ -93,7 +97,7 @@ def test_a_configuration_that_takes_away_used_addresses_is_refused() -> None:
     pools.assign(request("a"), IPv4Address("172.16.10.9"))
     with pytest.raises(PoolError, match='service "default/a" cannot own'):
         pools.set_pools(parse_config(CONFIG.replace("172.16.10.0/24", "172.16.10.0/29")))
-    assert str(pools.allocate(request("b"))) == "172.16.10.0"
+    assert shown(pools.allocate(request("b"))) == "172.16.10.0"
 
 
 @pytest.mark.parametrize(
@@ -117,3 +121,40 @@ def test_a_configuration_that_takes_away_used_addresses_is_refused() -> None:
 def test_mistakes_in_the_configuration(text: str, words: str) -> None:
     with pytest.raises(PoolError, match=words):
         parse_config(text)
+
+
+BOTH = CONFIG.replace("172.16.10.0/24", "172.16.10.0/24, '2001:db8:172::/112'")
+
+
+def test_a_service_of_both_families_gets_an_address_of_each() -> None:
+    pools = allocator(BOTH)
+    assert shown(pools.allocate(request("a", versions=(4, 6)))) == "172.16.10.0,2001:db8:172::"
+    assert shown(pools.allocate(request("b", versions=(6,)))) == "2001:db8:172::1"
+    assert shown(pools.allocate(request("c", versions=(6, 4)))) == "2001:db8:172::2,172.16.10.1"
+
+
+def test_an_address_may_be_wanted_for_each_family() -> None:
+    pools = allocator(BOTH)
+    wanted = ("2001:db8:172::77", "172.16.10.7")
+    assert shown(pools.allocate(request("a", versions=(4, 6), wanted=wanted))) == (
+        "172.16.10.7,2001:db8:172::77"
+    )
+    only_one = request("b", versions=(4, 6), wanted=("2001:db8:172::78",))
+    assert shown(pools.allocate(only_one)) == "172.16.10.0,2001:db8:172::78"
+    with pytest.raises(PoolError, match="is IPv6, which the service does not have"):
+        pools.allocate(request("c", wanted=("2001:db8:172::79",)))
+
+
+def test_a_family_without_a_pool_is_missed_by_who_needs_it_only() -> None:
+    pools = allocator()
+    with pytest.raises(PoolError, match="no available IPs"):
+        pools.allocate(request("a", versions=(4, 6)))
+    assert pools.held("default/a") == ()
+    assert shown(pools.allocate(request("b", versions=(4, 6), all_needed=False))) == "172.16.10.0"
+
+
+def test_a_service_that_gives_up_a_family_gives_back_its_address() -> None:
+    pools = allocator(BOTH)
+    pools.allocate(request("a", versions=(4, 6)))
+    assert shown(pools.allocate(request("a"))) == "172.16.10.0"
+    assert shown(pools.allocate(request("b", versions=(6,)))) == "2001:db8:172::"
