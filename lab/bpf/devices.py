@@ -59,13 +59,17 @@ def _links(config: NodeConfig, present: set[str]) -> list[str]:
         lines += [
             f"link add {HOST} mtu {config.mtu} type veth peer name {PEER} mtu {config.mtu}",
             # Nobody answers ARP on either end: the programs take every packet.
-            f"link set {PEER} arp off addrgenmode none up",
-            f"link set {HOST} arp off addrgenmode none up",
+            f"link set {PEER} arp off addrgenmode none",
+            f"link set {HOST} arp off addrgenmode none",
+            # In an order of their own: up first would mean a link-local address first.
+            f"link set {PEER} up",
+            f"link set {HOST} up",
         ]
     if config.tunnel and OVERLAY not in present:
         lines += [
             f"link add {OVERLAY} type vxlan external dstport {OVERLAY_PORT}",
-            f"link set {OVERLAY} mtu {config.mtu} addrgenmode none up",
+            f"link set {OVERLAY} mtu {config.mtu} addrgenmode none",
+            f"link set {OVERLAY} up",
         ]
     return lines
 

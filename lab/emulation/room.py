@@ -47,6 +47,7 @@ they are the source of its neighbor solicitations for packets that it forwards."
 _FORWARDING: Mapping[str, int] = {
     "net/ipv4/ip_forward": 1,
     "net/ipv4/fib_multipath_hash_policy": 1,
+    "net/ipv6/fib_multipath_hash_policy": 1,
     "net/ipv6/conf/all/forwarding": 1,
 }
 """Policy 1 hashes the five-tuple, so that one client spreads over all next hops."""

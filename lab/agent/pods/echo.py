@@ -14,6 +14,8 @@ import selectors
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 DEFAULT_PORT = 8080
 MAX_REQUEST = 64 * 1024
@@ -21,41 +23,37 @@ MAX_REQUEST = 64 * 1024
 
 
 class Echo:
-    """The server on one port."""
+    """The server on one port, for each address family that the kernel has."""
 
     def __init__(self, port: int) -> None:
         self._pod = socket.gethostname()
         self._selector = selectors.DefaultSelector()
         self._received: dict[socket.socket, bytes] = {}
-        self._tcp = socket.create_server(("", port), backlog=4096)
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(("", port))
-        for listener in (self._tcp, self._udp):
-            listener.setblocking(False)
-            self._selector.register(listener, selectors.EVENT_READ)
+        for family in _families():
+            tcp = socket.create_server(("", port), family=family, backlog=4096)
+            self._listen(tcp, self._accept)
+            self._listen(_bound(family, port), self._datagram)
 
     def serve(self) -> None:
         """Until the process is told to end."""
         while True:
             for key, _ in self._selector.select():
-                if key.fileobj is self._tcp:
-                    self._accept()
-                elif key.fileobj is self._udp:
-                    self._datagram()
-                elif isinstance(key.fileobj, socket.socket):
-                    self._request(key.fileobj)
+                key.data(key.fileobj)
 
-    def _accept(self) -> None:
+    def _listen(self, to: socket.socket, heard: Callable[[socket.socket], None]) -> None:
+        to.setblocking(False)
+        self._selector.register(to, selectors.EVENT_READ, heard)
+
+    def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionError):
-            client, _ = self._tcp.accept()
-            client.setblocking(False)
+            client, _ = listener.accept()
             self._received[client] = b""
-            self._selector.register(client, selectors.EVENT_READ)
+            self._listen(client, self._request)
 
-    def _datagram(self) -> None:
+    def _datagram(self, listener: socket.socket) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionError):
-            data, client = self._udp.recvfrom(65535)
-            self._udp.sendto(self._answer("udp", client).encode() + data, client)
+            data, client = listener.recvfrom(65535)
+            listener.sendto(self._answer("udp", client).encode() + data, client)
 
     def _request(self, client: socket.socket) -> None:
         try:
@@ -77,12 +75,26 @@ class Echo:
         return (head + body).encode("latin-1")
 
     def _answer(self, protocol: str, client: tuple[str, int]) -> str:
-        return f"pod {self._pod}\nclient {client[0]}:{client[1]}\nprotocol {protocol}\n"
+        host = f"[{client[0]}]" if ":" in client[0] else client[0]
+        return f"pod {self._pod}\nclient {host}:{client[1]}\nprotocol {protocol}\n"
 
     def _close(self, client: socket.socket) -> None:
         self._selector.unregister(client)
         del self._received[client]
         client.close()
+
+
+def _families() -> list[socket.AddressFamily]:
+    has_ipv6 = Path("/proc/net/if_inet6").exists()
+    return [socket.AF_INET, *([socket.AF_INET6] if has_ipv6 else [])]
+
+
+def _bound(family: socket.AddressFamily, port: int) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    if family == socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    made.bind(("", port))
+    return made
 
 
 if __name__ == "__main__":

@@ -22,15 +22,16 @@ def connect(name: str, pid: int, ways: Sequence[Way], *, mtu: int, route_mtu: in
     """
     limit = f" mtu {route_mtu}" if route_mtu < mtu else ""
     # Link-local addresses would only add talk: the programs answer for the one neighbour.
-    quiet = " addrgenmode none" if any(address.version == 6 for address, _ in ways) else ""
+    dual = any(address.version == 6 for address, _ in ways)
     _batch(
         [],
         [
             f"link add {name} mtu {mtu} type veth peer name eth0 mtu {mtu} netns {pid}",
-            f"link set {name}{quiet} up",
+            *([f"link set {name} addrgenmode none"] if dual else ()),
+            f"link set {name} up",
         ],
     )
-    _batch(["nsenter", "-t", str(pid), "-n"], _pod_end(ways, limit, quiet))
+    _batch(["nsenter", "-t", str(pid), "-n"], _pod_end(ways, limit, dual=dual))
     node_end = _show([], name)
     pod_end = _show(["nsenter", "-t", str(pid), "-n"], "eth0")
     return PodLink(name, node_end["ifindex"], pod_end["address"], node_end["address"])
@@ -41,13 +42,15 @@ def disconnect(name: str) -> None:
     probe(["ip", "link", "delete", name])
 
 
-def _pod_end(ways: Sequence[Way], limit: str, quiet: str) -> Iterator[str]:
+def _pod_end(ways: Sequence[Way], limit: str, *, dual: bool) -> Iterator[str]:
     yield "link set lo up"
     for address, _ in ways:
         # Nobody else can have the address: no time is lost on finding out (RFC 4862, 5.4).
         known = " nodad" if address.version == 6 else ""
         yield f"addr add {address}/{address.max_prefixlen} dev eth0{known}"
-    yield f"link set eth0{quiet} up"
+    if dual:
+        yield "link set eth0 addrgenmode none"
+    yield "link set eth0 up"
     for _, router in ways:
         yield f"route add {router} dev eth0 scope link"
         yield f"route add default via {router} dev eth0{limit}"

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+_LISTEN6 = "listen [::]:80 backlog=4096;" if Path("/proc/net/if_inet6").exists() else ""
+"""As the official image's start does it: on IPv6 too wherever the kernel has that."""
+
 NGINX_PAGE = """\
 <!DOCTYPE html>
 <html>
@@ -29,7 +34,7 @@ The next answer may come from another pod of the
 """
 """As long as the page of the official image, 615 bytes: what the article's curl shows."""
 
-NGINX_CONF = """\
+NGINX_CONF = f"""\
 # One worker: it starts in milliseconds. A master beside it, because only with one does SIGQUIT
 # let requests end.
 daemon off;
@@ -37,8 +42,8 @@ worker_processes 1;
 user root;
 error_log stderr warn;
 pid /run/nginx.pid;
-events { worker_connections 4096; }
-http {
+events {{ worker_connections 4096; }}
+http {{
     include /etc/nginx/mime.types;
     default_type application/octet-stream;
     access_log /dev/stdout;
@@ -49,12 +54,13 @@ http {
     fastcgi_temp_path /run/nginx-fastcgi;
     uwsgi_temp_path /run/nginx-uwsgi;
     scgi_temp_path /run/nginx-scgi;
-    server {
+    server {{
         listen 80 backlog=4096;
-        location / {
+        {_LISTEN6}
+        location / {{
             root /usr/share/nginx/html;
             index index.html;
-        }
-    }
-}
+        }}
+    }}
+}}
 """
