@@ -16,6 +16,7 @@ from lab.kube import controller
 from lab.kube.addons import AddonController
 from lab.kube.api import Api, deep_copy
 from lab.kube.app import App
+from lab.kube.bgp_conditions import BgpConditions
 from lab.kube.connection import Connection
 from lab.kube.custom import DefinitionController
 from lab.kube.deployment import DeploymentController
@@ -121,6 +122,7 @@ def build(store: Store, config: ServerConfig) -> Api:
         NamespaceController(api),
         ApiService(api, config.bootstrap),
         AddonController(api, config.addons),
+        *([] if config.profile == ARTICLE else [BgpConditions(api)]),
     ])  # fmt: skip
     return api
 
