@@ -95,7 +95,7 @@ class Complaints:
                 apiVersion=about.apiVersion,
                 kind=refused.kind,
                 name=meta.name,
-                namespace=namespace,
+                namespace=meta.namespace,
                 uid=meta.uid,
             ),
             type="Warning",
