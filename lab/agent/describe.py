@@ -31,6 +31,7 @@ def describe(config: AgentConfig, profile: Profile, agent: Agent, flow_log: Flow
             "mode": _mode(profile),
             "selection": "Maglev" if profile.maglev else "Random",
             "tunnel": profile.tunnel,
+            "acceleration": "Native" if profile.native_xdp else "Disabled",
             "graceful": profile.terminating,
         },
         "endpoints": [_endpoint(worker) for worker in workers],

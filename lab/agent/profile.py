@@ -37,6 +37,8 @@ class Profile:
     """VXLAN between the nodes; without, the nodes route each other's pod networks."""
     dsr: frozenset[str] = frozenset()
     """Protocols whose replies go from the backend straight to the client."""
+    native_xdp: bool = False
+    """What is for other nodes' pods turns around in the uplink's driver."""
 
 
 _PROFILES = {
@@ -65,11 +67,13 @@ _MODES = {
     "dsr": frozenset({"TCP", "UDP"}),
     "hybrid": frozenset({"TCP"}),
 }
+_ACCELERATIONS = {"disabled": False, "native": True}
 _ALGORITHMS = {"random": False, "maglev": True}
 
 
 def profile(name: str, options: Mapping[str, str]) -> Profile:
-    """The profile of that name with the options `mode`, `algorithm` and `maglev_size` applied.
+    """The profile of that name with the options `mode`, `acceleration`, `algorithm` and
+    `maglev_size` applied.
 
     InputError lists what there is when a name or a value is unknown.
     """
@@ -78,6 +82,9 @@ def profile(name: str, options: Mapping[str, str]) -> Profile:
         dsr = _choice("mode", options["mode"], _MODES)
         # The client's packet reaches the backend as it is: an IP option has no place in VXLAN.
         found = replace(found, dsr=dsr, tunnel=not dsr)
+    if "acceleration" in options:
+        native = _choice("acceleration", options["acceleration"], _ACCELERATIONS)
+        found = replace(found, native_xdp=native)
     if "algorithm" in options:
         found = replace(found, maglev=_choice("algorithm", options["algorithm"], _ALGORITHMS))
     if "maglev_size" in options:

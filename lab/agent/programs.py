@@ -50,6 +50,7 @@ def node_config(config: AgentConfig, profile: Profile, mtu: int) -> NodeConfig:
         forwarding=_forwarding(profile),
         tunnel=profile.tunnel,
         ipv6=config.ipv6,
+        native_xdp=profile.native_xdp,
     )
 
 

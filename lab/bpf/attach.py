@@ -1,4 +1,4 @@
-"""Programs onto interfaces: clsact hooks, one filter each, replaced without a gap.
+"""Programs onto interfaces: clsact hooks, one filter each, and XDP; replaced without a gap.
 
 The kernel swaps the program of an existing filter in one step, so no packet passes unseen while
 an agent is restarted or upgraded.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+from ctypes import c_uint32
 from enum import IntEnum
 
 from lab.bpf.libbpf import TcHook, TcOpts, call, raw
@@ -16,6 +17,8 @@ from lab.errors import BpfError
 HANDLE = 1
 PRIORITY = 1
 REPLACE = 1
+XDP_NATIVE = 1 << 2
+"""XDP_FLAGS_DRV_MODE of linux/if_link.h: in the driver, before there is a socket buffer."""
 
 
 class Hook(IntEnum):
@@ -65,3 +68,20 @@ def remove_hooks(ifindex: int) -> None:
 
 def _hook(ifindex: int, side: int) -> TcHook:
     return TcHook(sz=ctypes.sizeof(TcHook), ifindex=ifindex, attach_point=side)
+
+
+def attach_xdp(ifindex: int, program: int) -> None:
+    """Give an interface an XDP program, in place of the one that it may have.
+
+    BpfError when its driver knows no XDP, or its MTU is larger than a page can take.
+    """
+    what = f"native XDP on interface {ifindex}"
+    call("bpf_xdp_attach", ifindex, program, XDP_NATIVE, None, what=what)
+
+
+def detach_xdp(ifindex: int) -> None:
+    """Take an interface's XDP program off, if it has one."""
+    number = c_uint32()
+    call("bpf_xdp_query_id", ifindex, XDP_NATIVE, ctypes.byref(number), what="asking for XDP")
+    if number.value:
+        call("bpf_xdp_attach", ifindex, -1, XDP_NATIVE, None, what="taking XDP off")

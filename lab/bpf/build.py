@@ -14,7 +14,7 @@ from lab.errors import BpfError, CommandError, MachineError
 SOURCES = Path(__file__).parent / "src"
 CACHE = Path(__file__).parents[2] / ".build" / "bpf"
 
-FLAGS = ("-Wall", "-Wextra", "-Werror", "-O2", "-g", "-target", "bpf")
+FLAGS = ("-Wall", "-Wextra", "-Werror", "-O2", "-g", "-target", "bpf", "-mcpu=v3")
 """-g: without debug information there is no BTF, and without BTF no typed maps."""
 
 COMPILE_TIMEOUT = 60.0

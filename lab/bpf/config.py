@@ -15,7 +15,7 @@ from enum import IntEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from lab.bpf.codes import Aggregation, Identity, Profile
-from lab.bpf.layout import Layout, addr6, be32
+from lab.bpf.layout import Layout, addr6, be32, mac
 
 OVERLAY_OVERHEAD = 50
 """Bytes VXLAN over IPv4 adds: outer Ethernet is not counted, inner Ethernet is."""
@@ -75,6 +75,7 @@ class datapath_config(Layout):
         ("tunnel", c_uint8),
         ("masquerade", c_uint8),
         ("default_maglev", c_uint8),
+        ("uplink_mac", mac),
         ("pad", c_uint8 * 2),
     ]
 
@@ -122,6 +123,8 @@ class NodeConfig:
     forwarding: Forwarding = Forwarding.SNAT
     tunnel: bool = True
     masquerade: bool = True
+    native_xdp: bool = False
+    """Requests for other nodes' pods turn around in the uplink's driver (XDP)."""
     aggregation: Aggregation = Aggregation.MEDIUM
     timeouts: Timeouts = Timeouts()
     snat_ports: tuple[int, int] = (32768, 65535)
@@ -135,7 +138,7 @@ class NodeConfig:
     def modern(self) -> bool:
         return self.profile == Profile.MODERN
 
-    def layout(self, *, overlay: int, host_cookie: int) -> datapath_config:
+    def layout(self, *, overlay: int, host_cookie: int, uplink_mac: bytes) -> datapath_config:
         """The struct for the programs. `overlay`: index of the tunnel device, 0 without one;
         `host_cookie`: the node's network namespace (`sockets.namespace_cookie`).
         """
@@ -165,6 +168,7 @@ class NodeConfig:
             forwarding=self.forwarding,
             tunnel=self.tunnel,
             masquerade=self.masquerade,
+            uplink_mac=mac(*uplink_mac),
         )
         result.no_backend = self._no_backend()
         result.default_maglev = self.modern if self.maglev is None else self.maglev

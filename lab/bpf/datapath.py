@@ -50,10 +50,11 @@ from pathlib import Path
 from typing import Any
 
 from lab.bpf import devices, sockets
-from lab.bpf.attach import Hook, attach
+from lab.bpf.attach import Hook, attach, attach_xdp, detach_xdp
 from lab.bpf.build import compiled
 from lab.bpf.codes import EndpointFlag
 from lab.bpf.config import NodeConfig
+from lab.bpf.layout import Layout
 from lab.bpf.libbpf import call
 from lab.bpf.maps import Map
 from lab.bpf.object import BpfObject
@@ -99,9 +100,12 @@ def install(
     indexes = _indexes(config)
     previous = _pinned_socket_programs()
     with BpfObject(compiled(), pin_root=GLOBALS) as loaded:
-        loaded.configure(
-            config.layout(overlay=indexes["overlay"], host_cookie=sockets.namespace_cookie())
+        constants = config.layout(
+            overlay=indexes["overlay"],
+            host_cookie=sockets.namespace_cookie(),
+            uplink_mac=devices.mac_of(config.uplink),
         )
+        loaded.configure(constants)
         kept = {n: size for n, size in pinned_entries(GLOBALS).items() if n in loaded.maps()}
         loaded.resize({**({} if config.ipv6 else SIZES6), **(sizes or {}), **kept})
         loaded.leave_out(() if cgroup else sockets.ATTACH_TYPES)
@@ -109,6 +113,10 @@ def install(
         for name in loaded.programs():
             _pin(loaded.program(name), PROGRAMS / name)
         _attach_node(loaded, indexes, config.tunnel)
+        if config.native_xdp:
+            _accelerate(indexes["uplink"], loaded, constants)
+        else:
+            detach_xdp(indexes["uplink"])
         if cgroup is not None:
             programs = {name: loaded.program(name) for name in sockets.ATTACH_TYPES}
             sockets.attach(programs, cgroup, previous=previous)
@@ -168,6 +176,15 @@ def _attach_node(loaded: BpfObject, indexes: Mapping[str, int], tunnel: bool) ->
         ]
     for ifindex, hook, name in hooks:
         attach(ifindex, hook, loaded.program(name))
+
+
+def _accelerate(uplink: int, loaded: BpfObject, constants: Layout) -> None:
+    """The XDP program in front of the uplink's others, on the same maps."""
+    with BpfObject(compiled("xdp")) as xdp:
+        xdp.configure(constants)
+        xdp.share_maps(loaded)
+        xdp.load()
+        attach_xdp(uplink, xdp.program("xdp_entry"))
 
 
 def _attach_pod(ifindex: int, leaving: int, coming: int) -> None:

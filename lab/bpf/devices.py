@@ -53,6 +53,14 @@ def prepare(config: NodeConfig, *, route_services: bool) -> None:
         _set(f"net/ipv4/conf/{name}/rp_filter", "0")
 
 
+def mac_of(name: str) -> bytes:
+    """The MAC address of an interface."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as raw:  # 0: receives nothing
+        raw.bind((name, 0))
+        address: bytes = raw.getsockname()[4]
+        return address
+
+
 def _links(config: NodeConfig, present: set[str]) -> list[str]:
     lines = []
     if HOST not in present:

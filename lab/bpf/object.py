@@ -73,6 +73,12 @@ class BpfObject:
         for name, entries in sizes.items():
             call("bpf_map__set_max_entries", self._map(name), entries, what=f"resizing {name}")
 
+    def share_maps(self, other: BpfObject) -> None:
+        """Use the maps of a loaded object where names are equal; before `load`."""
+        for handle, name in self._each("map"):
+            if name != CONFIG_MAP.decode():
+                call("bpf_map__reuse_fd", handle, other.map(name), what=f"sharing {name}")
+
     def load(self, *, maglev_size: int = 0) -> None:
         """Create the maps, verify and load the programs; VerifierError with the log's end.
 

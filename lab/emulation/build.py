@@ -9,6 +9,7 @@ from pathlib import Path
 from lab.emulation.lean import IPNet, IPTopo
 from lab.emulation.links import LabLink
 from lab.emulation.nodes import LabBridge, LabHost, LabRouter
+from lab.emulation.offloads import serve_xdp
 from lab.emulation.room import Room, prepare_files, quiet_bridges
 from lab.emulation.running import Nodes
 from lab.topology.plan import Interface, Plan, PlannedNode
@@ -71,7 +72,18 @@ def build(plan: Plan, run_dir: Path, progress: Progress) -> Nodes:
     progress(f"{len(plan.nodes)} nodes, {len(plan.networks)} networks")
     net = LabNet(plan, run_dir)
     net.start()
+    if plan.cluster is not None and plan.cluster.options.get("acceleration") == "native":
+        for port in _uplink_ports(plan, net):
+            serve_xdp(port)
     return Nodes(net)
+
+
+def _uplink_ports(plan: Plan, net: LabNet) -> Iterator[str]:
+    """Bridge ports that the cluster's nodes are plugged into."""
+    uplinks = {(node.name, node.interfaces[0].name) for node in plan.kube_nodes}
+    for link in net.links:
+        if (link.intf1.node.name, link.intf1.name) in uplinks:
+            yield link.intf2.name
 
 
 def _addresses(leg: Interface) -> tuple[IPv4Interface | IPv6Interface, ...]:

@@ -48,6 +48,9 @@ CLUSTER: Mapping[str, Option] = {
 
 DATAPATH: Mapping[str, Option] = {
     "mode": Option("how replies leave the cluster", values=("snat", "dsr", "hybrid")),
+    "acceleration": Option(
+        "whether requests for other nodes' pods turn around in XDP", values=("disabled", "native")
+    ),
     "algorithm": Option("how a backend is chosen", values=("random", "maglev")),
     "maglev_size": Option("places in a Maglev table, a prime number"),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from typing import Any, TypeVar
 from scapy.layers.l2 import Ether
 
 from lab import shell
-from lab.bpf import maglev, sockets
+from lab.bpf import devices, maglev, sockets
 from lab.bpf import structs as s
 from lab.bpf import tables as t
 from lab.bpf.build import compiled
@@ -45,6 +46,7 @@ POD, POD2, REMOTE_POD = "10.0.1.5", "10.0.1.6", "10.0.2.5"
 VIP = "172.16.10.0"
 
 NODE_MAC, GATEWAY_MAC = "02:00:00:00:00:15", "02:00:00:00:00:01"
+NODE2_MAC = "02:00:00:00:00:16"
 POD_MAC, VETH_MAC = "0a:00:00:00:01:02", "0a:00:00:00:01:01"
 POD_ID, POD2_ID, POD_LABEL = 101, 102, 4321
 
@@ -98,6 +100,18 @@ class Backend:
     state: int = 0
 
 
+XDP = "xdp_entry"
+
+
+class _XdpFrame(ctypes.Structure):
+    """struct xdp_md: where a test frame comes in. Unlike tc's, it comes in by the real uplink."""
+
+    _fields_ = [
+        (name, ctypes.c_uint32)
+        for name in ("data", "data_end", "data_meta", "interface", "queue", "egress")
+    ]
+
+
 class Rig:
     """One node's programs, loaded with `config`."""
 
@@ -114,9 +128,12 @@ class Rig:
         self._backends: dict[tuple[Backend, int], int] = {}
         self._services = 0
         self._cgroup = cgroup
+        self._xdp: BpfObject | None = None
         self.inside(self._start)
 
     def close(self) -> None:
+        if self._xdp is not None:
+            self.inside(self._xdp.close)
         self.inside(self._object.close)
         self._ring.close()
         self._node.shutdown()
@@ -235,6 +252,11 @@ class Rig:
             s.remote_endpoint_info(sec_label=label, tunnel_endpoint=endpoint),
         )
 
+    def route(self, address: str, via: str) -> None:
+        """A route to another node's pod, as native routing has it."""
+        words = ["ip", "route", "add", address, "via", via]
+        self.inside(lambda: shell.run(words))
+
     def inside(self, act: Callable[[], T]) -> T:
         """Do something in the node's network namespace."""
         return self._node.submit(act).result()
@@ -245,13 +267,14 @@ class Rig:
         for family in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
             Path("/proc/sys/net", family).write_text("1")
         shell.run(["ip", "-batch", "-"], input=NETWORK)
+        self._uplink = socket.if_nametoindex("up0")
         self._object = BpfObject(compiled())
-        self._object.configure(
-            self.config.layout(
-                overlay=TUNNEL,
-                host_cookie=sockets.namespace_cookie(),
-            )
+        self._constants = self.config.layout(
+            overlay=TUNNEL,
+            host_cookie=sockets.namespace_cookie(),
+            uplink_mac=devices.mac_of("lo"),
         )
+        self._object.configure(self._constants)
         self._object.resize(self._sizes)
         self._object.leave_out(() if self._cgroup else sockets.ATTACH_TYPES)
         self._object.load(maglev_size=self.config.maglev_size)
@@ -262,6 +285,21 @@ class Rig:
             programs = {name: self._object.program(name) for name in sockets.ATTACH_TYPES}
             sockets.attach(programs, self._cgroup, previous={})
         self._cluster()
+
+    def _accelerate(self) -> BpfObject:
+        """The XDP program, on the maps of the others."""
+        xdp = BpfObject(compiled("xdp"))
+        xdp.configure(self._constants)
+        xdp.share_maps(self._object)
+        xdp.load()
+        return xdp
+
+    def _program(self, name: str) -> int:
+        if name != XDP:
+            return self._object.program(name)
+        if self._xdp is None:
+            self._xdp = self._accelerate()
+        return self._xdp.program(name)
 
     def _cluster(self) -> None:
         for address in (NODE, ROUTER, NODE_6, ROUTER_6):
@@ -291,9 +329,12 @@ class Rig:
             data_size_out=len(out),
             repeat=1,
         )
+        frame = _XdpFrame(data_end=len(packet), interface=self._uplink)
+        if program == XDP:
+            options.ctx_in, options.ctx_size_in = ctypes.addressof(frame), ctypes.sizeof(frame)
         call(
             "bpf_prog_test_run_opts",
-            self._object.program(program),
+            self._program(program),
             ctypes.byref(options),
             what=f"running {program} with {len(packet)} bytes",
         )
@@ -315,7 +356,7 @@ link set up1 up
 address add {NODE}/24 dev up0
 address add fd00:1::21/64 dev up0 nodad
 neighbour add {GATEWAY} lladdr {GATEWAY_MAC} nud permanent dev up0
-neighbour add {NODE2} lladdr 02:00:00:00:00:16 nud permanent dev up0
+neighbour add {NODE2} lladdr {NODE2_MAC} nud permanent dev up0
 neighbour add fd00:1::1 lladdr {GATEWAY_MAC} nud permanent dev up0
 route add default via {GATEWAY}
 route add default via fd00:1::1

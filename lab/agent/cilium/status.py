@@ -56,7 +56,7 @@ def _balancing(said: Json) -> Iterator[str]:
         ("Backend Selection", how["selection"]),
         ("Session Affinity", "Enabled"),
         ("Graceful Termination", "Enabled" if how["graceful"] else "Disabled"),
-        ("XDP Acceleration", "Disabled"),
+        ("XDP Acceleration", how["acceleration"]),
     )
     yield "KubeProxyReplacement Details:"
     for name, text in details:

@@ -46,6 +46,7 @@ struct datapath_config {
 	__u8 tunnel;		/* 1: VXLAN between the nodes, 0: native routing */
 	__u8 masquerade;
 	__u8 default_maglev;
+	__u8 uplink_mac[8]; /* six bytes, for XDP */
 	__u8 pad[2];
 };
 

@@ -57,7 +57,7 @@ static __always_inline long store_bytes(context *ctx, __u32 off, void *from, __u
 }
 
 /* See context_tc.h. Here every checksum is a full one: no offload comes before XDP, which is why
- * the far end of a veth has to compute them (lab/emulation/acceleration.py).
+ * the far end of a veth has to compute them (lab/emulation/offloads.py).
  */
 static __always_inline long mend_checksum(context *ctx, __u32 off, __u32 diff, __u64 flags)
 {

@@ -58,17 +58,14 @@ static __always_inline void count_event(int stored)
 
 static __always_inline __u16 capture(context *ctx, void *to)
 {
-	__u32 len = packet_length(ctx);
+	__u64 len = packet_length(ctx);
 
-	if (len >= CAPTURE_LENGTH) {
-		load_bytes(ctx, 0, to, CAPTURE_LENGTH);
-		return CAPTURE_LENGTH;
-	}
-	/* The verifier must see 1 <= len < CAPTURE_LENGTH on the very register it passes. */
-	len &= CAPTURE_LENGTH - 1;
-	if (!len)
+	if (len > CAPTURE_LENGTH)
+		len = CAPTURE_LENGTH;
+	/* The verifier must see the bounds on the very register that is passed. */
+	asm volatile("" : "+r"(len));
+	if (len < 1 || len > CAPTURE_LENGTH || load_bytes(ctx, 0, to, len))
 		return 0;
-	load_bytes(ctx, 0, to, len);
 	return len;
 }
 

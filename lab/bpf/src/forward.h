@@ -2,11 +2,10 @@
 #ifndef LAB_FORWARD_H
 #define LAB_FORWARD_H
 
+#include "nexthop.h"
 #include "service.h"
 
 #define TUNNEL_TTL 64
-#define AF_INET 2
-#define AF_INET6 10
 
 /* Into VXLAN to `node`, with the sender's identity as the network identifier. */
 static __always_inline int encapsulate(context *ctx, __be32 node, __u32 identity)
@@ -38,23 +37,12 @@ static __always_inline int redirect_unresolved(const struct bpf_fib_lookup *fib,
 /* Out of the node as the routing table says, without a visit to the stack. */
 VERIFIED_ONCE int route(context *ctx, const struct flow *f)
 {
-	struct bpf_fib_lookup fib = {.ifindex = interface(ctx)};
+	struct bpf_fib_lookup fib = {};
 	long ret;
 
 	if (!f)
 		return -DROP_NO_FIB;
-	fib.family = is_ipv4(f) ? AF_INET : AF_INET6;
-	fib.l4_protocol = f->proto;
-	fib.sport = f->sport;
-	fib.dport = f->dport;
-	if (is_ipv4(f)) {
-		fib.ipv4_src = f->saddr.p[0];
-		fib.ipv4_dst = f->daddr.p[0];
-	} else {
-		addr_put(fib.ipv6_src, &f->saddr);
-		addr_put(fib.ipv6_dst, &f->daddr);
-	}
-	ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+	ret = next_hop(ctx, &fib, f);
 	if (ret != BPF_FIB_LKUP_RET_SUCCESS && ret != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return -DROP_NO_FIB;
 	if (decrement_ttl(ctx, f))

@@ -4,75 +4,31 @@
 #ifndef LAB_NODEPORT_H
 #define LAB_NODEPORT_H
 
-#include "dsr.h"
 #include "forward.h"
 #include "related.h"
+#include "remote.h"
 #include "verdict.h"
 
-/* A request's way to another node, from the backend address on. */
-static __always_inline int trace_overlay(context *ctx, const struct flow *f,
-					 const struct tracked *t, __u32 dst_label)
-{
-	struct trace_point point = {
-		.obs = TO_OVERLAY,
-		.reason = t->status,
-		.src_label = IDENTITY_WORLD,
-		.dst_label = dst_label,
-		.ifindex = config.overlay_ifindex,
-		.family = f->family,
-	};
-
-	count(packet_length(ctx), 0, DIRECTION_EGRESS);
-	trace(ctx, &point, t->monitor);
-	return 0;
-}
-
-/* Through the tunnel: 1.10 reports the packet before SNAT, without knowing its state, so always
- * and with the client's address; later versions after it.
+/* To a backend that is not on this node: through the tunnel with the router address as its
+ * source, or as the routing table says with the node's.
  */
-static __always_inline int send_tunnel(context *ctx, struct flow *f, struct tracked *t,
-				       const struct remote_endpoint_info *info)
+static __always_inline int forward_remote(context *ctx, struct flow *f, __u16 rev_nat_index)
 {
-	__be32 node = info->tunnel_endpoint;
-	__u32 label = info->sec_label;
-	union v6addr router;
-	int ret;
-
-	router_address(&router, f->family);
-	if (!config.snat_before_trace) {
-		t->status = REASON_NEW;
-		t->monitor = ALWAYS;
-		trace_overlay(ctx, f, t, 0);
-	}
-	ret = snat(ctx, f, &router);
-	if (ret)
-		return ret;
-	if (config.snat_before_trace)
-		trace_overlay(ctx, f, t, label);
-	return encapsulate(ctx, node, config.overlay_identity);
-}
-
-/* To a backend that is not on this node. */
-static __always_inline int forward_remote(context *ctx, struct flow *f,
-					  __u16 rev_nat_index)
-{
-	struct ct_init init = {.rev_nat_index = rev_nat_index, .flags = CT_NODE_PORT};
 	const struct remote_endpoint_info *info;
 	struct tracked t = {};
 	union v6addr node;
 	int ret;
 
-	ct_lookup(&t, f, packet_length(ctx), TUPLE_OUT, 0);
-	if (t.status == REASON_NEW) {
-		init.identity = IDENTITY_WORLD;
-		init.ifindex = interface(ctx);
-		ret = ct_create(f, &init, packet_length(ctx), TUPLE_OUT);
-		if (ret)
-			return ret;
-	}
+	ret = track_remote(ctx, f, &t, rev_nat_index);
+	if (ret)
+		return ret;
 	info = ipcache_of(&f->daddr, f->family);
-	if (info && info->tunnel_endpoint)
-		return send_tunnel(ctx, f, &t, info);
+	if (info && info->tunnel_endpoint) {
+		__be32 endpoint = info->tunnel_endpoint;
+
+		ret = translate_for_tunnel(ctx, f, &t, info->sec_label);
+		return ret ? ret : encapsulate(ctx, endpoint, config.overlay_identity);
+	}
 	node_address(&node, f->family);
 	ret = snat(ctx, f, &node);
 	return ret ? ret : route(ctx, f);
@@ -99,15 +55,9 @@ static __always_inline int forward_dsr(context *ctx, struct flow *f, __u16 rev_n
 /* To a backend in the node's own namespace: the reply is translated in to_netdev. */
 static __always_inline int forward_host(context *ctx, struct flow *f, __u16 rev_nat_index)
 {
-	struct ct_init init = {.rev_nat_index = rev_nat_index, .flags = CT_NODE_PORT};
 	struct tracked t = {};
 
-	ct_lookup(&t, f, packet_length(ctx), TUPLE_OUT, 0);
-	if (t.status != REASON_NEW)
-		return TC_ACT_OK;
-	init.identity = IDENTITY_WORLD;
-	init.ifindex = interface(ctx);
-	return ct_create(f, &init, packet_length(ctx), TUPLE_OUT);
+	return track_remote(ctx, f, &t, rev_nat_index);
 }
 
 /* What to do with a packet for a service without backends, or for an unlisted port of one. */

@@ -231,7 +231,10 @@ SAID: dict[str, Any] = {
     "ipam": {"used": 2, "size": 254},
     "hubble": {"flows": 10, "capacity": 4095, "rate": 1.5},
     "nodes": 6, "services": 2,
-    "balancing": {"mode": "SNAT", "selection": "Random", "tunnel": True, "graceful": False},
+    "balancing": {
+        "mode": "SNAT", "selection": "Random", "tunnel": True, "acceleration": "Disabled",
+        "graceful": False,
+    },
     "endpoints": [
         {"id": 258, "identity": 300, "labels": ["k8s:a=b", "k8s:c=d"], "address": "10.0.1.2",
          "namespace": "default", "name": "web1"},

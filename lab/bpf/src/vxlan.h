@@ -1,0 +1,96 @@
+/* VXLAN headers (RFC 7348) in a program's own hands: XDP comes before the kernel's tunnel device.
+ */
+#ifndef LAB_VXLAN_H
+#define LAB_VXLAN_H
+
+#include "hash.h"
+#include "parse.h"
+
+#define VXLAN_HAS_VNI bpf_htonl(0x08000000)
+#define VXLAN_TTL 64
+#define FIRST_TUNNEL_PORT 32768
+
+/* Everything in front of the inner Ethernet header. */
+struct vxlan_headers {
+	struct ethhdr eth;
+	struct iphdr ip;
+	struct udphdr udp;
+	__be32 flags;
+	__be32 vni; /* and 8 bits that are reserved */
+} __attribute__((packed));
+
+#define INNER_IP (sizeof(struct vxlan_headers) + ETH_HLEN)
+
+static __always_inline void outer_ip(struct iphdr *ip, __be32 node, __u32 length)
+{
+	ip->version = 4;
+	ip->ihl = 5;
+	ip->tot_len = bpf_htons(length);
+	ip->ttl = VXLAN_TTL;
+	ip->protocol = IPPROTO_UDP;
+	ip->saddr = config.node_ip;
+	ip->daddr = node;
+	ip->check = csum_fold(bpf_csum_diff(NULL, 0, (__be32 *)ip, sizeof(*ip), 0));
+}
+
+/* Put the frame into a tunnel; the Ethernet addresses of the outer header are left to the caller. 0
+ * or negative. Not inlined for its stack's sake.
+ */
+VERIFIED_ONCE int vxlan_push(context *ctx, const struct flow *inner, __be32 node, __u32 identity)
+{
+	__u32 length = packet_length(ctx) + sizeof(struct vxlan_headers) - ETH_HLEN;
+	struct vxlan_headers h = {};
+	struct iphdr ip = {};
+
+	if (!inner)
+		return -DROP_WRITE_ERROR;
+	h.eth.h_proto = bpf_htons(ETH_P_IP);
+	outer_ip(&ip, node, length);
+	h.ip = ip;
+	/* The source port lets routers on the way tell flows apart (RFC 7348, 5). */
+	h.udp.source = bpf_htons(FIRST_TUNNEL_PORT + (flow_hash(inner, inner->sport) >> 17));
+	h.udp.dest = bpf_htons(OVERLAY_PORT);
+	h.udp.len = bpf_htons(length - sizeof(ip));
+	h.flags = VXLAN_HAS_VNI;
+	h.vni = bpf_htonl(identity << 8);
+	if (bpf_xdp_adjust_head(ctx, -(int)sizeof(h)) || store_bytes(ctx, 0, &h, sizeof(h)))
+		return -DROP_WRITE_ERROR;
+	return 0;
+}
+
+/* Out of the tunnel again: the inner frame, whose flow moves with it. */
+static __always_inline int vxlan_pop(context *ctx, struct flow *inner)
+{
+	if (bpf_xdp_adjust_head(ctx, sizeof(struct vxlan_headers)))
+		return -DROP_WRITE_ERROR;
+	inner->l4_off -= sizeof(struct vxlan_headers);
+	return 0;
+}
+
+/* Is the packet from a tunnel to this node? */
+static __always_inline int is_vxlan(const struct flow *outer)
+{
+	return outer->family == FAMILY_IPV4 && outer->proto == IPPROTO_UDP &&
+	       outer->dport == bpf_htons(OVERLAY_PORT) && outer->daddr.p[0] == config.node_ip &&
+	       outer->l4_off == ETH_HLEN + sizeof(struct iphdr);
+}
+
+/* The inner packet's flow: 0, NOT_IP, or a negative drop reason. */
+VERIFIED_ONCE int parse_inner(context *ctx, struct flow *f)
+{
+	const struct vxlan_headers *outer = header(ctx, 0, INNER_IP);
+	const struct ethhdr *eth;
+
+	if (!f || !outer || outer->flags != VXLAN_HAS_VNI)
+		return NOT_IP;
+	eth = (const void *)(outer + 1);
+	__builtin_memset(f, 0, sizeof(*f));
+	f->now = now_seconds();
+	if (eth->h_proto == bpf_htons(ETH_P_IP))
+		return parse_ipv4(ctx, f, INNER_IP);
+	if (config.ipv6 && eth->h_proto == bpf_htons(ETH_P_IPV6))
+		return parse_ipv6(ctx, f, INNER_IP);
+	return NOT_IP;
+}
+
+#endif
