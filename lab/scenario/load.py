@@ -8,8 +8,9 @@ them; one that ends is told and not opened again.
 
 Both are paced by the event loop's timers. A line: when the attempt began (CLOCK_MONOTONIC,
 seconds), how long it took, `fresh` or the number of the kept connection, the outcome (ok,
-refused, reset, timeout or unreachable), and how many of its segments were lost. Standard library
-only: it runs in a node, where nothing of the lab is imported.
+refused, reset, timeout or unreachable), how many of its segments were lost, and its own end as
+tcpdump writes it (192.168.10.11.40000). Standard library only: it runs in a node, where nothing of
+the lab is imported.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class Client:
 
     async def open(self) -> None:
         await asyncio.get_running_loop().sock_connect(self._socket, self._peer)
-        self._reader, self._writer = await asyncio.open_connection(sock=self._socket)
+        # asyncio closes its socket when the connection is reset; this one still tells what it was.
+        own = self._socket.dup()
+        self._reader, self._writer = await asyncio.open_connection(sock=own)
 
     async def ask(self, *, last: bool) -> None:
         """One request and its whole answer."""
@@ -71,6 +74,11 @@ class Client:
         since, self._told = again - self._told, again
         return since + pending
 
+    def source(self) -> str:
+        """The connection's own address and port."""
+        address, port, *_ = self._socket.getsockname()
+        return f"{address}.{port}"
+
     def close(self) -> None:
         if hasattr(self, "_writer"):
             self._writer.close()
@@ -92,7 +100,8 @@ async def timed(client: Client, attempt: Awaitable[None], label: str) -> bool:
     except OSError:
         outcome = "unreachable"
     seconds, lost = time.monotonic() - start, client.lost(answered=outcome == "ok")
-    sys.stdout.write(f"{start:.6f} {seconds:.6f} {label} {outcome} {lost}\n")
+    line = f"{start:.6f} {seconds:.6f} {label} {outcome} {lost} {client.source()}"
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
     return outcome == "ok"
 

@@ -40,6 +40,14 @@ class Load:
         """New connections that were begun at or after a time and answered."""
         return sum(a.ok and a.connection == "fresh" and a.start >= since for a in self.attempts())
 
+    def broken(self, since: float) -> set[str]:
+        """Sources of the connections, new and open ones, that failed after a moment."""
+        return {a.source for a in self.attempts() if not a.ok and a.end >= since}
+
+    def open_ones(self) -> set[str]:
+        """Sources of the connections that stay open, and have been answered."""
+        return {a.source for a in self.attempts() if a.ok and a.connection != "fresh"}
+
     def cost(self, fault: float) -> Cost:
         """What the load met from a moment (CLOCK_MONOTONIC) on."""
         return cost(self.attempts(), fault)

@@ -19,6 +19,8 @@ class Attempt:
     outcome: str
     lost: int
     """Segments that it sent in vain."""
+    source: str
+    """Its own end, as tcpdump writes it."""
 
     @property
     def end(self) -> float:
@@ -38,9 +40,11 @@ def attempts(lines: Sequence[str]) -> list[Attempt]:
     found = []
     for line in lines:
         words = line.split()
-        if len(words) == 5:
-            start, seconds, connection, outcome, lost = words
-            found.append(Attempt(float(start), float(seconds), connection, outcome, int(lost)))
+        if len(words) == 6:
+            start, seconds, connection, outcome, lost, source = words
+            found.append(
+                Attempt(float(start), float(seconds), connection, outcome, int(lost), source)
+            )
     return sorted(found, key=lambda attempt: attempt.start)
 
 

@@ -88,8 +88,8 @@ def hops_of(line: str) -> frozenset[str]:
     return frozenset() if line.startswith("Deleted ") else frozenset(_HOP.findall(line))
 
 
-def moved(printed: Sequence[str]) -> int:
-    """How many flows of a capture (tcpdump -e) were sent to more than one MAC address.
+def moved(printed: Sequence[str]) -> set[str]:
+    """Sources of a capture (tcpdump -e) whose packets were sent to more than one MAC address.
 
     Resets do not count: a host sends them for connections that it no longer knows.
     """
@@ -98,14 +98,14 @@ def moved(printed: Sequence[str]) -> int:
         sent = _SENT.search(line)
         if sent and "Flags [R" not in line:
             hops.setdefault(sent["flow"], set()).add(sent["hop"])
-    return sum(len(nodes) > 1 for nodes in hops.values())
+    return {flow for flow, nodes in hops.items() if len(nodes) > 1}
 
 
 def measured(lab: Place, fault: Fault, host: str, port: int, seconds: float) -> Bill:
     """Strike a fault for some seconds under load, mend it, and wait until all is well again."""
     with ExitStack() as running:
         watch = running.enter_context(_routes(lab, host))
-        sent = running.enter_context(_sent_on(lab, host, port))
+        sent = running.enter_context(sent_on(lab, host, port))
         load = running.enter_context(loaded(lab, host, port, kept=KEPT))
         start = time.monotonic()
         with struck(lab, fault):
@@ -114,7 +114,7 @@ def measured(lab: Place, fault: Fault, host: str, port: int, seconds: float) -> 
         recovered = _whole_again(watch, mended)
         load.until_steady(50)
         wait.pause(PATIENCE)  # until the last attempt has come to an end, too
-        cost, flows = load.cost(start), moved(sent.printed())
+        cost, flows = load.cost(start), len(moved(sent.printed()))
     fewer = [moment for moment, hops in watch.changes() if watch.first - hops and moment >= start]
     return Bill(cost, min(fewer) - start if fewer else None, recovered, flows)
 
@@ -144,7 +144,7 @@ def _routes(lab: Place, address: str) -> Iterator[RouteWatch]:
 
 
 @contextmanager
-def _sent_on(lab: Place, address: str, port: int) -> Iterator[Capture]:
+def sent_on(lab: Place, address: str, port: int) -> Iterator[Capture]:
     """What the router sends to the nodes for a service, with the MAC address of the node."""
     router, leg = _uplink(lab)
     expression = f"dst host {address} and tcp dst port {port}"

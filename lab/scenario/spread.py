@@ -8,9 +8,14 @@ own random hash along (skb->l4_hash), and the router uses that. There one looks 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from lab.errors import LabError
 from lab.scenario import routes
 from lab.scenario.stage import Stage
+
+_VIA = re.compile(r" via (\S+)")
 
 TRIES = 200
 """With six next hops, 200 ports miss one of them once in 7e15 times."""
@@ -35,6 +40,17 @@ def next_hop(stage: Stage, router: str, target: str, *, local_port: int) -> str:
     if len(hops) != 1:
         raise LabError(f"{router} has {len(hops)} next hops for one connection to {target}")
     return hops.pop()
+
+
+def next_hops(stage: Stage, router: str, target: str, ports: Iterable[int]) -> list[str]:
+    """`next_hop` for many ports, in their order, asked by one run of `ip`."""
+    questions = [question(stage, target, local_port=port) for port in ports]
+    lines = "".join(f"{line.removeprefix('ip ')}\n" for line in questions)
+    told = stage.lab.node(router).run(["ip", "-o", "-batch", "-"], input=lines)
+    hops = _VIA.findall(told.out)
+    if len(hops) != len(questions):
+        raise LabError(f"{router} has next hops for {len(hops)} of {len(questions)} connections")
+    return hops
 
 
 def local_port_towards(

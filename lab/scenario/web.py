@@ -15,6 +15,8 @@ ADDRESS = "172.16.10.0"
 URL = f"http://{ADDRESS}/"
 ROUTER = "bgp-router1"
 CLIENT = "client1"
+EXCLUDE = "node.kubernetes.io/exclude-from-external-load-balancers"
+"""The label of nodes that shall not announce anything."""
 
 
 def pods(stage: Stage) -> list[Pod]:

@@ -12,14 +12,14 @@ from lab.scenario.standing import clear, find, strike, struck
 from .fakes import FakeLab
 
 LOAD = """\
-1.000000 0.002000 fresh ok 0
-1.100000 0.002000 0.0 ok 0
-1.150000 0.002000 0.1 ok 0
-1.200000 0.002000 fresh ok 0
-2.000000 1.000000 fresh timeout 1
-2.100000 0.500000 0.0 reset 2
-2.500000 0.001000 fresh refused 0
-2.600000 0.002000 fresh ok 0
+1.000000 0.002000 fresh ok 0 10.0.0.1.4001
+1.100000 0.002000 0.0 ok 0 10.0.0.1.4002
+1.150000 0.002000 0.1 ok 0 10.0.0.1.4003
+1.200000 0.002000 fresh ok 0 10.0.0.1.4004
+2.000000 1.000000 fresh timeout 1 10.0.0.1.4005
+2.100000 0.500000 0.0 reset 2 10.0.0.1.4006
+2.500000 0.001000 fresh refused 0 10.0.0.1.4007
+2.600000 0.002000 fresh ok 0 10.0.0.1.4008
 half a line
 """
 
@@ -125,4 +125,5 @@ def test_a_connection_sent_to_two_nodes_has_moved() -> None:
         "192.168.10.11.{port} > 172.16.10.0.80: Flags [.], ack 1, win 502, length 0"
     )
     seen = [("21", 4000), ("22", 4001), ("21", 4000), ("23", 4001)]
-    assert moved([line.format(hop=hop, port=port) for hop, port in seen]) == 1
+    printed = [line.format(hop=hop, port=port) for hop, port in seen]
+    assert moved(printed) == {"192.168.10.11.4001"}
