@@ -7,7 +7,7 @@ IANA registries for ICMP. Pure data.
 from __future__ import annotations
 
 # Message types: the first byte of every event.
-DROP, DEBUG, CAPTURE, TRACE, POLICY_VERDICT = 1, 2, 3, 4, 5
+DROP, DEBUG, CAPTURE, TRACE, POLICY_VERDICT, TRACE_SOCK = 1, 2, 3, 4, 5, 7
 ACCESS_LOG, AGENT = 129, 130
 
 MESSAGE_TYPES = {
@@ -18,6 +18,7 @@ MESSAGE_TYPES = {
     "policy-verdict": POLICY_VERDICT,
     "l7": ACCESS_LOG,
     "agent": AGENT,
+    "trace-sock": TRACE_SOCK,
 }
 
 # Verdicts (flow.Verdict).

@@ -7,11 +7,10 @@ from ipaddress import IPv4Address, IPv6Address
 
 from lab.hubble import codes, icmp
 from lab.hubble.api import flow_pb2
+from lab.hubble.identity import CLUSTER
 from lab.hubble.lookup import Endpoint, EndpointLookup, Service
 from lab.hubble.packet import ethernet
 from lab.hubble.record import Record
-
-_CLUSTER = "default"
 
 
 class FlowWriter:
@@ -85,7 +84,7 @@ def _endpoint_message(endpoint: Endpoint) -> flow_pb2.Endpoint:
         namespace=endpoint.namespace,
         labels=endpoint.labels,
         pod_name=endpoint.pod,
-        cluster_name=_CLUSTER if endpoint.pod else "",
+        cluster_name=CLUSTER if endpoint.pod else "",
         workloads=[flow_pb2.Workload(name=w.name, kind=w.kind) for w in endpoint.workloads],
     )
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+CLUSTER = "default"
+"""The name of the lab's one cluster: Cilium's default."""
+
 RESERVED = {
     0: "unknown",
     1: "host",
@@ -52,7 +55,7 @@ def pod_labels(
     *,
     namespace: str,
     service_account: str = "default",
-    cluster: str = "default",
+    cluster: str = CLUSTER,
 ) -> tuple[str, ...]:
     """The security-relevant labels of a pod, sorted, each with its source ("k8s:app=web1")."""
     relevant = {key: value for key, value in labels.items() if key not in IGNORED_LABELS}

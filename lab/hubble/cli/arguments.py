@@ -123,7 +123,12 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
 def add_formatting(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("formatting")
     group.add_argument(
-        "-o", "--output", choices=OUTPUTS, default="compact", help="(default: %(default)s)"
+        "-o",
+        "--output",
+        type=lambda text: {"JSON": "json", "tab": "table"}.get(text, text),
+        choices=OUTPUTS,
+        default="compact",
+        help="(default: %(default)s)",
     )
     group.add_argument("--print-node-name", action="store_true", help="the node, too")
     group.add_argument(
@@ -162,6 +167,9 @@ def add_flow_formatting(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help='flows in JSON instead of a server, "-" stdin',
     )
+    other.add_argument(
+        "-s", "--silent-errors", action="store_true", help="no news of nodes on stderr"
+    )
     other.add_argument("--experimental-field-mask", action="append", default=[], metavar="FIELDS")
     other.add_argument("--experimental-use-default-field-masks", action="store_true")
 
@@ -180,7 +188,14 @@ def command(
     )
     parser.set_defaults(run=run)
     connection.add_arguments(parser)
+    add_debug(parser)
     return parser
+
+
+def add_debug(parser: argparse.ArgumentParser, *, default: Any = argparse.SUPPRESS) -> None:
+    parser.add_argument(
+        "-D", "--debug", action="store_true", default=default, help="news of nodes, too"
+    )
 
 
 def _add_filter(group: Any, flag: str, text: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,7 @@ from typing import Any
 import grpc
 
 from lab.errors import InputError, LabError
-
-DEFAULT_SERVER = "localhost:4245"
+from lab.hubble.cli import settings
 
 _WORDS = {
     grpc.StatusCode.UNAVAILABLE: "does not answer",
@@ -28,38 +26,39 @@ class ServerError(LabError):
     """The server cannot be reached or refused the request."""
 
 
-def default_server() -> str:
-    """HUBBLE_SERVER, or a relay on this host."""
-    return os.environ.get("HUBBLE_SERVER", DEFAULT_SERVER)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags about the server."""
+def add_arguments(parser: argparse.ArgumentParser, *, defaults: bool = False) -> None:
+    """The flags about the server. One parser gives the defaults, the others leave them alone."""
     group = parser.add_argument_group("server")
-    group.add_argument(
-        "--server",
-        default=default_server(),
-        metavar="ADDRESS",
-        help="host:port or unix:///path of a relay or a node's agent"
-        " (default: $HUBBLE_SERVER, else %(default)s)",
+
+    def add(flag: str, metavar: str, text: str) -> None:
+        default = settings.setting(flag) if defaults else argparse.SUPPRESS
+        group.add_argument(f"--{flag}", default=default, metavar=metavar, help=text)
+
+    add(
+        "server",
+        "ADDRESS",
+        "host:port or unix:///path of a relay or a node's agent"
+        f" (default: $HUBBLE_SERVER, else {settings.setting('server')})",
     )
+    add("timeout", "DURATION", "for connecting (default: $HUBBLE_TIMEOUT, else 5s)")
+    add("request-timeout", "DURATION", "for requests that are not streams (default: 12s)")
     group.add_argument(
-        "--timeout",
-        default=os.environ.get("HUBBLE_TIMEOUT", "5s"),
-        metavar="DURATION",
-        help="for connecting (default: $HUBBLE_TIMEOUT, else 5s)",
+        "--tls",
+        action="store_true",
+        default=settings.setting("tls") == "true" if defaults else argparse.SUPPRESS,
+        help="speak TLS; so does tls:// in --server",
     )
+    add("tls-ca-cert-files", "FILES", "comma-separated")
+    add("tls-client-cert-file", "FILE", "")
+    add("tls-client-key-file", "FILE", "")
+    add("tls-server-name", "NAME", "")
     group.add_argument(
-        "--request-timeout",
-        default="12s",
-        metavar="DURATION",
-        help="for requests that are not streams (default: %(default)s)",
+        "-P",
+        "--port-forward",
+        action="store_true",
+        default=False if defaults else argparse.SUPPRESS,
+        help="nothing to do here: localhost:4245 leads to the relay already",
     )
-    group.add_argument("--tls", action="store_true", help="speak TLS; so does tls:// in --server")
-    group.add_argument("--tls-ca-cert-files", metavar="FILES", default="", help="comma-separated")
-    group.add_argument("--tls-client-cert-file", metavar="FILE", default="")
-    group.add_argument("--tls-client-key-file", metavar="FILE", default="")
-    group.add_argument("--tls-server-name", metavar="NAME", default="")
 
 
 @contextmanager
@@ -70,13 +69,13 @@ def connect(options: argparse.Namespace, timeout: float) -> Iterator[grpc.Channe
     """
     target = options.server.removeprefix("tls://")
     credentials = _credentials(options)
-    settings: list[tuple[str, Any]] = [("grpc.enable_http_proxy", 0)]
+    channel_options: list[tuple[str, Any]] = [("grpc.enable_http_proxy", 0)]
     if options.tls_server_name:
-        settings.append(("grpc.ssl_target_name_override", options.tls_server_name))
+        channel_options.append(("grpc.ssl_target_name_override", options.tls_server_name))
     if credentials is None:
-        channel = grpc.insecure_channel(target, settings)
+        channel = grpc.insecure_channel(target, channel_options)
     else:
-        channel = grpc.secure_channel(target, credentials, settings)
+        channel = grpc.secure_channel(target, credentials, channel_options)
     with channel:
         try:
             grpc.channel_ready_future(channel).result(timeout=timeout)
@@ -84,7 +83,7 @@ def connect(options: argparse.Namespace, timeout: float) -> Iterator[grpc.Channe
         except grpc.FutureTimeoutError as exc:
             raise ServerError(
                 f"no Hubble server answers at {options.server} within {timeout:g} s\n"
-                f"  {_ADVICE if options.server == DEFAULT_SERVER else _OTHER_SERVER}"
+                f"  {_ADVICE if options.server == settings.DEFAULTS['server'] else _OTHER_SERVER}"
             ) from exc
         except grpc.RpcError as exc:
             raise _explained(exc, options.server) from exc

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import platform
 import sys
 from collections.abc import Sequence
 
-from lab.errors import LabError
-from lab.hubble.cli import arguments, listing, observe, recorder, status, watch
+from lab.errors import InputError, LabError
+from lab.hubble.cli import (
+    arguments,
+    completion,
+    connection,
+    listing,
+    observe,
+    recorder,
+    settings,
+    status,
+    watch,
+)
+from lab.hubble.cli.parsing import Parser
 
 EXAMPLES = """\
 examples:
@@ -17,11 +29,22 @@ examples:
   hubble status
 """
 
+VERSION = (
+    f"hubble of the lab, as of Cilium 1.19, on Python {platform.python_version()}"
+    f" {sys.platform}/{platform.machine()}"
+)
+
+OBSERVED = {
+    "flows": observe.flows,
+    "agent-events": observe.agent_events,
+    "debug-events": observe.debug_events,
+}
+
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     try:
-        options = parser().parse_args(words)
+        options = parser().command(sys.argv[1:] if words is None else words)
         options.run(options)
     except LabError as exc:
         sys.stdout.flush()
@@ -32,16 +55,18 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The whole command line."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="hubble",
         description="Observe the flows of the lab's nodes.",
         epilog=EXAMPLES,
         formatter_class=arguments.Help,
         allow_abbrev=False,
     )
-    top.add_argument("-D", "--debug", action="store_true", help="news of nodes, too")
+    arguments.add_debug(top, default=False)
+    connection.add_arguments(top, defaults=True)
+    top.add_argument("--version", action="version", version=VERSION)
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     _add_observe(commands)
     arguments_of_status = arguments.command(
@@ -58,10 +83,18 @@ def parser() -> argparse.ArgumentParser:
             commands, "record", recorder.run, "Record packets into a file on the node"
         )
     )
+    settings.add_arguments(_parser(commands, "config", "What the command assumes without flags"))
+    shells = _group(commands, "completion", "A script for the shell to complete words")
+    _parser(shells, "bash", "For bash").set_defaults(run=completion.write, whole=top)
+    _parser(commands, "version", "Print the version").set_defaults(run=_version)
     return top
 
 
-def _add_observe(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _version(_options: argparse.Namespace) -> None:
+    sys.stdout.write(f"{VERSION}\n")
+
+
+def _add_observe(commands: argparse._SubParsersAction[Parser]) -> None:
     flows = arguments.command(
         commands, "observe", observe.flows, "Flows (or observe agent-events, debug-events)"
     )
@@ -69,22 +102,18 @@ def _add_observe(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     arguments.add_filters(flows)
     arguments.add_formatting(flows)
     arguments.add_flow_formatting(flows)
-    flows.add_argument(
-        "what", nargs="?", choices=("flows", "agent-events", "debug-events"), default="flows"
-    )
+    # Without choices: a flag with a typing mistake would else be blamed on the word behind it.
+    flows.add_argument("what", nargs="?", default="flows", metavar="|".join(OBSERVED))
     flows.set_defaults(run=_observe)
 
 
 def _observe(options: argparse.Namespace) -> None:
-    run = {
-        "flows": observe.flows,
-        "agent-events": observe.agent_events,
-        "debug-events": observe.debug_events,
-    }
-    run[options.what](options)
+    if options.what not in OBSERVED:
+        raise InputError(f"cannot observe {options.what!r}: want {', '.join(OBSERVED)}")
+    OBSERVED[options.what](options)
 
 
-def _add_lists(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_lists(commands: argparse._SubParsersAction[Parser]) -> None:
     lists = _group(commands, "list", "List nodes or namespaces")
     for name, run, text in (
         ("nodes", listing.nodes, "Nodes with their state and fill level"),
@@ -95,7 +124,10 @@ def _add_lists(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _group(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
-) -> argparse._SubParsersAction[argparse.ArgumentParser]:
-    group = commands.add_parser(name, help=text, description=text)
-    return group.add_subparsers(metavar="WHAT", required=True)
+    commands: argparse._SubParsersAction[Parser], name: str, text: str
+) -> argparse._SubParsersAction[Parser]:
+    return _parser(commands, name, text).add_subparsers(metavar="WHAT", required=True)
+
+
+def _parser(commands: argparse._SubParsersAction[Parser], name: str, text: str) -> Parser:
+    return commands.add_parser(name, help=text, description=text)

@@ -176,6 +176,7 @@ def _print_flows(
         color=wants_color(options.color, sys.stdout),
         time_format=options.time_format,
         debug=options.debug,
+        silent=options.silent_errors,
     )
     printer = FlowPrinter(style, sys.stdout, sys.stderr)
     try:

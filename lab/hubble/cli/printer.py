@@ -39,6 +39,8 @@ class Style:
     time_format: str = "StampMilli"
     debug: bool = False
     """Print news of nodes that connect or leave, too."""
+    silent: bool = False
+    """Print no news of nodes at all."""
 
 
 class FlowPrinter:
@@ -156,6 +158,8 @@ class FlowPrinter:
 
     def _node_status(self, response: observer_pb2.GetFlowsResponse) -> None:
         status = response.node_status
+        if self._style.silent:
+            return
         if not self._style.debug and status.state_change not in (
             relay_pb2.NODE_ERROR,
             relay_pb2.NODE_UNAVAILABLE,

@@ -45,10 +45,6 @@ def _text(attribute: str, name: str) -> Builder:
     return lambda values, _: what.by_text(values, lambda flow: getattr(flow, attribute), name)
 
 
-def _by_cluster(values: Iterable[str], _side: str) -> Predicate:
-    return what.by_cluster(values)
-
-
 def _by_node_labels(values: Iterable[str], context: Context) -> Predicate:
     """Selectors over the labels of the node that saw the flow: the same answer for all flows."""
     selected = any(selector.parse(text)(context.node_labels) for text in values)
@@ -103,7 +99,7 @@ SIDED: dict[str, Callable[..., Predicate]] = {
     "workload": who.by_workload,
     "identity": who.by_identity,
     "port": who.by_port,
-    "cluster_name": _by_cluster,
+    "cluster_name": who.by_cluster,
 }
 
 BUILDERS.update(

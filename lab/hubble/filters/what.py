@@ -25,7 +25,7 @@ PROTOCOLS = {
     "icmpv4": {codes.ICMP},
     "icmpv6": {codes.ICMPV6},
 }
-L7_PROTOCOLS = frozenset({"dns", "http"})
+L7_PROTOCOLS = frozenset({"dns", "http", "kafka"})
 
 
 class EventType(Protocol):
@@ -157,12 +157,6 @@ def by_node_name(values: Iterable[str], node_of: Callable[[FlowView], str]) -> P
         return any(pattern.match(full) for pattern in wanted)
 
     return matches
-
-
-def by_cluster(values: Iterable[str]) -> Predicate:
-    """The lab has one cluster, with Cilium's default name."""
-    inside = "default" in set(values)
-    return lambda _flow: inside
 
 
 def by_uuid(values: Iterable[str], uuid_of: Callable[[FlowView], str]) -> Predicate:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
 from ipaddress import ip_network
 from operator import attrgetter
 from typing import Protocol
@@ -15,6 +16,7 @@ from typing import Protocol
 from lab.errors import InputError
 from lab.hubble.filters import selector
 from lab.hubble.filters.view import FlowView
+from lab.hubble.identity import CLUSTER
 from lab.hubble.lookup import Endpoint, Service
 
 Predicate = Callable[[FlowView], bool]
@@ -114,6 +116,13 @@ def by_workload(values: Iterable[WorkloadPattern], side: str) -> Predicate:
         for workload in read(flow)
         for name, kind in wanted
     )
+
+
+def by_cluster(values: Iterable[str], side: str) -> Predicate:
+    """Shell patterns. The lab has one cluster, and as in Hubble only pods are known to be in it."""
+    inside = any(fnmatchcase(CLUSTER, pattern) for pattern in values)
+    read = attrgetter(f"{side}.pod")
+    return lambda flow: inside and bool(read(flow))
 
 
 def by_identity(values: Iterable[int], side: str) -> Predicate:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from google.protobuf.json_format import MessageToDict
 
+from lab import shell
 from lab.errors import InputError
 from lab.hubble.api import observer_pb2
-from lab.hubble.cli import main, observe
+from lab.hubble.cli import completion, main, observe, settings
 from lab.hubble.cli.filter_flags import FlowFilters
 
 NOW = 1_700_000_000 * 10**9
@@ -177,3 +180,91 @@ def test_raw_filters_are_printed_and_can_be_read_back(capsys: pytest.CaptureFixt
         'allowlist:\n    - \'{"destination_port":["80"]}\'\n'
         'denylist:\n    - \'{"ip_version":["IPv6"]}\'\n'
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["observe", "--namepsace", "a"], "unknown flag: --namepsace; did you mean --namespace?"),
+        (["observe", "--last", "x"], "argument --last: 'x' is no number of flows"),
+        (["observe", "flows", "more"], "unknown argument: more"),
+        (["obsrve"], "invalid choice: 'obsrve'"),
+        (["observe", "-o", "yaml"], "invalid choice: 'yaml'"),
+        (["list"], "the following arguments are required"),
+    ],
+)
+def test_a_mistake_is_a_line_or_two(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main(words) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 2
+    assert "--help" in told
+
+
+def test_flags_of_the_server_may_stand_before_and_after_the_command() -> None:
+    before = main.parser().command(["--server", "here:1", "-D", "status"])
+    after = main.parser().command(["status", "--server", "here:1", "-D"])
+    assert (before.server, before.debug) == (after.server, after.debug) == ("here:1", True)
+    assert main.parser().command(["status"]).server == settings.DEFAULTS["server"]
+
+
+@pytest.mark.parametrize(("word", "output"), [("JSON", "json"), ("tab", "table")])
+def test_other_words_for_outputs(word: str, output: str) -> None:
+    assert main.parser().command(["observe", "-o", word]).output == output
+
+
+def test_the_configuration_file_is_weaker_than_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HUBBLE_CONFIG", str(tmp_path / "deep" / "config.yaml"))
+    assert main.main(["config", "set", "server", "there:2"]) == 0
+    assert main.main(["config", "set", "tls", "true"]) == 0
+    options = main.parser().command(["status"])
+    assert (options.server, options.tls) == ("there:2", True)
+    monkeypatch.setenv("HUBBLE_SERVER", "elsewhere:3")
+    assert main.parser().command(["status"]).server == "elsewhere:3"
+    assert main.main(["config", "get", "server"]) == 0
+    assert main.main(["config", "reset", "tls"]) == 0
+    assert main.main(["config", "view"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("elsewhere:3\nrequest-timeout: 12s\n")
+    assert "tls: 'false'\n" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["set", "sever", "x"], "unknown key 'sever'"),
+        (["set", "timeout", "soon"], "invalid duration 'soon'"),
+        (["set", "tls", "maybe"], "want true or false"),
+    ],
+)
+def test_what_the_configuration_refuses(
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HUBBLE_CONFIG", str(tmp_path / "config.yaml"))
+    assert main.main(["config", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("hubble obs", "observe"),
+        ("hubble observe --from-po", "--from-pod --from-port"),
+        ("hubble list n", "nodes node namespaces namespace"),
+        ("hubble -D observe --tcp", "--tcp-flags"),
+    ],
+)
+def test_bash_completes_commands_and_flags(typed: str, offered: str) -> None:
+    words = typed.split()
+    script = f"""{completion.bash(main.parser())}
+    COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}; _hubble; echo "${{COMPREPLY[*]}}"
+    """
+    assert shell.run(["bash", "-c", script]).out.strip() == offered
