@@ -98,6 +98,7 @@ def _add_observe(commands: argparse._SubParsersAction[Parser]) -> None:
     flows = arguments.command(
         commands, "observe", observe.flows, "Flows (or observe agent-events, debug-events)"
     )
+    flows.usage = f"hubble observe [{'|'.join(OBSERVED)}] [FLAG ...]"
     arguments.add_selectors(flows)
     arguments.add_filters(flows)
     arguments.add_formatting(flows)
