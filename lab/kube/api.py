@@ -17,6 +17,7 @@ import msgspec
 from lab.kube import defaults, names, schema, status
 from lab.kube.deletion import DEFAULT, Deletion, check_preconditions, finalizers, grace_of, waits
 from lab.kube.kinds import NAMESPACE, NODE, POD, SERVICE, Registry, Resource, storage_key
+from lab.kube.pods import qos_class
 from lab.kube.services import ServiceNumbers, drop_stale
 from lab.kube.store import Key, Store, Stored
 from lab.kube.validation import validate
@@ -28,7 +29,7 @@ _decode = msgspec.json.Decoder().decode
 PROTECTED_NAMESPACES = ("default", "kube-system", "kube-public")
 FIRST_STATUS: dict[str, Object] = {
     "Namespace": {"phase": "Active"},
-    "Pod": {"phase": "Pending", "qosClass": "BestEffort"},
+    "Pod": {"phase": "Pending"},
     "Service": {"loadBalancer": {}},
 }
 
@@ -82,9 +83,6 @@ class Api:
         if meta.get("resourceVersion"):
             raise status.bad_request("resourceVersion should not be set on objects to be created")
         self._check_namespace(resource, key, write)
-        kind = storage_key(resource)
-        if self.store.get(kind, key):
-            raise status.already_exists(resource, key[1])
         for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
             meta.pop(name, None)
         meta |= {"uid": str(uuid.uuid4()), "creationTimestamp": names.now()}
@@ -95,6 +93,10 @@ class Api:
         if resource.kind in FIRST_STATUS:
             obj.setdefault("status", FIRST_STATUS[resource.kind].copy())
         self._complete(resource, key, obj, None, write)
+        if self.store.get(storage_key(resource), key):
+            raise status.already_exists(resource, key[1])
+        if resource is POD:
+            obj["status"].setdefault("qosClass", qos_class(obj["spec"]))
         return _unsaved(obj) if write.dry_run else self._put(resource, key, obj)
 
     def update(

@@ -19,7 +19,10 @@ from typing import Any
 
 TABLE = Path(__file__).with_name("models.json")
 
-MODULES = ("core_v1", "apps_v1", "discovery_v1", "coordination_v1", "apiextensions_v1", "meta_v1")
+MODULES = (
+    "core_v1", "apps_v1", "discovery_v1", "coordination_v1", "authorization_v1",
+    "apiextensions_v1", "meta_v1",
+)  # fmt: skip
 ROOTS = {
     "core_v1": [
         "Namespace",
@@ -35,6 +38,7 @@ ROOTS = {
     "apps_v1": ["Deployment", "ReplicaSet"],
     "discovery_v1": ["EndpointSlice"],
     "coordination_v1": ["Lease"],
+    "authorization_v1": ["SelfSubjectAccessReview"],
     "apiextensions_v1": ["CustomResourceDefinition"],
     "meta_v1": ["DeleteOptions"],
 }

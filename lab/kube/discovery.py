@@ -14,7 +14,6 @@ Object = dict[str, Any]
 SERVER_VERSION = "v1.32.4"
 """The Kubernetes release whose API this server speaks a part of."""
 
-VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 AGGREGATED = "APIGroupDiscoveryList"
 _GROUP_ORDER = ("", "apps", "coordination.k8s.io", "discovery.k8s.io", "apiextensions.k8s.io")
 
@@ -121,7 +120,7 @@ def _entries(resource: Resource) -> list[Object]:
         "singularName": resource.singular,
         "namespaced": resource.namespaced,
         "kind": resource.kind,
-        "verbs": list(VERBS),
+        "verbs": list(resource.verbs),
     }
     if resource.short:
         entry["shortNames"] = list(resource.short)
@@ -180,7 +179,7 @@ def _discovered(resource: Resource) -> Object:
         "responseKind": _kind(resource.api_version, resource.kind),
         "scope": "Namespaced" if resource.namespaced else "Cluster",
         "singularResource": resource.singular,
-        "verbs": list(VERBS),
+        "verbs": list(resource.verbs),
         "subresources": [
             {"subresource": name, "responseKind": _kind(api_version, kind), "verbs": verbs}
             for name, kind, api_version, verbs in subresources(resource)

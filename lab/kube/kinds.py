@@ -12,6 +12,8 @@ from typing import Any
 
 Object = dict[str, Any]
 
+VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -35,6 +37,7 @@ class Resource:
     short: tuple[str, ...] = ()
     namespaced: bool = True
     categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = VERBS
     status: bool = False
     """Has a /status subresource, which alone writes .status."""
     scale: bool = False
@@ -111,6 +114,10 @@ ENDPOINT_SLICE = Resource(
     "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", "endpointslice",
 )  # fmt: skip
 LEASE = Resource("coordination.k8s.io", "v1", "Lease", "leases", "lease")
+ACCESS_REVIEW = Resource(
+    "authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews",
+    "selfsubjectaccessreview", namespaced=False, verbs=("create",),
+)  # fmt: skip
 CRD = Resource(
     "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions",
     "customresourcedefinition", ("crd", "crds"), namespaced=False, categories=("api-extensions",),
@@ -119,7 +126,7 @@ CRD = Resource(
 
 BUILT_IN = (
     NAMESPACE, NODE, POD, SERVICE, ENDPOINTS, CONFIG_MAP, SECRET, EVENT,
-    DEPLOYMENT, REPLICA_SET, ENDPOINT_SLICE, LEASE, CRD,
+    DEPLOYMENT, REPLICA_SET, ENDPOINT_SLICE, LEASE, ACCESS_REVIEW, CRD,
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ PORT, that asks for the cluster's token (`Authorization: Bearer ...`). Every req
 in spirit: one a connection, an answer's body ends where the connection ends.
 
     GET  /containerLogs/NAMESPACE/POD/CONTAINER?follow=&previous=&timestamps=&tailLines=
-                                               &sinceSeconds=&limitBytes=
+                                               &sinceSeconds=&sinceTime=&limitBytes=
          200 text/plain, the bytes of the log; 404 with a line of text for an unknown one.
     POST /exec/NAMESPACE/POD/CONTAINER?command=A&command=B&stdin=&stdout=&stderr=&tty=
          Connection: Upgrade, Upgrade: UPGRADE

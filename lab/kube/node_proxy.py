@@ -20,7 +20,9 @@ CONNECT_TIMEOUT = 5.0
 """Seconds."""
 SUBPROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 CHUNK = 64 * 1024
-_LOG_PARAMETERS = ("follow", "previous", "timestamps", "tailLines", "sinceSeconds", "limitBytes")
+_LOG_PARAMETERS = (
+    "follow", "previous", "timestamps", "tailLines", "sinceSeconds", "sinceTime", "limitBytes",
+)  # fmt: skip
 _EXEC_PARAMETERS = ("stdin", "stdout", "stderr", "tty")
 
 

@@ -89,11 +89,15 @@ def _merge_object(target: Any, change: dict[str, Any], schema: Schema) -> dict[s
         elif isinstance(value, dict):
             result[name] = _merge_object(result.get(name), value, inner)
         elif isinstance(value, list) and inner.get("x-kubernetes-patch-strategy") == "merge":
-            result[name] = _merge_list(result.get(name), value, inner)
+            live = result.get(name)
+            result[name] = _merge_list(live, value, inner)
+            if _ORDER + name not in change:
+                key = inner.get("x-kubernetes-patch-merge-key")
+                result[name] = _ordered(result[name], value, live, key)
         else:
             result[name] = copy.deepcopy(value)
     _delete_primitives(result, change)
-    _reorder(result, change, properties)
+    _reorder(result, target, change, properties)
     return result
 
 
@@ -128,15 +132,32 @@ def _delete_primitives(result: dict[str, Any], change: dict[str, Any]) -> None:
             result[target] = [value for value in result[target] if value not in gone]
 
 
-def _reorder(result: dict[str, Any], change: dict[str, Any], properties: dict[str, Schema]) -> None:
+def _reorder(
+    result: dict[str, Any], live: Any, change: dict[str, Any], properties: dict[str, Schema]
+) -> None:
     for name, order in change.items():
         target = name[len(_ORDER) :]
-        if not name.startswith(_ORDER) or not isinstance(result.get(target), list):
-            continue
-        key = properties.get(target, {}).get("x-kubernetes-patch-merge-key")
-        rank = [item.get(key) if isinstance(item, dict) else item for item in order or ()]
-        items = result[target]
-        have = [item.get(key) if isinstance(item, dict) else item for item in items]
-        listed = iter(sorted((h for h in have if h in rank), key=rank.index))
-        by_id = {repr(h): item for h, item in zip(have, items)}  # noqa: B905 - equal by construction
-        result[target] = [by_id[repr(next(listed))] if h in rank else by_id[repr(h)] for h in have]
+        if name.startswith(_ORDER) and isinstance(result.get(target), list):
+            key = properties.get(target, {}).get("x-kubernetes-patch-merge-key")
+            before = live.get(target) if isinstance(live, dict) else None
+            result[target] = _ordered(result[target], order, before, key)
+
+
+def _ordered(merged: list[Any], patch: list[Any], live: Any, key: str | None) -> list[Any]:
+    """The order of a merged list: the patch's own for what it names, that of the object before
+    for the rest. Where these meet, what the object does not know goes first.
+    """
+
+    def name(item: Any) -> Any:
+        return item.get(key) if isinstance(item, dict) else item
+
+    named, before = [name(item) for item in patch], [name(item) for item in live or ()]
+    mine = sorted((i for i in merged if name(i) in named), key=lambda i: named.index(name(i)))
+    rest = [item for item in merged if name(item) not in named]
+    result = []
+    while mine and rest:
+        one, other = name(mine[0]), name(rest[0])
+        known = one in before and other in before
+        first = rest if known and before.index(other) < before.index(one) else mine
+        result.append(first.pop(0))
+    return [*result, *mine, *rest]

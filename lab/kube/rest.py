@@ -11,7 +11,7 @@ import msgspec
 from lab.kube import parameters, schema, selectors, status, views
 from lab.kube.api import Api, Write, copy_of, served_as
 from lab.kube.http import Answer, Request, decode_body, decode_yaml, json_answer
-from lab.kube.kinds import NODE, POD, Registry, Resource, storage_key
+from lab.kube.kinds import ACCESS_REVIEW, NODE, POD, Registry, Resource, storage_key
 from lab.kube.server_side_apply import apply_object
 from lab.kube.store import Key, Stored
 from lab.kube.watch import Scope, Watch, bookmark
@@ -73,6 +73,8 @@ class Rest:
         """Do what a request asks for and answer it; ApiError for a refusal."""
         collection = not target.name
         method = {"HEAD": "GET"}.get(request.method, request.method)
+        if target.resource is ACCESS_REVIEW:
+            return self._review(request, method)
         if method == "GET":
             if collection or request.flag("watch"):
                 return self._list_or_watch(request, target)
@@ -162,6 +164,13 @@ class Rest:
             raise status.method_not_allowed()
         stored = self._api.create(target.resource, target.namespace, obj, write)
         return self._written(request, target, stored, write, 201)
+
+    def _review(self, request: Request, method: str) -> Answer:
+        """`kubectl auth can-i`: there is one user, and nothing that it may not do."""
+        if method != "POST":
+            raise status.method_not_allowed()
+        asked = _object(decode_body(request))
+        return json_answer({**asked, "status": {"allowed": True}}, 201)
 
     def _put(self, request: Request, target: Target) -> Answer:
         obj = _object(decode_body(request))

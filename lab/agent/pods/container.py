@@ -33,11 +33,13 @@ class Launch(NamedTuple):
     tty: bool = False
 
 
-def launch(what: Launch) -> int:
-    """Start a container's process, which leads its own session; returns its pid."""
+def launch(what: Launch, output: int) -> int:
+    """Start a container's process, which leads its own session and writes to the descriptor
+    `output`; returns its pid.
+    """
     pid = os.fork()
     if pid == 0:
-        _guarded(what, lambda: _prepare(what))
+        _guarded(what, lambda: _prepare(what, output))
     return pid
 
 
@@ -49,10 +51,9 @@ def launch_exec(container: int, what: Launch, fds: Sequence[int]) -> int:
     return pid
 
 
-def _prepare(what: Launch) -> None:
-    log = os.open(what.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+def _prepare(what: Launch, output: int) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
-    for fd, stream in ((null, 0), (log, 1), (log, 2)):
+    for fd, stream in ((null, 0), (output, 1), (output, 2)):
         os.dup2(fd, stream)
     unshare(Namespace.MOUNT)
     mount("none", "/", None, Mount.RECURSIVE | Mount.PRIVATE)

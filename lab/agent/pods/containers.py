@@ -12,6 +12,7 @@ from lightkube.models.core_v1 import Container, ContainerStatus
 from lab.agent.bell import Bell
 from lab.agent.pods.backoff import crashes_now, delay, restarts
 from lab.agent.pods.container import Launch
+from lab.agent.pods.ending import Ending
 from lab.agent.pods.files import mounts, scratch, write_image_files
 from lab.agent.pods.prober import Health, Prober
 from lab.agent.pods.probing import Asker
@@ -64,7 +65,12 @@ class ContainerRun:
         self._crashes = 0
         self._counted: int | None = None
         """The attempt whose end is in `_crashes` already."""
-        self._kill_at: float | None = None
+        self._ending: Ending | None = None
+
+    @property
+    def program(self) -> Program | None:
+        """What the container runs; None where it cannot be started."""
+        return self._program if isinstance(self._program, Program) else None
 
     @property
     def directory(self) -> Path:
@@ -109,24 +115,39 @@ class ContainerRun:
         if process.code is None:
             return self._keep(now)
         self._stop_probing()
+        self._stop_ending()
         if not self._wanted_back(process.code):
             return None
         return self._restart(process, process.code, now)
 
-    def terminate(self) -> None:
-        """Ask the program to end."""
-        self._stop_probing()
-        if self.running and isinstance(self._program, Program):
-            self._tell("Normal", "Killing", f"Stopping container {self.spec.name}")
-            self._around.sandbox.kill(self.spec.name, self._program.image.stop_signal)
+    def end(self, now: float, grace: float) -> float | None:
+        """Lead the program out; when it will be killed if it has not ended by then."""
+        if not self.running or self.program is None:
+            return None
+        if self._ending is None:
+            self._stop_probing()
+            self._ending = self._begin_ending(grace, self.program)
+        self._ending.hurry(now + grace)
+        if now < self._ending.deadline:
+            return self._ending.deadline
+        self._around.sandbox.kill(self.spec.name, signal.SIGKILL)
+        return None
 
-    def kill(self) -> None:
-        if self.running:
-            self._around.sandbox.kill(self.spec.name, signal.SIGKILL)
+    def _begin_ending(self, grace: float, program: Program) -> Ending:
+        name = self.spec.name
+        self._tell("Normal", "Killing", f"Stopping container {name}")
+        return Ending(
+            self.spec,
+            self._around.asker(name),
+            grace,
+            ask=lambda: self._around.sandbox.kill(name, program.image.stop_signal),
+            failed=lambda why: self._tell("Warning", "FailedPreStopHook", f"PreStopHook: {why}"),
+        )
 
     def close(self) -> None:
         """Let go of the container; it runs on."""
         self._stop_probing()
+        self._stop_ending()
 
     def _wanted_back(self, code: int) -> bool:
         policy = (
@@ -140,7 +161,7 @@ class ContainerRun:
                 self._tell("Warning", "Failed", self._program.message)
             self._waiting = self._program
             return now + IMAGE_RETRY
-        self._waiting, self._kill_at = None, None
+        self._waiting = None
         write_image_files(self.directory, self._program.image)
         self.directory.mkdir(parents=True, exist_ok=True)
         launch = Launch(
@@ -152,11 +173,16 @@ class ContainerRun:
             scratch=scratch(),
         )
         self._around.sandbox.start(self.spec.name, attempt, launch)
-        self._tell("Normal", "Pulled", f'Container image "{self.spec.image}" already present')
+        self._tell(
+            "Normal", "Pulled", f'Container image "{self.spec.image}" already present on machine'
+        )
+        self._tell("Normal", "Created", f"Created container: {self.spec.name}")
         self._tell("Normal", "Started", f"Started container {self.spec.name}")
         return None
 
     def _keep(self, now: float) -> float | None:
+        if self._ending is not None:
+            return self.end(now, self._around.grace)
         if self._prober is None:
             asker = self._around.asker(self.spec.name)
             self._prober = Prober(
@@ -164,16 +190,8 @@ class ContainerRun:
             )
         if not self._prober.health.ailing:
             return None
-        if self._kill_at is None:
-            ailing = self._prober.health.ailing
-            self._tell("Warning", "Unhealthy", ailing)
-            self._tell("Normal", "Killing", f"Container {self.spec.name} will be restarted")
-            self._kill_at = now + self._around.grace
-            self._around.sandbox.kill(self.spec.name, signal.SIGTERM)
-        elif now >= self._kill_at:
-            self.kill()
-            return None
-        return self._kill_at
+        self._tell("Warning", "Unhealthy", self._prober.health.ailing)
+        return self.end(now, self._around.grace)
 
     def _known_health(self) -> Health:
         """What the API was told of this very run: an agent that comes back doubts nothing."""
@@ -209,3 +227,8 @@ class ContainerRun:
         if self._prober is not None:
             self._prober.stop()
             self._prober = None
+
+    def _stop_ending(self) -> None:
+        if self._ending is not None:
+            self._ending.give_up()
+            self._ending = None

@@ -12,12 +12,10 @@ import os
 import pty
 import struct
 import termios
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.agent.pods.container import Launch
 from lab.agent.pods.sandbox import Sandbox
-from lab.agent.pods.spec import PATH
 from lab.errors import LabError
 from lab.kube.kubelet_api import (
     CLOSE,
@@ -41,9 +39,8 @@ class ProtocolError(LabError):
 
 @dataclass(frozen=True)
 class ExecRequest:
-    """What to run; streams that are not wanted read from and write to nowhere."""
+    """The streams that are wanted; the others read from and write to nowhere."""
 
-    command: Sequence[str]
     stdin: bool = False
     stdout: bool = True
     stderr: bool = True
@@ -62,14 +59,9 @@ class ExecSession:
         self._stdin: int | None = None
         self._terminal: int | None = None
 
-    async def run(self, sandbox: Sandbox, container: str) -> None:
+    async def run(self, sandbox: Sandbox, container: str, launch: Launch) -> None:
         """Returns when the command has ended, or was killed because the peer went away."""
         theirs, outputs = self._streams()
-        launch = Launch(
-            argv=list(self._request.command),
-            env={"PATH": PATH, "TERM": "xterm"},
-            tty=self._request.tty,
-        )
         ended = asyncio.ensure_future(sandbox.execute(container, launch, theirs))
         # The order is sent when the task first runs; only then may our copies be closed.
         await asyncio.wait({ended}, timeout=0)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.agent.pods.container import NOT_STARTED, Launch, launch, launch_exec
+from lab.agent.pods.recording import Recorder, Recorders
 from lab.sandbox.syscalls import Mount, Namespace, mount, set_process_name, unshare
 
 SOCKET = "pod.sock"
@@ -42,6 +43,7 @@ class PodInit:
         self.clients: dict[socket.socket, bytes] = {}
         self.containers: dict[str, dict[str, Any]] = {}
         self.pids: dict[int, dict[str, Any]] = {}
+        self.logs = Recorders(self.selector)
         self.received: list[int] = []
         """Descriptors for the next command: a read never gets those of two orders."""
 
@@ -53,13 +55,16 @@ class PodInit:
         self.selector.register(wake, selectors.EVENT_READ)
         self.selector.register(self.listener, selectors.EVENT_READ)
         while True:
-            for key, _ in self.selector.select():
+            for key, _ in self.selector.select(self.logs.timeout):
                 if key.fileobj == wake:
                     os.read(wake, 4096)
                 elif key.fileobj is self.listener:
                     self._accept()
                 elif isinstance(key.fileobj, socket.socket):
                     self._read(key.fileobj)
+                elif isinstance(key.data, Recorder):
+                    self.logs.hear(key.data)
+            self.logs.wake()
             self._reap()
 
     def _accept(self) -> None:
@@ -105,7 +110,10 @@ class PodInit:
         """Start an attempt once: the agent asks again when it looks before it was answered."""
         known = self.containers.get(name)
         if known is None or known["attempt"] < attempt:
-            self._watch(name, launch(Launch(**words)), attempt)
+            what = Launch(**words)
+            output = self.logs.begin(what.log)
+            self._watch(name, launch(what, output), attempt)
+            os.close(output)
 
     def _execute(self, name: str, container: str, what: Launch) -> None:
         """Run a command with the descriptors that came with the order, perhaps behind others."""
@@ -151,6 +159,7 @@ class PodInit:
                 record |= {"code": code if code >= 0 else 128 - code, "finished": time.time()}
                 news = True
         if news:
+            self.logs.drain()
             self._tell(list(self.clients))
 
     def _tell(self, clients: list[socket.socket]) -> None:

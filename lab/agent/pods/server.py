@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -16,6 +17,7 @@ from lab.agent.pods.logs import LogRequest, log_file, read
 from lab.agent.pods.worker import PodWorker
 from lab.errors import LabError
 from lab.kube.kubelet_api import PORT, UPGRADE
+from lab.kube.names import parse_time
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,16 @@ class Request:
         if not text.isdigit():
             raise Refused(400, f"{name}={text} is no number")
         return int(text)
+
+    def since(self) -> float:
+        """Unix seconds, from either way to say it; 0 for the beginning."""
+        seconds, moment = self.number("sinceSeconds"), self.query.get("sinceTime", [""])[0]
+        if seconds is not None:
+            return time.time() - seconds
+        try:
+            return parse_time(moment).timestamp() if moment else 0.0
+        except ValueError as exc:
+            raise Refused(400, f"sinceTime={moment} is no time") from exc
 
 
 class KubeletServer:
@@ -110,6 +122,8 @@ class KubeletServer:
             follow=request.flag("follow"),
             tail=request.number("tailLines"),
             limit=request.number("limitBytes"),
+            since=request.since(),
+            timestamps=request.flag("timestamps"),
         )
 
         def running() -> bool:
@@ -136,7 +150,6 @@ class KubeletServer:
         if not command:
             raise Refused(400, "no command")
         wanted = ExecRequest(
-            command,
             stdin=request.flag("stdin"),
             stdout=request.flag("stdout"),
             stderr=request.flag("stderr"),
@@ -144,7 +157,8 @@ class KubeletServer:
         )
         switch = f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {UPGRADE}"
         writer.write(switch.encode() + b"\r\n\r\n")
-        await ExecSession(wanted, reader, writer).run(worker.sandbox, container)
+        launch = worker.command(container, command, tty=wanted.tty)
+        await ExecSession(wanted, reader, writer).run(worker.sandbox, container, launch)
 
 
 async def _read_head(reader: asyncio.StreamReader) -> Request:

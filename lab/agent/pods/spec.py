@@ -11,9 +11,6 @@ from lightkube.resources.core_v1 import Pod
 
 from lab.agent.pods.images import Image, find, known
 
-UNHURRIED = 0.15
-"""Seconds: ample for a pod's end to reach the maps of all nodes."""
-
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _REFERENCE = re.compile(r"\$(\$|\([-._a-zA-Z][-._a-zA-Z0-9]*\))")
 
@@ -73,17 +70,6 @@ def grace(pod: Pod) -> float:
         return float(pod.metadata.deletionGracePeriodSeconds)
     seconds = pod.spec.terminationGracePeriodSeconds if pod.spec else None
     return 30.0 if seconds is None else float(seconds)
-
-
-def pause_before_end(pod: Pod) -> float:
-    """Seconds that the pod goes on serving when it has to go: the longest preStop sleep.
-
-    In that time all nodes hear that it goes, and send it no new connections. Without a preStop
-    it is the little that a real node needs anyway before the first signal is sent.
-    """
-    containers = pod.spec.containers if pod.spec else ()
-    hooks = [c.lifecycle.preStop for c in containers if c.lifecycle and c.lifecycle.preStop]
-    return max((float(hook.sleep.seconds) for hook in hooks if hook.sleep), default=UNHURRIED)
 
 
 def hosts_file(pod: Pod, addresses: Sequence[str]) -> str:

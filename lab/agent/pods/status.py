@@ -66,7 +66,6 @@ def pod_status(pod: Pod, view: PodView, now: str) -> Json:
         "hostIP": view.host_ip,
         "startTime": view.start_time,
         "containerStatuses": [_container(pod, each) for each in view.containers],
-        "qosClass": "BestEffort",
     }
     if view.initial:
         status["initContainerStatuses"] = [_container(pod, each) for each in view.initial]

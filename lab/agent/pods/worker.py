@@ -24,7 +24,7 @@ from lab.agent.pods.files import write_pod_files
 from lab.agent.pods.local import LocalPod, PodLink
 from lab.agent.pods.probing import Asker
 from lab.agent.pods.sandbox import Sandbox
-from lab.agent.pods.spec import PATH, grace, hostname, pause_before_end, program
+from lab.agent.pods.spec import PATH, grace, hostname, program
 from lab.agent.pods.status import PodView, attempts_before, pod_status, reported, stamp
 from lab.errors import LabError
 
@@ -92,9 +92,6 @@ class PodWorker:
         self._initial: list[ContainerRun] = []
         self._containers: list[ContainerRun] = []
         self._started = time.time()
-        self._ask_at: float | None = None
-        """When a pod that leaves asks its programs to end; None once it has."""
-        self._kill_at: float | None = None
         self._withdrawn = False
         self._reported: dict[str, Any] = {}
 
@@ -238,21 +235,8 @@ class PodWorker:
         return min((due for due in dues if due is not None), default=None)
 
     def _leave(self, now: float) -> float | None:
-        if self._kill_at is None:
-            self._kill_at = now + grace(self.pod)
-            self._ask_at = now + pause_before_end(self.pod)
-        self._kill_at = min(self._kill_at, now + grace(self.pod))
-        if self._ask_at is not None:
-            if now < min(self._ask_at, self._kill_at):
-                return min(self._ask_at, self._kill_at)
-            self._ask_at = None
-            for run in self._all():
-                run.terminate()
-        if now >= self._kill_at:
-            for run in self._all():
-                run.kill()
-            return None
-        return self._kill_at
+        dues = [run.end(now, grace(self.pod)) for run in self._all()]
+        return min((due for due in dues if due is not None), default=None)
 
     def _done(self) -> bool:
         return self._leaving and not any(run.running for run in self._all())
@@ -285,11 +269,19 @@ class PodWorker:
             await self.bell.heard(RETRY)
         await asyncio.to_thread(shutil.rmtree, self.directory, True)
 
+    def command(self, container: str, argv: Sequence[str], *, tty: bool = False) -> Launch:
+        """A command beside a container's program: with its environment, where it runs."""
+        runs = (run.program for run in self._all() if run.spec.name == container)
+        program = next(runs, None)
+        env, cwd = (program.env, program.cwd) if program else ({"PATH": PATH}, "/")
+        terminal = {"TERM": "xterm"} if tty else {}
+        return Launch(argv=list(argv), env={**env, **terminal}, cwd=cwd, tty=tty)
+
     async def _execute(self, container: str, argv: list[str]) -> int:
-        """A command of a probe: nobody reads what it says."""
+        """A command of a probe or hook: nobody reads what it says."""
         null = os.open(os.devnull, os.O_RDWR)
         try:
-            launch = Launch(argv=argv, env={"PATH": PATH})
+            launch = self.command(container, argv)
             return await self.sandbox.execute(container, launch, [null, null, null])
         finally:
             os.close(null)

@@ -24,7 +24,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Launch]:
     """What was launched, in order; the n-th launch has the process id 1000 + n."""
     launches: list[Launch] = []
 
-    def launch(words: Launch) -> int:
+    def launch(words: Launch, output: int) -> int:
         launches.append(words)
         return 1000 + len(launches)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from lab.kube.patch import strategic
 from tests.unit.kube.cluster import APPLY, JSON_PATCH, STRATEGIC, Cluster, with_cluster
 from tests.unit.kube.objects import MAPS, SERVICES, config
 
@@ -57,3 +60,26 @@ def test_server_side_apply_owns_and_defends_fields() -> None:
         assert left.body["data"] == {"y": "3"}
 
     with_cluster(story)
+
+
+@pytest.mark.parametrize(
+    ("live", "patch", "order", "merged"),
+    [
+        ("a b", "c", "", "c a b"),
+        ("a b", "b c", "", "a b c"),
+        ("a b c", "b", "", "a b c"),
+        ("a b c", "c", "c a b", "c a b"),
+        ("a b c", "", "c b", "a c b"),
+        ("", "b a", "", "b a"),
+        ("a b", "d", "a d b", "a d b"),
+    ],
+)
+def test_the_order_of_a_merged_list(live: str, patch: str, order: str, merged: str) -> None:
+    def named(names: str) -> list[dict[str, str]]:
+        return [{"name": name} for name in names.split()]
+
+    change = {"containers": named(patch)} if patch else {}
+    if order:
+        change["$setElementOrder/containers"] = named(order)
+    spec = strategic({"containers": named(live)}, change, {"$ref": "#/definitions/PodSpec"})
+    assert [each["name"] for each in spec["containers"]] == merged.split()
