@@ -10,11 +10,8 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
-AUTOGROUP = Path("/proc/self/autogroup")
-"""Where the kernel groups sessions for fairness, only this nice value counts between them:
-"The autogroup feature" in sched(7)."""
+from lab.niceness import be
 
 LAST = 19
 """The nice value of whoever comes after all others."""
@@ -32,20 +29,12 @@ def yielding() -> Iterator[None]:
     if os.geteuid() != 0:
         yield
         return
-    _be(LAST)
-    signal.signal(signal.SIGALRM, lambda *_: _be(0))
+    be(LAST)
+    signal.signal(signal.SIGALRM, lambda *_: be(0))
     signal.setitimer(signal.ITIMER_REAL, AT_MOST)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        _be(0)
-
-
-def _be(nice: int) -> None:
-    os.setpriority(os.PRIO_PROCESS, 0, nice)
-    # The file is there only in kernels that group sessions. It reads empty, and takes nothing
-    # (EINVAL), for processes that never were in a session but the first: their own value counts.
-    if AUTOGROUP.exists() and AUTOGROUP.read_text():
-        AUTOGROUP.write_text(str(nice))
+        be(0)

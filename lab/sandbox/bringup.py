@@ -26,16 +26,15 @@ def phases(site: Site) -> Sequence[Phase]:
     routing = Phase("routing", steps.routing, after=("network",))
     if site.plan.cluster is None:
         return network, routing
-    api_needs = ("code", "credentials", "network")
     return (
         Phase("code", site.services.wait_loaded, aside=True),
         Phase("credentials", steps.credentials, aside=True),
         Phase("programs", steps.programs, aside=True),
         network,
-        Phase("api server", steps.api_server, after=api_needs, aside=True),
+        Phase("api server", steps.api_server, after=("credentials", "network"), aside=True),
         Phase("agents", steps.agents, after=("api server", "programs"), aside=True),
         routing,
-        Phase("nodes ready", steps.nodes_ready, after=("agents", "routing")),
+        Phase("nodes ready", steps.nodes_ready, after=("code", "agents", "routing")),
     )
 
 
@@ -63,12 +62,12 @@ class _Steps:
         compiled()
 
     def api_server(self) -> None:
-        """Fork it; its clients wait for its first answer."""
+        """Ask for it: it is forked when its code is there. Its clients wait for its answers."""
         member = self._master()
         self._site.services.start(member.api_server(self._site.network[member.node.name]))
 
     def agents(self) -> None:
-        """Fork the node agents, and the way to the relay."""
+        """Ask for the node agents, and the way to the relay."""
         for node in self._site.plan.nodes:
             member = Member(self._site.run, self._site.plan, node)
             for service in member.agents(self._site.network[node.name]):

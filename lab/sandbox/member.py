@@ -12,8 +12,13 @@ from lab.sandbox.fork_server import Service
 from lab.sandbox.rundir import RunDir
 from lab.topology.plan import Cluster, NodeKind, Plan, PlannedNode
 
-CODE = "lab.sandbox.cluster"
-"""The module with the services' functions, and with it all code they need."""
+CONTROL_PLANE = "lab.sandbox.control_plane"
+NODE_SERVICES = "lab.sandbox.node_services"
+"""The modules with the services' functions, and with them all code they need."""
+
+CODE = (CONTROL_PLANE, "grpc", "lightkube", NODE_SERVICES)
+"""What to import, in this order: the API server's first, since all others wait for its answers,
+then the agents' in steps of a tenth of a second, between which the API server may be started."""
 
 
 @dataclass(frozen=True)
@@ -40,21 +45,23 @@ class Member:
         yield from self.agents(holder)
 
     def api_server(self, holder: int) -> Service:
-        return self._service("api-server", "api_server", "apiserver.log", holder)
+        return self._service("api-server", f"{CONTROL_PLANE}:api_server", "apiserver.log", holder)
 
     def agents(self, holder: int) -> Iterator[Service]:
         """What runs on the node beside the API server."""
         if self.node.is_kube:
-            yield self._service(f"agent@{self.node.name}", "agent", "agent.log", holder)
+            entry = f"{NODE_SERVICES}:agent"
+            yield self._service(f"agent@{self.node.name}", entry, "agent.log", holder)
         if self.node.kind is NodeKind.CONTROL and self.plan.cluster is not None:
             name = "hubble-port-forward"
-            yield self._service(name, "hubble_port_forward", f"{name}.log", holder)
+            entry = f"{NODE_SERVICES}:hubble_port_forward"
+            yield self._service(name, entry, f"{name}.log", holder)
 
-    def _service(self, name: str, function: str, log: str, holder: int) -> Service:
+    def _service(self, name: str, entry: str, log: str, holder: int) -> Service:
         return Service(
             lab=self.run.name,
             name=name,
-            entry=f"{CODE}:{function}",
+            entry=entry,
             argument=self,
             node=self.node.name,
             holder=holder,

@@ -38,7 +38,7 @@ def crew(run: RunDir, plan: Plan) -> Crew:
         def services() -> int:
             ours.close()
             events.close()
-            return serve(theirs, [CODE] if plan.cluster else [])
+            return serve(theirs, CODE if plan.cluster else ())
 
         def supervisor() -> int:
             theirs.close()

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import shell
-from lab.hubble import yielding
+from lab import niceness, shell
 
 pytestmark = [
     pytest.mark.system,
@@ -20,10 +19,11 @@ pytestmark = [
 PROGRAM = """
 import os, signal
 from pathlib import Path
+from lab import niceness
 from lab.hubble import yielding
 
 yielding.AT_MOST = {at_most}
-yielding.AUTOGROUP = Path({autogroup!r})
+niceness.AUTOGROUP = Path({autogroup!r})
 nice = lambda: os.getpriority(os.PRIO_PROCESS, 0)
 seen = [nice()]
 with yielding.yielding():
@@ -34,7 +34,7 @@ print(*seen, nice(), signal.getitimer(signal.ITIMER_REAL)[0])
 """
 
 
-def told(at_most: float, inside: str, autogroup: Path = yielding.AUTOGROUP) -> list[str]:
+def told(at_most: float, inside: str, autogroup: Path = niceness.AUTOGROUP) -> list[str]:
     program = PROGRAM.format(at_most=at_most, inside=inside, autogroup=str(autogroup))
     return shell.run(["nice", "-n", "0", sys.executable, "-c", program]).out.split()
 
@@ -50,7 +50,7 @@ def test_a_block_that_takes_long_is_everyones_equal_before_it_ends() -> None:
 def test_the_group_of_its_session_comes_last_too(tmp_path: Path) -> None:
     group = tmp_path / "autogroup"
     group.write_text("/autogroup-7 nice 0\n")
-    assert told(60.0, "print(yielding.AUTOGROUP.read_text())", group)[0] == "19"
+    assert told(60.0, "print(niceness.AUTOGROUP.read_text())", group)[0] == "19"
     assert group.read_text() == "0"
 
 

@@ -1,41 +1,17 @@
-"""The services of a cluster as the fork server runs them: API server, node agents, port-forward.
+"""What runs on the nodes beside the API server, as the fork server runs it: agents, port-forward.
 
-Imported by the fork server, so that all they need is in memory when they are forked. Each function
-runs in its own process, which stands in its node's namespaces already.
+Imported by the fork server, as `control_plane` is: each function runs in a process of its own.
 """
 
 from __future__ import annotations
 
 import lab.agent.main
-import lab.kube.main
 import lab.sandbox.port_forward
 from lab.agent.config import AgentConfig
 from lab.bpf.config import DualStack
-from lab.kube import bootstrap, hubble_pods
-from lab.kube.main import ServerConfig
+from lab.kube import hubble_pods
 from lab.sandbox.member import Member
 from lab.topology.plan import Cluster, PlannedNode
-
-
-def api_server(member: Member) -> int:
-    """Serve the Kubernetes API; its state is in the run directory."""
-    cluster, secrets = member.cluster, member.credentials()
-    return lab.kube.main.main(
-        ServerConfig(
-            address=str(cluster.api_address),
-            port=cluster.api_port,
-            ca_file=secrets.ca_file,
-            key_file=secrets.key_file,
-            token=secrets.token,
-            state=member.run.path / "api" / "state.db",
-            bootstrap=bootstrap.objects(member.plan),
-            addons=hubble_pods.objects(),
-            service_cidr=cluster.service_cidr,
-            service_cidr6=cluster.service_cidr6,
-            node_ports=cluster.node_ports,
-            profile=cluster.profile,
-        )
-    )
 
 
 def agent(member: Member) -> int:

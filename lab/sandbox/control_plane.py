@@ -1,0 +1,33 @@
+"""The API server as the fork server runs it.
+
+Imported by the fork server, so that all it needs is in memory when it is forked. The function runs
+in a process of its own, which stands in the master's namespaces already.
+"""
+
+from __future__ import annotations
+
+import lab.kube.main
+from lab.kube import bootstrap, hubble_pods
+from lab.kube.main import ServerConfig
+from lab.sandbox.member import Member
+
+
+def api_server(member: Member) -> int:
+    """Serve the Kubernetes API; its state is in the run directory."""
+    cluster, secrets = member.cluster, member.credentials()
+    return lab.kube.main.main(
+        ServerConfig(
+            address=str(cluster.api_address),
+            port=cluster.api_port,
+            ca_file=secrets.ca_file,
+            key_file=secrets.key_file,
+            token=secrets.token,
+            state=member.run.path / "api" / "state.db",
+            bootstrap=bootstrap.objects(member.plan),
+            addons=hubble_pods.objects(),
+            service_cidr=cluster.service_cidr,
+            service_cidr6=cluster.service_cidr6,
+            node_ports=cluster.node_ports,
+            profile=cluster.profile,
+        )
+    )
