@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from socket import if_nametoindex
 
 from lab.agent.pods.local import PodLink
 from lab.bpf.layout import Address
-from lab.errors import CommandError
 from lab.shell import probe, run
 
 Way = tuple[Address, Address]
@@ -23,23 +24,30 @@ def connect(name: str, pid: int, ways: Sequence[Way], *, mtu: int, route_mtu: in
     limit = f" mtu {route_mtu}" if route_mtu < mtu else ""
     # Link-local addresses would only add talk: the programs answer for the one neighbour.
     dual = any(address.version == 6 for address, _ in ways)
+    node_mac, pod_mac = _random_mac(), _random_mac()
     _batch(
         [],
         [
-            f"link add {name} mtu {mtu} type veth peer name eth0 mtu {mtu} netns {pid}",
+            f"link add {name} address {node_mac} mtu {mtu} type veth "
+            f"peer name eth0 address {pod_mac} mtu {mtu} netns {pid}",
             *([f"link set {name} addrgenmode none"] if dual else ()),
             f"link set {name} up",
         ],
     )
     _batch(["nsenter", "-t", str(pid), "-n"], _pod_end(ways, limit, dual=dual))
-    node_end = _show([], name)
-    pod_end = _show(["nsenter", "-t", str(pid), "-n"], "eth0")
-    return PodLink(name, node_end["ifindex"], pod_end["address"], node_end["address"])
+    return PodLink(name, if_nametoindex(name), pod_mac, node_mac)
 
 
 def disconnect(name: str) -> None:
     """Remove the pair if it is there; the end of the pod's namespace removes it as well."""
-    probe(["ip", "link", "delete", name])
+    if Path("/sys/class/net", name).exists():
+        probe(["ip", "link", "delete", name])
+
+
+def _random_mac() -> str:
+    """An address for one end: unicast, and locally administered (IEEE 802)."""
+    first, *rest = os.urandom(6)
+    return bytes([first & 0xFC | 0x02, *rest]).hex(":")
 
 
 def _pod_end(ways: Sequence[Way], limit: str, *, dual: bool) -> Iterator[str]:
@@ -58,11 +66,3 @@ def _pod_end(ways: Sequence[Way], limit: str, *, dual: bool) -> Iterator[str]:
 
 def _batch(prefix: list[str], lines: Iterable[str]) -> None:
     run([*prefix, "ip", "-batch", "-"], input="\n".join(lines) + "\n")
-
-
-def _show(prefix: list[str], name: str) -> dict[str, Any]:
-    links = run([*prefix, "ip", "-json", "link", "show", "dev", name]).json()
-    if not links:
-        raise CommandError(["ip", "link", "show", name], 0, "no such link")
-    found: dict[str, Any] = links[0]
-    return found
