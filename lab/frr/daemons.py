@@ -24,7 +24,7 @@ _START = """
 echo 0 > "/sys/fs/cgroup/$1/cgroup.procs" || exit
 shift
 for daemon; do
-    kill -0 "$(cat /run/frr/$daemon.pid 2>&1)" 2> /dev/null && continue
+    read -r pid 2> /dev/null < /run/frr/$daemon.pid && kill -0 "$pid" 2> /dev/null && continue
     /usr/lib/frr/$daemon -d -f /etc/frr/start/$daemon.conf --log file:/etc/frr/$daemon.log || exit
 done
 """
