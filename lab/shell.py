@@ -104,7 +104,7 @@ def start(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     new_session: bool = True,
-) -> subprocess.Popen[str]:
+) -> Child:
     """Start a program that outlives this call; whoever starts it ends it."""
     try:
         return subprocess.Popen(
@@ -123,9 +123,7 @@ def start(
 
 
 @contextmanager
-def spawn(
-    argv: Sequence[str], *, env: Mapping[str, str] | None = None
-) -> Iterator[subprocess.Popen[str]]:
+def spawn(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Iterator[Child]:
     """Keep a program running for the length of a `with` block; its output comes by pipes."""
     child = start(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
     try:
@@ -142,7 +140,7 @@ def wait(child: Child, *, timeout: float = DEFAULT_TIMEOUT) -> int:
         raise CommandError(_words(child), None, "") from exc
 
 
-def end(child: subprocess.Popen[str]) -> None:
+def end(child: Child) -> None:
     """SIGTERM, a moment's grace, SIGKILL; returns when the program is gone and its pipes closed."""
     if child.poll() is None:
         child.terminate()

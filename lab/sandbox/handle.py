@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -86,7 +85,7 @@ class LabNode:
         return replace(result, argv=tuple(argv))
 
     @contextmanager
-    def spawn(self, argv: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    def spawn(self, argv: Sequence[str]) -> Iterator[shell.Child]:
         """Keep a program running in the node for the length of a `with` block."""
         with shell.spawn(self.entry.inside(argv), env=self.environment) as child:
             yield child

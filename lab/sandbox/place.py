@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from lab.shell import Result
+from lab.shell import Child, Result
 from lab.topology.plan import Plan
 
 
@@ -22,7 +21,7 @@ class Node(Protocol):
     ) -> Result:
         """Run a program in the node and return its result, whatever its code."""
 
-    def spawn(self, argv: Sequence[str]) -> AbstractContextManager[subprocess.Popen[str]]:
+    def spawn(self, argv: Sequence[str]) -> AbstractContextManager[Child]:
         """Keep a program running in the node for the length of a `with` block."""
 
 

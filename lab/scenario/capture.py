@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from lab.errors import CommandError, WaitTimeout
 from lab.sandbox.place import Node
 from lab.scenario.bounds import PACKETS_CAPTURED
 from lab.scenario.lines import Lines
+from lab.shell import Child
 
 _PACKET = re.compile(
     r"^(?P<time>[\d:.]+) IP (?:\(.*\) )?(?P<source>\S+) > (?P<destination>[^:\s]+): (?P<summary>.*)"
@@ -39,7 +39,7 @@ def packets(lines: list[str]) -> list[Packet]:
 class Capture:
     """A running tcpdump: what it has printed so far."""
 
-    def __init__(self, node: str, line: str, child: subprocess.Popen[str]) -> None:
+    def __init__(self, node: str, line: str, child: Child) -> None:
         self.node = node
         self.line = line
         self._child = child

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from lab.sandbox.place import Place
 from lab.scenario.bounds import Bound
 from lab.scenario.lines import Lines
 from lab.scenario.measure import Attempt, Cost, attempts, cost
+from lab.shell import Child
 from lab.topology.plan import NodeKind, Plan
 
 PROGRAM = Path(__file__).with_name("load.py")
@@ -23,7 +23,7 @@ STEADY = Bound("a load gets its first answers", 10)
 class Load:
     """Load generators on some clients, and what they have told so far."""
 
-    def __init__(self, children: Sequence[subprocess.Popen[str]]) -> None:
+    def __init__(self, children: Sequence[Child]) -> None:
         self._told = [(Lines(child.stdout), Lines(child.stderr)) for child in children]
 
     def attempts(self) -> list[Attempt]:

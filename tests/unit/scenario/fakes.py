@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from lab.errors import CommandError
 from lab.scenario.outcome import CheckResult, Command, Phase, ScenarioResult, StepResult
 from lab.scenario.report import Report
-from lab.shell import Result
+from lab.shell import Child, Result
 from lab.topology.plan import NodeKind, Plan, PlannedNode
 
 PLAN = Plan(
@@ -47,7 +46,7 @@ class Node:
         return result
 
     @contextmanager
-    def spawn(self, argv: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    def spawn(self, argv: Sequence[str]) -> Iterator[Child]:
         raise CommandError(argv, 127, "nothing can be spawned here", where=self._name)
         yield
 
