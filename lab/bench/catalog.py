@@ -11,6 +11,7 @@ from lab.bench import (
     events,
     flows,
     memory,
+    page,
 )
 from lab.bench.model import Benchmark
 
@@ -22,5 +23,6 @@ BENCHMARKS = (
     Benchmark("apply", "from kubectl apply to six next hops on the router", apply.measure),
     Benchmark("flows", "the flow log of one node", flows.measure),
     Benchmark("events", "packets through the VIP with flow events against without", events.measure),
+    Benchmark("page", "Hubble's page in a browser of the LAN", page.measure),
     Benchmark("cluster", "addresses, a thousand services, long lists", cluster.measure),
 )

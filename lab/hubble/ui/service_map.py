@@ -13,6 +13,10 @@ from lab.hubble.ui.cards import DNS_APP, DNS_PORT, Card, card_of
 _PORTLESS = {"ICMPv4": "ICMP", "ICMPv6": "ICMPv6"}
 
 
+MOST_LINKS = 300
+"""Links that a map has at most: whoever scans ports would fill it until nothing can be seen."""
+
+
 @dataclass(frozen=True)
 class LinkKey:
     """A link goes from the card that asked to the port that was asked."""
@@ -39,9 +43,11 @@ class ServiceMap:
         self.cards: dict[str, Card] = {}
         self.links: dict[LinkKey, Link] = {}
         self.version = 0
+        self.undrawn = 0
+        """Flows that found no room in the map."""
 
     def add(self, flow: flow_pb2.Flow) -> bool:
-        """Count one flow; False when it says nothing about who asked whom.
+        """Count one flow; False when it is not in the map, as it does not say who asked whom.
 
         The direction of a forwarded packet may be unknown (to-overlay in the 1.10 generation): it
         is seen again where the pod lives, with the direction. A drop is shown as the packet went.
@@ -55,14 +61,15 @@ class ServiceMap:
         source, destination = card_of(flow.source), card_of(flow.destination)
         if flow.is_reply.value:
             source, destination = destination, source
-        for card in (source, destination):
-            if card.id not in self.cards:
-                self.cards[card.id] = card
-                self.version += 1
         key = LinkKey(source.id, destination.id, port, protocol)
         link = self.links.get(key)
         if link is None:
+            if len(self.links) == MOST_LINKS:
+                self.undrawn += 1
+                return False
             link = self.links[key] = Link()
+            self.cards.setdefault(source.id, source)
+            self.cards.setdefault(destination.id, destination)
             self.version += 1
         link.flows += 1
         link.dropped += dropped

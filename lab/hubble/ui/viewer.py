@@ -58,7 +58,7 @@ class View:
             self._fresh.clear()
             self._fresh_count = 0
             content = {"rows": rows, "skipped": skipped, "matched": self._matched}
-            yield "flows", _json(content)
+            yield "flows", _json({**content, "undrawn": self._map.undrawn})
 
     def _changed(self, event: str, content: dict[str, Any]) -> Iterator[tuple[str, str]]:
         text = _json(content)

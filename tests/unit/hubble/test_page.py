@@ -26,7 +26,7 @@ from lab.hubble.ui.document import STATIC, assemble
 from lab.hubble.ui.filter_text import Choice
 from lab.hubble.ui.hub import Cluster, Hub, describe
 from lab.hubble.ui.rows import row
-from lab.hubble.ui.service_map import ServiceMap
+from lab.hubble.ui.service_map import MOST_LINKS, ServiceMap
 from lab.hubble.ui.viewer import ROWS, View, predicate
 
 from . import article
@@ -148,6 +148,17 @@ def test_the_maps_version_changes_with_its_shape_only() -> None:
     picture.add(first)
     picture.add(answer)
     assert picture.version == version
+
+
+def test_a_scan_of_ports_does_not_fill_the_map() -> None:
+    picture = ServiceMap()
+    drop = flows()[4]
+    for port in range(1, 2 * MOST_LINKS + 1):
+        drop.l4.TCP.destination_port = port
+        picture.add(drop)
+    assert (len(picture.picture()["links"]), picture.undrawn) == (MOST_LINKS, MOST_LINKS)
+    drop.l4.TCP.destination_port = 1
+    assert picture.add(drop)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from unittest.mock import Mock
 
+import grpc
 import pytest
 
 from lab.errors import MachineError
 from lab.hubble.api import flow_pb2, observer_pb2
+from lab.hubble.observer import CAPACITY, Observer
 from lab.hubble.relay.gateway import default_gateway
 from lab.hubble.relay.merge import AHEAD, Merge
+from lab.hubble.service.node import NodeService
+
+from . import article
 
 NEVER = 3600.0
 
@@ -130,3 +136,24 @@ def test_default_gateway_is_read_from_the_kernels_table(tmp_path: Path) -> None:
     routes.write_text(header + local)
     with pytest.raises(MachineError, match="--peer-service"):
         default_gateway(routes)
+
+
+def test_six_full_rings_come_out_in_order_and_whole() -> None:
+    async def answers(node: int) -> AsyncIterator[observer_pb2.GetFlowsResponse]:
+        observer = Observer(f"n{node}", article.pod_node())
+        for step in range(CAPACITY + 5):
+            event = article.trace(article.TO_ENDPOINT, article.client_to_pod(article.SYN))
+            observer.feed(event, at=10**9 * (1 + 6 * step + node))
+        request = observer_pb2.GetFlowsRequest(number=(1 << 64) - 1, field_mask={"paths": ["time"]})
+        for each in NodeService(observer).get_flows(request, Mock(grpc.ServicerContext)):
+            yield each
+
+    async def story() -> None:
+        merge = Merge(NEVER)
+        for node in range(6):
+            merge.add(f"n{node}", answers(node), quiet)
+        seconds = [at // 10**9 for _, at in await taken(merge)]
+        # The first five of each were overwritten; from there on time goes without a gap.
+        assert seconds == list(range(31, 31 + 24_570))
+
+    asyncio.run(story())

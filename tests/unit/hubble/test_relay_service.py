@@ -1,10 +1,10 @@
-"""The relay over three nodes' servers on unix sockets: one answer, also when a node goes."""
+"""The relay over nodes' servers on unix sockets: one answer, also when nodes go."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +27,15 @@ from . import article
 from .article import SYN, TO_ENDPOINT
 
 NAMES = ("n0", "n1", "n2")
+SIX = ("n0", "n1", "n2", "n3", "n4", "n5")
 BOUND = 10.0
 
 
 @dataclass
 class Cluster:
-    """Three nodes and a relay before them."""
+    """Nodes and a relay before them."""
 
+    names: Sequence[str]
     directory: Path
     observers: dict[str, Observer]
     servers: dict[str, Server]
@@ -48,7 +50,7 @@ class Cluster:
 
     def boot(self, name: str, *, count: int = 0) -> None:
         observer = Observer(name, article.pod_node(), capacity=15)
-        observer.set_peers(Peer(each, self.address(each)) for each in NAMES)
+        observer.set_peers(Peer(each, self.address(each)) for each in self.names)
         self.observers[name] = observer
         self.servers[name] = serve(
             observer, [self.address(name)], captures=self.directory, metrics_port=None
@@ -56,10 +58,10 @@ class Cluster:
         self.feed(name, *range(count))
 
     def feed(self, name: str, *steps: int) -> None:
-        """Flows at times that interleave: node number i has i, i + 3, i + 6 ..."""
+        """Flows at times that interleave: of three nodes number i has i, i + 3, i + 6 ..."""
         for step in steps:
             packet = article.client_to_pod(SYN, port=1000 + step)
-            at = 10**9 * (1 + 3 * step + NAMES.index(name))
+            at = 10**9 * (1 + len(self.names) * step + self.names.index(name))
             self.observers[name].feed(article.trace(TO_ENDPOINT, packet), at=at)
 
     async def connected(self, count: int) -> None:
@@ -70,7 +72,7 @@ class Cluster:
 
 
 @asynccontextmanager
-async def running(count: int = 4) -> AsyncIterator[Cluster]:
+async def running(names: Sequence[str] = NAMES, *, count: int = 4) -> AsyncIterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="hub") as directory:
         pool = Pool()
         server = grpc.aio.server()
@@ -85,11 +87,11 @@ async def running(count: int = 4) -> AsyncIterator[Cluster]:
         server.add_insecure_port(relay)
         await server.start()
         async with grpc.aio.insecure_channel(relay) as channel:
-            cluster = Cluster(Path(directory), {}, {}, pool, channel)
-            for name in NAMES:
+            cluster = Cluster(names, Path(directory), {}, {}, pool, channel)
+            for name in names:
                 cluster.boot(name, count=count)
             discovery = asyncio.create_task(pool.discover(cluster.address("n0")))
-            await cluster.connected(3)
+            await cluster.connected(len(names))
             yield cluster
             discovery.cancel()
         for each in cluster.servers.values():
@@ -190,6 +192,32 @@ def test_a_follower_hears_of_a_node_that_goes_and_of_its_flows_when_it_is_back()
         stream.cancel()
 
     in_cluster(story)
+
+
+def test_two_of_six_nodes_go_and_come_back() -> None:
+    async def seen(cluster: Cluster) -> tuple[list[tuple[str, int]], list[str]]:
+        """The newest two flows of each node, and the nodes that are said to be missing."""
+        request = observer_pb2.GetFlowsRequest(number=2)
+        answers = [each async for each in cluster.call("GetFlows")(request, timeout=BOUND)]
+        told = [each.node_status for each in answers]
+        lost = [each for each in told if each.state_change == relay_pb2.NODE_UNAVAILABLE]
+        return flows_of(answers), [name for each in lost for name in each.node_names]
+
+    async def run() -> None:
+        async with running(SIX) as cluster:
+            whole = [(name, 13 + 6 * step + i) for step in (0, 1) for i, name in enumerate(SIX)]
+            assert await seen(cluster) == (whole, [])
+            for name in ("n1", "n4"):
+                await asyncio.to_thread(cluster.servers[name].stop)
+            await cluster.connected(4)
+            rest = [flow for flow in whole if flow[0] not in ("n1", "n4")]
+            assert await seen(cluster) == (rest, ["n1", "n4"])
+            for name in ("n1", "n4"):
+                cluster.boot(name, count=4)
+            await cluster.connected(6)
+            assert await seen(cluster) == (whole, [])
+
+    asyncio.run(run())
 
 
 def test_a_bad_request_is_refused_by_the_relay_itself() -> None:

@@ -19,6 +19,7 @@ export class Table {
     this.picked = "";
     this.matched = 0;
     this.waiting = 0;
+    this.undrawn = 0;
     this.live = true;
     this.frame = 0;
     this.makeColumnMenu(onColumns);
@@ -42,13 +43,14 @@ export class Table {
 
   clear() {
     this.rows = [];
-    this.matched = this.waiting = 0;
+    this.matched = this.waiting = this.undrawn = 0;
     this.redraw();
   }
 
   /** Take what one tick brought: rows newest first, and how many more there were. */
-  add({ rows, skipped, matched }) {
+  add({ rows, skipped, matched, undrawn }) {
     this.matched = matched;
+    this.undrawn = undrawn;
     if (!this.live) {
       this.waiting += rows.length + skipped;
       this.held = [...rows, ...(this.held ?? [])].slice(0, KEPT);
@@ -111,7 +113,8 @@ export class Table {
   }
 
   count() {
-    const shown = `${this.matched.toLocaleString("en")} matched`;
+    const undrawn = this.undrawn ? `, ${this.undrawn.toLocaleString("en")} beyond what the map can draw` : "";
+    const shown = `${this.matched.toLocaleString("en")} matched${undrawn}`;
     byId("count").textContent = this.live ? shown : `${shown}, ${this.waiting.toLocaleString("en")} new while paused`;
     byId("none").hidden = this.rows.length > 0;
   }
