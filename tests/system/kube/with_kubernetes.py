@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from kubernetes import client, config, watch
 from kubernetes.stream import stream
@@ -48,11 +50,11 @@ def tell(namespace: str) -> story.Seen:
     return seen
 
 
-def refusals(core: client.CoreV1Api, namespace: str) -> list[int]:
+def refusals(core: Any, namespace: str) -> list[int]:
     """Codes of what the server must refuse: not found, there already, stale, invalid."""
     made = core.create_namespaced_config_map(namespace, story.config_map())
     core.patch_namespaced_config_map("settings", namespace, {"data": {"a": "2"}})
-    attempts = [
+    attempts: list[Callable[[], Any]] = [
         lambda: core.read_namespaced_config_map("nobody", namespace),
         lambda: core.create_namespaced_config_map(namespace, story.config_map()),
         lambda: core.replace_namespaced_config_map("settings", namespace, made),

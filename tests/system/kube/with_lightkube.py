@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from lightkube import ApiError, Client
 from lightkube.generic_resource import create_global_resource
@@ -21,7 +22,7 @@ Pool = create_global_resource(
 
 
 def tell(namespace: str) -> story.Seen:
-    api = Client(namespace=namespace, field_manager="story")
+    api: Any = Client(namespace=namespace, field_manager="story")
     api.create(Namespace(metadata=ObjectMeta(name=namespace)))
     api.apply(Deployment.from_dict(story.deployment()))
     api.apply(Service.from_dict(story.service()))
@@ -48,7 +49,7 @@ def tell(namespace: str) -> story.Seen:
     return seen
 
 
-def refusals(api: Client) -> list[int]:
+def refusals(api: Any) -> list[int]:
     """Codes of what the server must refuse: not found, there already, stale, invalid."""
     made = api.create(ConfigMap.from_dict(story.config_map()))
     api.patch(ConfigMap, "settings", {"data": {"a": "2"}})
