@@ -14,7 +14,7 @@ from lab.console import out, say
 from lab.doctor.features import kernel_features
 from lab.doctor.finding import Finding, State
 from lab.doctor.host import Host
-from lab.doctor.leaks import leaks
+from lab.doctor.leaks import leaks, mends
 from lab.doctor.machine import machine, tools
 from lab.errors import LabError, MachineError
 from lab.sandbox.rundir import RunDir, all_run_dirs, is_held
@@ -26,9 +26,12 @@ SETUP = "sudo python3 -m lab setup"
 class LeakError(LabError):
     """Something of a lab that does not run is on the host, or something is new there."""
 
-    def __init__(self, what: str, things: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self, what: str, things: Mapping[str, Sequence[str]], mends: Sequence[str] = ()
+    ) -> None:
         lines = [f"  {kind}: {thing}" for kind, all_ in things.items() for thing in all_]
-        super().__init__("\n".join([f"{what}: {len(lines)}", *lines]))
+        mending = [f"  to mend it: {mend}" for mend in mends]
+        super().__init__("\n".join([f"{what}: {len(lines)}", *lines, *mending]))
 
 
 @click.command()
@@ -83,10 +86,11 @@ def _print(findings: Sequence[Finding]) -> None:
 def _examine_host(
     look_for_leaks: bool, save: Path | None, against: Path | None, output: str
 ) -> None:
+    held_before = _held()
     host = Host.look()
-    labs = {run.name: is_held(run) for run in all_run_dirs()}
-    running = [name for name, held in labs.items() if held]
-    dead = [name for name, held in labs.items() if not held]
+    # A lab that ended meanwhile was running when the picture shows it.
+    running = sorted(held_before | _held())
+    dead = [run.name for run in all_run_dirs() if run.name not in running]
     if save:
         save.write_text(host.to_json())
     left = leaks(host, running) if look_for_leaks else {}
@@ -95,11 +99,16 @@ def _examine_host(
     if output == "json":
         say(json.dumps({"running": running, "dead": dead, "left": left, "new": new}, indent=1))
     if left:
-        raise LeakError("left behind by labs that do not run", left)
+        raise LeakError("left behind by labs that do not run", left, mends(left))
     if new:
         raise LeakError(f"new since {against}", new)
     if output == "text":
         _tell_clean(host, running, dead)
+
+
+def _held() -> set[str]:
+    """The labs that run now."""
+    return {run.name for run in all_run_dirs() if is_held(run)}
 
 
 def _tell_clean(host: Host, running: Sequence[str], dead: Sequence[str]) -> None:

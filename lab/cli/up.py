@@ -9,6 +9,7 @@ import click
 from lab.cli.options import as_json, name_option, output_option, settings
 from lab.cli.progress import Progress
 from lab.errors import InputError
+from lab.sandbox.cgroup import Cgroup
 from lab.sandbox.ending import end
 from lab.sandbox.launch import launch
 from lab.sandbox.listing import summaries
@@ -70,7 +71,7 @@ def _only() -> str:
 
 def _end(name: str) -> None:
     run = RunDir.of(name)
-    if not run.path.exists():
+    if not (run.path.exists() or Cgroup.of(name).path.exists()):
         known = ", ".join(summary.name for summary in summaries()) or "none"
         raise InputError(f"there is no lab named {name!r}; there are: {known}")
     end(run)

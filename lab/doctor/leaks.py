@@ -24,6 +24,13 @@ def leaks(host: Host, running: Collection[str]) -> Mapping[str, list[str]]:
     return {kind: things for kind, things in found.items() if things}
 
 
+def mends(left: Mapping[str, list[str]]) -> list[str]:
+    """The commands that remove what is left of labs whose names the things carry."""
+    things = (thing for all_ in left.values() for thing in all_)
+    labs = {lab for thing in things for lab in _labs_named_in(thing)}
+    return [f"lab down {lab}" for lab in sorted(labs)]
+
+
 def _named_like_a_lab_link(thing: str, _running: Collection[str]) -> bool:
     return LINK.fullmatch(thing) is not None
 

@@ -43,12 +43,13 @@ def _terminate(run: RunDir, keeper: int) -> None:
 
 def _clear(run: RunDir) -> None:
     """Remove what a dead lab has left: its run directory, and its cgroup if nobody was there to."""
-    if not run.path.exists() or is_held(run):
+    cgroup = Cgroup.of(run.name)
+    if not (run.path.exists() or cgroup.path.exists()) or is_held(run):
         return
     try:
         lock = claim(run)
     except InputError:  # Somebody starts it again, or clears it, at this very moment.
         return
-    Cgroup.of(run.name).remove()
+    cgroup.remove()
     remove(run)
     os.close(lock)

@@ -7,6 +7,11 @@ Keeper and PID 1 watch each other: whichever dies, the other ends what is left a
 lab's cgroup. Everything else that a lab is made of lives in PID 1's namespaces, and the kernel
 ends it with PID 1.
 
+When both are killed before either can act, the cgroup stays, an empty directory: version 2 has no
+counterpart to version 1's release_agent, an empty cgroup only goes by somebody's rmdir(2), and
+whoever watched the watchers could be killed with them (cgroup-v2.rst). The command line that
+started the lab, its next start and `lab down` remove it, and `lab doctor --leaks` names it.
+
 The leash is a pipe from the command line: when it closes, the lab ends, unless the command
 line has let go of it first.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from lab.sandbox.listing import summaries
 from lab.sandbox.rundir import RunDir, is_held
 from lab.wait import until
 
-from .traces import Traces, descendants
+from .traces import Traces, cgroups, descendants
 
 pytestmark = [
     pytest.mark.system,
@@ -78,6 +79,25 @@ def test_killing_any_part_of_a_running_lab_leaves_nothing(
     os.kill(one_named(pids, victim), signal.SIGKILL)
     traces.until_gone()
     assert not is_held(RunDir.of(name))
+
+
+def test_killing_both_who_watch_each_other_leaves_an_empty_cgroup_that_is_named_and_removed(
+    name: str, traces: Traces
+) -> None:
+    keeper = keeper_of(up(name))
+    pid1 = one_named(traces.follow(keeper), "lab-init")
+    os.kill(keeper, signal.SIGSTOP)  # Both at once: the keeper cannot see the end of PID 1.
+    os.kill(pid1, signal.SIGKILL)
+    os.kill(keeper, signal.SIGKILL)
+    group = until(traces.left, lambda left: len(left) == 1, within=10, what="all but the cgroup")
+    assert group == [f"cgroup {path}" for path in cgroups(name)]
+    told = shell.probe([*LAB, "doctor", "--leaks"])
+    assert told.code == 1
+    assert str(cgroups(name)[0]) in told.err
+    assert f"to mend it: lab down {name}\n" in told.err
+    shutil.rmtree(RunDir.of(name).path)  # Even without it.
+    shell.run([*LAB, "down", name])
+    assert traces.left() == []
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 6, 8, 10, 12])

@@ -1,9 +1,10 @@
-"""What a lab leaves on its host, seen from outside with nothing of the lab's own code."""
+"""What a lab leaves on its host, seen from outside: the lab itself is asked for nothing."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from lab import shell
 from lab.wait import until
 
 GONE_WITHIN = 10.0
@@ -16,9 +17,12 @@ class Traces:
         self.lab = lab
         self._processes: dict[int, str] = {}
         """Process id -> its start time, so that a reused id is another process."""
+        self.bpf: set[str] = set()
+        """`prog ID` and `map ID`: the kernel gives no id twice."""
         self._mounts = mounts()
         self._links = links()
         self._files = files()
+        self._netfilter = netfilter()
 
     def follow(self, root: int) -> list[int]:
         """Take note of a process and all below it; returns their ids, the root first."""
@@ -27,6 +31,7 @@ class Traces:
             started = start_time(pid)
             if started is not None:
                 self._processes[pid] = started
+                self.bpf |= bpf_objects_of(pid)
         return tree
 
     def until_gone(self) -> None:
@@ -36,6 +41,8 @@ class Traces:
     def left(self) -> list[str]:
         """What is still there."""
         found = [f"process {pid}" for pid, at in self._processes.items() if start_time(pid) == at]
+        found += [f"BPF {thing}" for thing in sorted(self.bpf & bpf_objects())]
+        found += [f"netfilter {line}" for line in netfilter() - self._netfilter]
         found += [f"cgroup {path}" for path in cgroups(self.lab)]
         found += [f"mount {line}" for line in mounts() - self._mounts if self.lab in line]
         found += [f"link {name}" for name in links() - self._links]
@@ -69,6 +76,35 @@ def start_time(pid: int) -> str | None:
     """When a process started; None for one that is gone or only waits to be buried."""
     fields = stat_fields(pid)
     return fields[19] if fields and fields[0] != "Z" else None
+
+
+def bpf_objects_of(pid: int) -> set[str]:
+    """What a process holds open of the kernel's BPF programs and maps (proc_pid_fdinfo(5))."""
+    found = set()
+    for file in Path(f"/proc/{pid}/fdinfo").glob("*"):
+        try:
+            lines = file.read_text().splitlines()
+        except OSError:  # closed meanwhile
+            continue
+        for line in lines:
+            kind, _, number = line.partition("_id:")
+            if kind in {"prog", "map"}:
+                found.add(f"{kind} {number.strip()}")
+    return found
+
+
+def bpf_objects() -> set[str]:
+    """All BPF programs and maps of the machine."""
+    return {
+        f"{kind} {item['id']}"
+        for kind in ("prog", "map")
+        for item in shell.run(["bpftool", "-j", kind, "show"]).json()
+    }
+
+
+def netfilter() -> set[str]:
+    """Rules in the host's network namespace."""
+    return set(shell.run(["nft", "-s", "list", "ruleset"]).out.splitlines())
 
 
 def cgroups(lab: str) -> list[Path]:

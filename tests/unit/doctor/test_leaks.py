@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab.doctor.host import Host
-from lab.doctor.leaks import leaks
+from lab.doctor.leaks import leaks, mends
 from lab.errors import InputError
 
 
@@ -38,6 +38,15 @@ def test_a_process_is_left_over_when_its_lab_does_not_run() -> None:
 def test_a_control_group_without_its_lab_is_left_over() -> None:
     picture = host(control_groups=["/sys/fs/cgroup/lab-one", "/sys/fs/cgroup/lab-two"])
     assert leaks(picture, running=["one"]) == {"control groups": ["/sys/fs/cgroup/lab-two"]}
+
+
+def test_what_carries_a_labs_name_is_told_with_the_command_that_removes_it() -> None:
+    left = {
+        "control groups": ["/sys/fs/cgroup/lab-two", "/sys/fs/cgroup/lab-one"],
+        "processes": ["12 zebra in /lab-two/router1"],
+        "links": ["cilium_host"],
+    }
+    assert mends(left) == ["lab down one", "lab down two"]
 
 
 def test_mounts_of_a_lab_never_reach_the_host() -> None:
