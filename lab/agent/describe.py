@@ -53,6 +53,7 @@ def _endpoint(worker: PodWorker) -> Json:
         "identity": number_of(labels),
         "labels": labels,
         "address": str(pod.address),
+        "address6": str(pod.address6) if pod.address6 else "",
         "namespace": pod.namespace,
         "name": pod.name,
     }

@@ -37,8 +37,15 @@ def _map(table: tables.Table) -> Iterable[tuple[Any, Any]]:
 
 
 def _listed() -> list[balancer.Listed]:
-    backends = {key.id: value for key, value in _map(tables.BACKENDS)}
-    return balancer.listing(dict(_map(tables.SERVICES)), backends)
+    return [
+        *_listed_in(tables.SERVICES, tables.BACKENDS),
+        *_listed_in(tables.SERVICES6, tables.BACKENDS6),
+    ]
+
+
+def _listed_in(services: tables.Table, backends: tables.Table) -> list[balancer.Listed]:
+    by_id = {key.id: value for key, value in _map(backends)}
+    return balancer.listing(dict(_map(services)), by_id)
 
 
 def _modern() -> bool:
@@ -58,12 +65,14 @@ def _service_list(_: argparse.Namespace) -> Lines:
 
 
 def _ct_list(_: argparse.Namespace) -> Lines:
-    yield from flows.ct_list(_map(tables.CT_TCP))
-    yield from flows.ct_list(_map(tables.CT_ANY))
+    for table in (tables.CT_TCP, tables.CT_ANY, tables.CT_TCP6, tables.CT_ANY6):
+        yield from flows.ct_list(_map(table))
 
 
 def _nat_list(_: argparse.Namespace) -> Lines:
-    return flows.nat_list(_map(tables.SNAT), int(time.monotonic()))
+    now = int(time.monotonic())
+    for table in (tables.SNAT, tables.SNAT6):
+        yield from flows.nat_list(_map(table), now)
 
 
 def _ipcache_list(_: argparse.Namespace) -> Lines:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from lab.agent.cilium.columns import columns
-from lab.agent.cilium.text import address, protocol
+from lab.agent.cilium.text import protocol, with_port
 from lab.bpf.codes import Scope, ServiceFlag, ServiceFlag2
-from lab.bpf.structs import lb4_backend, lb4_key, lb4_service
+from lab.bpf.structs import lb4_backend, lb4_key, lb4_service, lb6_backend, lb6_key
+
+Key = lb4_key | lb6_key
+Backend = lb4_backend | lb6_backend
 
 _TYPES = (
     (ServiceFlag.EXTERNAL_IP, "ExternalIPs"),
@@ -22,16 +26,14 @@ _TYPES = (
 class Listed:
     """One frontend with its slots, as the maps hold them."""
 
-    key: lb4_key
+    key: Key
     service: lb4_service
-    backends: list[tuple[int, lb4_backend | None]] = field(default_factory=list)
+    backends: list[tuple[int, Backend | None]] = field(default_factory=list)
     """(id, backend) in the order of their slots; None: the id leads nowhere."""
 
 
-def listing(
-    services: Mapping[lb4_key, lb4_service], backends: Mapping[int, lb4_backend]
-) -> list[Listed]:
-    """The frontends with their backends, by address and port."""
+def listing(services: Mapping[Any, lb4_service], backends: Mapping[int, Any]) -> list[Listed]:
+    """The frontends of one IP version with their backends, by address and port."""
     found = {
         _front(key): Listed(key, value) for key, value in services.items() if key.backend_slot == 0
     }
@@ -89,7 +91,8 @@ def flags(service: lb4_service, *, modern: bool) -> str:
 
 def _article_rows(each: Listed) -> Iterator[tuple[str, str]]:
     number = each.service.rev_nat_index
-    yield _name(each.key), f"0.0.0.0:0 ({number}) [{flags(each.service, modern=False)}]"
+    words = flags(each.service, modern=False)
+    yield _name(each.key), f"{_nobody(each.key)} ({number}) [{words}]"
     for _, backend in each.backends:
         yield "", f"{_backend(backend)} ({number})"
 
@@ -97,7 +100,7 @@ def _article_rows(each: Listed) -> Iterator[tuple[str, str]]:
 def _modern_rows(each: Listed) -> Iterator[tuple[str, str]]:
     number, name = each.service.rev_nat_index, _name(each.key, with_protocol=True)
     words = flags(each.service, modern=True)
-    yield f"{name} (0)", f"0.0.0.0:0 ({number}) (0) [{words}]"
+    yield f"{name} (0)", f"{_nobody(each.key)} ({number}) (0) [{words}]"
     for slot, (_, backend) in enumerate(each.backends, start=1):
         yield f"{name} ({slot})", f"{_backend(backend, with_protocol=True)} ({number}) ({slot})"
 
@@ -110,18 +113,25 @@ def _backend_lines(each: Listed, modern: bool) -> Iterator[str]:
         yield f"{slot} => {_backend(backend, with_protocol=modern)}{state}"
 
 
-def _name(key: lb4_key, *, with_protocol: bool = False) -> str:
+def _nobody(key: Key) -> str:
+    """What stands for a backend in the line of a frontend."""
+    return "0.0.0.0:0" if isinstance(key, lb4_key) else "[::]:0"
+
+
+def _name(key: Key, *, with_protocol: bool = False) -> str:
     scope = "/i" if key.scope == Scope.INTERNAL else ""
     kind_ = f"/{protocol(key.proto)}" if with_protocol else ""
-    return f"{address(key.address)}:{key.dport}{kind_}{scope}"
+    return f"{with_port(key.address, key.dport)}{kind_}{scope}"
 
 
-def _backend(backend: lb4_backend | None, *, with_protocol: bool = False) -> str:
+def _backend(backend: Backend | None, *, with_protocol: bool = False) -> str:
     if backend is None:
         return "backend not found"
     kind_ = f"/{protocol(backend.proto)}" if with_protocol else ""
-    return f"{address(backend.address)}:{backend.port}{kind_}"
+    return f"{with_port(backend.address, backend.port)}{kind_}"
 
 
-def _front(key: lb4_key) -> tuple[int, int, int, int]:
-    return key.address, key.dport, key.proto, key.scope
+def _front(key: Key) -> tuple[Any, int, int, int]:
+    """What the slots of a frontend share, in the order of a listing."""
+    where = key.address if isinstance(key.address, int) else bytes(key.address)
+    return where, key.dport, key.proto, key.scope

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lab.agent.cilium.text import address, protocol
+from lab.agent.cilium.text import protocol, with_port
 from lab.bpf.codes import CtFlag, TupleFlag
-from lab.bpf.structs import ct_entry, ipv4_ct_tuple, ipv4_nat_entry
+from lab.bpf.structs import (
+    ct_entry,
+    ipv4_ct_tuple,
+    ipv4_nat_entry,
+    ipv6_ct_tuple,
+    ipv6_nat_entry,
+)
+
+Tuple = ipv4_ct_tuple | ipv6_ct_tuple
+Translation = ipv4_nat_entry | ipv6_nat_entry
 
 _FLAG_WORDS = (
     (CtFlag.RX_CLOSING, "RxClosing"),
@@ -20,27 +29,26 @@ _FLAG_WORDS = (
 )
 
 
-def ct_list(entries: Iterable[tuple[ipv4_ct_tuple, ct_entry]]) -> Iterator[str]:
+def ct_list(entries: Iterable[tuple[Tuple, ct_entry]]) -> Iterator[str]:
     """One line a connection, from whoever opened it to whom it was opened."""
     for key, value in entries:
         # The maps' addresses are named for the reply, their ports for the original direction.
-        opener = f"{address(key.daddr)}:{key.sport}"
-        other = f"{address(key.saddr)}:{key.dport}"
+        opener, other = with_port(key.daddr, key.sport), with_port(key.saddr, key.dport)
         yield f"{_head(key)} {opener} -> {other} {_state(key, value)}"
 
 
-def nat_list(entries: Iterable[tuple[ipv4_ct_tuple, ipv4_nat_entry]], now: int) -> Iterator[str]:
+def nat_list(entries: Iterable[tuple[Tuple, Translation]], now: int) -> Iterator[str]:
     """One line a direction of a translated flow; `now` in seconds of CLOCK_MONOTONIC."""
     for key, value in entries:
         way = "XLATE_DST" if key.flags & TupleFlag.IN else "XLATE_SRC"
         yield (
-            f"{_head(key)} {address(key.saddr)}:{key.sport} -> {address(key.daddr)}:{key.dport} "
-            f"{way} {address(value.to_addr)}:{value.to_port} "
+            f"{_head(key)} {with_port(key.saddr, key.sport)} -> "
+            f"{with_port(key.daddr, key.dport)} {way} {with_port(value.to_addr, value.to_port)} "
             f"Created={max(now - value.created, 0)}sec HostLocal={value.host_local}"
         )
 
 
-def _head(key: ipv4_ct_tuple) -> str:
+def _head(key: Tuple) -> str:
     way = "IN" if key.flags & TupleFlag.IN else "OUT"
     if key.flags & TupleFlag.SERVICE:
         way = "SVC"
@@ -48,7 +56,7 @@ def _head(key: ipv4_ct_tuple) -> str:
     return f"{protocol(key.nexthdr)} {way}{related}"
 
 
-def _state(key: ipv4_ct_tuple, value: ct_entry) -> str:
+def _state(key: Tuple, value: ct_entry) -> str:
     words = " ".join(word for flag, word in _FLAG_WORDS if value.flags & flag)
     flags = f"{value.flags:#06x} [ {words + ' ' if words else ''}]"
     if key.flags & TupleFlag.SERVICE:

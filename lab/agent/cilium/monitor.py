@@ -21,6 +21,9 @@ _LENGTH = struct.Struct("!I")
 _TCP_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "NS")
 _FLAG_ORDER = ("SYN", "ACK", "RST", "FIN", "PSH", "URG", "ECE", "CWR", "NS")
 
+TRACE_IPV6 = 1
+"""`trace_notify.flags`: the packet, and its original address, is IPv6."""
+
 InterfaceName = Callable[[int], str]
 
 
@@ -54,7 +57,7 @@ def _trace(event: bytes, interface: InterfaceName) -> str:
     arrow, _, where = point.name.lower().partition("_")
     target = f"{where} {trace.dst_id}" if point is ObsPoint.TO_ENDPOINT else where
     reason = TraceReason(trace.reason & 0x7F).name.lower()
-    origin = socket.inet_ntoa(bytes(trace.orig_ip)[:4])
+    origin = _host(bytes(trace.orig_ip)[: 16 if trace.flags & TRACE_IPV6 else 4], 0)
     name = interface(trace.ifindex) or "0"
     return (
         f"{'->' if arrow == 'to' else '<-'} {target} flow {trace.hash:#x} "

@@ -39,8 +39,9 @@ def tunnel_list(entries: IpCache) -> list[str]:
 def endpoint_list(entries: Iterable[tuple[endpoint_key, endpoint_info]]) -> list[str]:
     """The addresses of this node: its pods with their links, and its own."""
     rows = []
-    for key, value in sorted(entries, key=lambda entry: bytes(entry[0].ip)):
-        where = f"{_ip(bytes(key.ip), key.family)}:0"
+    for key, value in sorted(entries, key=lambda entry: (entry[0].family, bytes(entry[0].ip))):
+        host = _ip(bytes(key.ip), key.family)
+        where = f"[{host}]:0" if key.family == Family.IPV6 else f"{host}:0"
         if value.flags & EndpointFlag.HOST:
             rows.append((where, "(localhost)"))
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from typing import Any
 
 from lab.agent.cilium.columns import columns
@@ -26,15 +27,12 @@ def _parts(said: Json) -> Iterator[tuple[str, str]]:
     share = 100 * hubble["flows"] / hubble["capacity"]
     yield "KVStore", "Ok   Disabled"
     yield "Kubernetes", f"{api}   {said['kubernetes']['version']} [linux]"
-    yield "KubeProxyReplacement", f"Strict   [{config['uplink']} {config['node_ip']}]"
+    yield "KubeProxyReplacement", f"Strict   [{config['uplink']} {_of_both(config, 'node_ip')}]"
     yield "Cilium", f"Ok   profile {config['profile']}"
     yield "NodeMonitor", "Listening for events on the ring buffer cilium_events"
-    yield (
-        "IPAM",
-        f"IPv4: {said['ipam']['used']}/{said['ipam']['size']} allocated from {config['pod_cidr']}",
-    )
+    yield "IPAM", ", ".join(_pools(said))
     yield "Host Routing", "BPF"
-    yield "Masquerading", f"BPF   [{config['uplink']}]   {config['cluster_cidr']}"
+    yield "Masquerading", f"BPF   [{config['uplink']}]   {_of_both(config, 'cluster_cidr')}"
     yield (
         "Hubble",
         f"Ok   Current/Max Flows: {hubble['flows']}/{hubble['capacity']} ({share:.2f}%), "
@@ -44,13 +42,27 @@ def _parts(said: Json) -> Iterator[tuple[str, str]]:
     yield "Cluster", f"{said['nodes']} nodes, {said['services']} services"
 
 
+def _of_both(config: Json, name: str) -> str:
+    """A value of the node's configuration for each address family that it has."""
+    side: Json = config.get("ipv6") or {}
+    return " ".join(str(each[name]) for each in (config, side) if name in each)
+
+
+def _pools(said: Json) -> Iterator[str]:
+    config, used = said["config"], said["ipam"]["used"]
+    yield f"IPv4: {used}/{said['ipam']['size']} allocated from {config['pod_cidr']}"
+    if config.get("ipv6"):
+        network = ip_network(config["ipv6"]["pod_cidr"])
+        yield f"IPv6: {used}/{network.num_addresses - 2} allocated from {network}"
+
+
 def _balancing(said: Json) -> Iterator[str]:
     how = said["balancing"]
     tunnel = "vxlan" if how["tunnel"] else "disabled"
     details = (
         ("Status", "Strict"),
         ("Protocols", "TCP, UDP"),
-        ("Devices", f"{said['config']['uplink']} {said['config']['node_ip']}"),
+        ("Devices", f"{said['config']['uplink']} {_of_both(said['config'], 'node_ip')}"),
         ("Mode", how["mode"]),
         ("Tunnel", tunnel),
         ("Backend Selection", how["selection"]),
@@ -68,12 +80,15 @@ def _balancing(said: Json) -> Iterator[str]:
 
 def endpoint_list(said: Json) -> list[str]:
     """The pods of the node with their identities."""
-    header = ("ENDPOINT", "IDENTITY", "LABELS (source:key[=value])", "IPv4", "POD", "STATUS")
+    six = bool(said["config"].get("ipv6"))
+    families = ("IPv6", "IPv4") if six else ("IPv4",)
+    header = ("ENDPOINT", "IDENTITY", "LABELS (source:key[=value])", *families, "POD", "STATUS")
     rows: list[tuple[str, ...]] = [header]
     for each in said["endpoints"]:
         first, *rest = each["labels"] or [""]
         name = f"{each['namespace']}/{each['name']}"
         identity, number = str(each["identity"]), str(each["id"])
-        rows.append((number, identity, first, each["address"], name, "ready"))
-        rows += [("", "", label, "", "", "") for label in rest]
+        addresses = (each["address6"], each["address"]) if six else (each["address"],)
+        rows.append((number, identity, first, *addresses, name, "ready"))
+        rows += [("", "", label) for label in rest]
     return columns(rows)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import socket
 import struct
+from typing import Any
 
 _PROTOCOLS = {0: "ANY", 1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPv6", 132: "SCTP"}
 
 
-def address(number: int) -> str:
-    """An IPv4 address in dotted form."""
-    return socket.inet_ntoa(struct.pack("!I", number))
+def address(field: Any) -> str:
+    """An address as a struct holds it: a number (IPv4) or 16 bytes."""
+    if isinstance(field, int):
+        return socket.inet_ntoa(struct.pack("!I", field))
+    return socket.inet_ntop(socket.AF_INET6, bytes(field))
+
+
+def with_port(field: Any, port: int) -> str:
+    """An address and a port; IPv6 in brackets."""
+    host = address(field)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def protocol(number: int) -> str:
