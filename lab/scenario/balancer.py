@@ -9,7 +9,7 @@ _FRONTEND = re.compile(
     r"^(?P<address>\S+:\d+(?:/\w+)?)\s+\S+ \((?P<id>\d+)\)(?: \(\d+\))? \[(?P<flags>[^\]]+)\]"
 )
 _BACKEND = re.compile(
-    r"^(?:(?P<frontend>\S+:\d+(?:/\w+)?))?\s+(?P<address>[\d.]+:\d+(?:/\w+)?) \((?P<id>\d+)\)"
+    r"^(?:(?P<frontend>\S+:\d+(?:/\w+)?))?\s+(?P<address>\S+:\d+(?:/\w+)?) \((?P<id>\d+)\)"
 )
 
 
@@ -37,7 +37,7 @@ def parse(text: str) -> dict[str, Frontend]:
         behind = _BACKEND.match(line)
         if behind:
             current = behind["frontend"] or current
-            if behind["address"] != "0.0.0.0:0":
+            if behind["address"] not in ("0.0.0.0:0", "[::]:0"):
                 backends.setdefault(current, []).append(behind["address"])
     return {
         address: Frontend(address, kinds.get(address, ""), tuple(sorted(found)))

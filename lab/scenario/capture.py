@@ -16,7 +16,7 @@ from lab.scenario.lines import Lines
 from lab.shell import Child
 
 _PACKET = re.compile(
-    r"^(?P<time>[\d:.]+) IP (?:\(.*\) )?(?P<source>\S+) > (?P<destination>[^:\s]+): (?P<summary>.*)"
+    r"^(?P<time>[\d:.]+) IP6? (?:\(.*\) )?(?P<source>\S+) > (?P<destination>\S+): (?P<summary>.*)"
 )
 
 
@@ -31,7 +31,7 @@ class Packet:
 
 
 def packets(lines: list[str]) -> list[Packet]:
-    """The IPv4 packets among lines that tcpdump printed; continuation lines are left out."""
+    """The IP packets among lines that tcpdump printed; continuation lines are left out."""
     found = (_PACKET.match(line) for line in lines)
     return [Packet(**match.groupdict()) for match in found if match]
 

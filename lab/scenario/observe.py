@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
-
-from lab.scenario import balancer, bgp, cluster, flows, netfilter, routes
+from lab.scenario import balancer, bgp, cluster, families, flows, netfilter, routes
 from lab.scenario.curl import WRITE_OUT, Transfer, transfers
 from lab.scenario.stage import Stage
 
@@ -42,18 +40,22 @@ def prefixes_received(stage: Stage, node: str) -> dict[str, int]:
 
 def next_hops(stage: Stage, node: str, address: str) -> set[str]:
     """Next hops of the host route for an address in a node's kernel; empty without a route."""
-    listed = stage.run(node, f"ip -j route show {address}/32")
+    table, length = ("ip -6", 128) if families.is_ipv6(address) else ("ip", 32)
+    listed = stage.run(node, f"{table} -j route show {address}/{length}")
     return routes.next_hops(routes.parse(listed.json()))
 
 
-def node_addresses(stage: Stage) -> set[str]:
-    """Addresses of the cluster's nodes as the router's next hops have them."""
-    return {str(node.address) for node in stage.plan.kube_nodes}
+def node_addresses(stage: Stage, *, like: str = "") -> set[str]:
+    """Addresses of the cluster's nodes as the router's next hops have them, of the same family as
+    another address.
+    """
+    return {families.address_of(node, like) for node in stage.plan.kube_nodes}
 
 
-def node_at(stage: Stage, address: str | IPv4Address) -> str:
+def node_at(stage: Stage, address: str) -> str:
     """Name of the cluster node with this address; KeyError when there is none."""
-    return {str(node.address): node.name for node in stage.plan.kube_nodes}[str(address)]
+    nodes = stage.plan.kube_nodes
+    return {families.address_of(node, address): node.name for node in nodes}[address]
 
 
 def balancer_list(stage: Stage, node: str) -> str:
@@ -82,7 +84,7 @@ def nodes_that_differ(stage: Stage) -> list[str]:
 
     A NodePort's entry at the node's own address is each node's own affair, and left out.
     """
-    own = {node.name: f"{node.address}:" for node in stage.plan.kube_nodes}
+    own = {node.name: (f"{node.address}:", f"[{node.address6}]:") for node in stage.plan.kube_nodes}
     tables = {
         name: {at: frontend for at, frontend in table.items() if not at.startswith(own[name])}
         for name, table in balancers(stage).items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from lab.errors import LabError
@@ -15,7 +15,7 @@ class Route:
 
     destination: str
     protocol: str
-    next_hops: tuple[IPv4Address, ...]
+    next_hops: tuple[IPv4Address | IPv6Address, ...]
 
 
 def parse(entries: Any) -> list[Route]:
@@ -38,5 +38,5 @@ def _route(entry: dict[str, Any]) -> Route:
     return Route(
         destination=entry["dst"],
         protocol=entry.get("protocol", ""),
-        next_hops=tuple(IPv4Address(gateway) for gateway in gateways),
+        next_hops=tuple(ip_address(gateway) for gateway in gateways),
     )

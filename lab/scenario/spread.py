@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 
 from lab.errors import LabError
-from lab.scenario import routes
+from lab.scenario import families, routes
 from lab.scenario.stage import Stage
 
 _VIA = re.compile(r" via (\S+)")
@@ -21,16 +21,11 @@ TRIES = 200
 """With six next hops, 200 ports miss one of them once in 7e15 times."""
 
 
-def source(stage: Stage) -> str:
-    """The address that the router's own connections to the nodes have."""
-    if stage.plan.cluster is None:
-        raise LabError(f"{stage.plan.name} has no cluster to balance to")
-    return str(stage.plan.cluster.router)
-
-
 def question(stage: Stage, target: str, *, local_port: int) -> str:
     """The command that asks the router for the next hop of a connection to port 80."""
-    return f"ip route get {target} from {source(stage)} ipproto tcp sport {local_port} dport 80"
+    # A TCP socket over IPv6 is routed once, before it has chosen its source address.
+    known = "" if families.is_ipv6(target) else f"from {families.peer_of(stage, target)} "
+    return f"ip route get {target} {known}ipproto tcp sport {local_port} dport 80"
 
 
 def next_hop(stage: Stage, router: str, target: str, *, local_port: int) -> str:

@@ -181,7 +181,7 @@ def _table(result: ScenarioResult) -> Table:
     for number, step in enumerate(result.steps, 1):
         for check in step.checks:
             verdict = Text(check.verdict.value, check.verdict.value)
-            table.add_row(str(number), check.what, verdict, f"{check.seconds:.2f} s")
+            table.add_row(str(number), Text(check.what), verdict, f"{check.seconds:.2f} s")
         if not step.checks or step.verdict is Verdict.BROKEN:
             verdict = Text(step.verdict.value, step.verdict.value)
             table.add_row(str(number), step.title, verdict, f"{step.seconds:.2f} s")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.scenario import observe, spread
+from lab.scenario import families, observe, spread
 from lab.scenario.bounds import FLOW_EVENTS
 from lab.scenario.cluster import Pod
 from lab.scenario.flows import Flow
@@ -31,14 +31,15 @@ def from_router(
     stage: Stage, router: str, target: str, towards: set[str], *, first_port: int
 ) -> Walk:
     """Find a local port that the router's hash sends to one of the nodes, and fetch from there."""
-    addresses = {str(stage.plan.node(name).address) for name in towards}
+    addresses = {families.address_of(stage.plan.node(name), target) for name in towards}
     port, hop = spread.local_port_towards(stage, router, target, addresses, first=first_port)
     stage.show(router, spread.question(stage, target, local_port=port))
     asked = stage.show(
-        router, f"curl -s -m 5 --local-port {port} http://{target}/ -o /dev/null {TELL}"
+        router, f"curl -s -m 5 --local-port {port} {families.url(target)} -o /dev/null {TELL}"
     )
     stage.holds(f"curl from port {port} is answered 200", asked.out[:3], "200")
-    return Walk(f"{spread.source(stage)}:{port}", observe.node_at(stage, hop))
+    source = families.bracketed(families.peer_of(stage, target))
+    return Walk(f"{source}:{port}", observe.node_at(stage, hop))
 
 
 def others(stage: Stage, pod: Pod) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.scenario import observe
+from lab.scenario import families, observe
 from lab.scenario.bounds import ANNOUNCEMENT, POD_GONE, POD_READY, WITHDRAWAL
 from lab.scenario.cluster import Pod
 from lab.scenario.stage import Stage
@@ -24,9 +24,9 @@ def pods(stage: Stage) -> list[Pod]:
     return sorted(observe.ready_pods(stage, SELECTOR), key=lambda pod: pod.name)
 
 
-def nodes_with_pods(stage: Stage) -> set[str]:
-    """Addresses of the nodes that host a ready pod of the service."""
-    return {str(stage.plan.node(pod.node).address) for pod in pods(stage)}
+def nodes_with_pods(stage: Stage, *, like: str = ADDRESS) -> set[str]:
+    """Addresses of the nodes that host a ready pod of the service, of a VIP's family."""
+    return {families.address_of(stage.plan.node(pod.node), like) for pod in pods(stage)}
 
 
 def is_answered(stage: Stage, client: str = CLIENT, *, url: str = URL) -> None:
