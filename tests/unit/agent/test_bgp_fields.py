@@ -83,7 +83,7 @@ def facts(**more: Any) -> Facts:
     pools = [pool_of({"pool": "x"}, {"blocks": [{"cidr": "172.16.10.0/24"}]})]
     given: Json = {"labels": {"rack": "a"}, "services": VIPS, "pools": pools}
     given |= {"passwords": {"md5": "s3cret"}, "gateway": IPv4Address("192.168.1.254"), **more}
-    return Facts("n1", IPv4Address("192.168.1.21"), IPv4Network("10.0.1.0/24"), **given)
+    return Facts("n1", IPv4Address("192.168.1.21"), [IPv4Network("10.0.1.0/24")], **given)
 
 
 N = f"neighbor {ROUTER}"
@@ -104,7 +104,9 @@ METALLB_ROWS = [
     row("peers.0.my-asn", 0, refused="my-asn 0 is no number from 1 to 4294967295"),
     row("peers.0.peer-asn", 64999, f"{N} remote-as 64999"),
     row("peers.0.peer-address", "192.168.1.2", "neighbor 192.168.1.2 remote-as 64512"),
-    row("peers.0.peer-address", "router", refused="peer 1: Expected 4 octets in 'router'"),
+    row("peers.0.peer-address", "router", refused="peer 1: 'router' does not appear to be"),
+    row("peers.0.peer-address", "2001:db8:1::1", "neighbor 2001:db8:1::1 remote-as 64512",
+        "address-family ipv6 unicast", without=("network 172.16.10.5/32",)),
     row("peers.0.source-address", "192.168.1.21", f"{N} update-source 192.168.1.21"),
     row("peers.0.peer-port", 1179, f"{N} port 1179"),
     row("peers.0.peer-port", 70000, refused="peer-port 70000 is no number from 1 to 65535"),
@@ -141,7 +143,8 @@ METALLB_ROWS = [
     row("address-pools.0.auto-assign", False, "network 172.16.10.5/32"),
     row(f"{AD}.aggregation-length", 26, "network 172.16.10.0/26"),
     row(f"{AD}.aggregation-length", 23, refused="would announce more than 172.16.10.0/24"),
-    row(f"{AD}.aggregation-length-v6", 120, refused="this BGP announces IPv4 only"),
+    row(f"{AD}.aggregation-length-v6", 120, "network 172.16.10.5/32"),
+    row(f"{AD}.aggregation-length-v6", 129, refused="aggregation-length-v6 129 is no number"),
     row(f"{AD}.localpref", 150, "set local-preference 150"),
     row(f"{AD}.localpref", -1, refused="localpref -1 is no number from 0"),
     row(f"{AD}.communities", ["64512:1", "customers"],
