@@ -50,8 +50,9 @@ RETRY = 0.2
 """Seconds until a part that failed is settled again."""
 HEAVY = 0.004
 """Seconds of settling from which on a part rests before it looks again."""
-REST, LONGEST_REST = 5.0, 0.5
-"""Times as long as settling took, and at most so many seconds."""
+REST, LONGEST_REST = 1.0, 0.1
+"""Times as long as settling took, and at most so many seconds: each for every node of the cluster,
+since the agents of a lab share one machine."""
 BGP_LOOK = 0.5
 """Seconds between two looks whether bgpd was started anew."""
 
@@ -133,10 +134,10 @@ class Agent:
         await asyncio.gather(
             *(mirror.run() for mirror in self.cluster.mirrors),
             *self._bgp_tasks(),
-            _loop("services", self._services, self._settle_services),
-            _loop("places", self._places, self._settle_places),
-            _loop("bgp", self._bgp, self._announcing.settle, at_least_every=BGP_LOOK),
-            _loop("pods", self._pods, self._settle_pods),
+            self._loop("services", self._services, self._settle_services),
+            self._loop("places", self._places, self._settle_places),
+            self._loop("bgp", self._bgp, self._announcing.settle, at_least_every=BGP_LOOK),
+            self._loop("pods", self._pods, self._settle_pods),
             keep_reporting(self._client, self._config.node),
             keep_collecting(),
             self._cilium_objects.run(),
@@ -221,30 +222,31 @@ class Agent:
             self._swept = True
         self.kubelet.reconcile(pods)
 
+    async def _loop(
+        self,
+        what: str,
+        bell: Bell,
+        settle: Callable[[], Awaitable[None]],
+        *,
+        at_least_every: float | None = None,
+    ) -> None:
+        """Settle a part whenever its bell rings, and again soon after a failure.
 
-async def _loop(
-    what: str,
-    bell: Bell,
-    settle: Callable[[], Awaitable[None]],
-    *,
-    at_least_every: float | None = None,
-) -> None:
-    """Settle a part whenever its bell rings, and again soon after a failure.
-
-    A single change is settled at once. Of a storm of changes the loop takes in more the longer
-    settling takes, so that a thousand services cost as little of the node as one.
-    """
-    wait, said, rest = at_least_every, "", Bell()
-    while True:
-        await bell.heard(wait)
-        began = time.monotonic()
-        try:
-            await settle()
-            wait, said = at_least_every, ""
-        except LabError as error:
-            if str(error) != said:
-                log.warning("%s: %s", what, error)
-            wait, said = RETRY, str(error)
-        took = time.monotonic() - began
-        if took > HEAVY:
-            await rest.heard(min(took * REST, LONGEST_REST))
+        A single change is settled at once. Of a storm of changes the loop takes in more the longer
+        settling takes, so that a thousand services cost as little of the node as one.
+        """
+        wait, said, rest = at_least_every, "", Bell()
+        while True:
+            await bell.heard(wait)
+            began = time.monotonic()
+            try:
+                await settle()
+                wait, said = at_least_every, ""
+            except LabError as error:
+                if str(error) != said:
+                    log.warning("%s: %s", what, error)
+                wait, said = RETRY, str(error)
+            took = time.monotonic() - began
+            if took > HEAVY:
+                nodes = len(self.cluster.nodes.objects)
+                await rest.heard(nodes * min(took * REST, LONGEST_REST))

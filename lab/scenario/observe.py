@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from lab.scenario import balancer, bgp, cluster, families, flows, netfilter, routes
 from lab.scenario.curl import WRITE_OUT, Transfer, transfers
 from lab.scenario.stage import Stage
@@ -43,6 +45,12 @@ def next_hops(stage: Stage, node: str, address: str) -> set[str]:
     table, length = ("ip -6", 128) if families.is_ipv6(address) else ("ip", 32)
     listed = stage.run(node, f"{table} -j route show {address}/{length}")
     return routes.next_hops(routes.parse(listed.json()))
+
+
+def routes_by_next_hops(stage: Stage, node: str, pool: str) -> dict[int, int]:
+    """How many host routes out of a pool a node's kernel has, by their number of next hops."""
+    listed = routes.parse(stage.run(node, f"ip -j route show root {pool}").json())
+    return dict(Counter(len(route.next_hops) for route in listed))
 
 
 def node_addresses(stage: Stage, *, like: str = "") -> set[str]:

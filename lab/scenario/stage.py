@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from lab import wait
 from lab.errors import LabError, WaitTimeout
@@ -24,6 +25,9 @@ from lab.shell import Result
 from lab.topology.plan import NodeKind
 
 T = TypeVar("T")
+
+MANY_OBJECTS = 180.0
+"""Seconds that kubectl may take to create a list of objects, one request each."""
 
 
 class CheckFailed(LabError):
@@ -76,6 +80,15 @@ class Stage:
         path = self._manifests / manifest
         result = self.show(self.control, f"kubectl apply -f {shlex.quote(str(path))}")
         self.holds("the API server takes the manifest", result.code, 0)
+
+    def create(self, objects: Sequence[Mapping[str, Any]]) -> None:
+        """Create objects with one run of kubectl, from a list on its standard input."""
+        listed = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        words = ["kubectl", "create", "-f", "-"]
+        node = self.lab.node(self.control)
+        done = node.run(words, input=json.dumps(listed), timeout=MANY_OBJECTS)
+        first, *_, last = done.out.splitlines()
+        self._record(self.control, "kubectl create -f -", f"{first}\n...\n{last}", done.code)
 
     def program(self, name: str, *words: str) -> str:
         """The command line of one of this folder's programs that stand alone and run in nodes."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import IPv4Address, ip_address, ip_network, summarize_address_range
 from typing import Any, TypeVar
 
@@ -27,6 +27,9 @@ Json = Mapping[str, Any]
 KIND = "ConfigMap"
 CONFIG = (KIND, "bgp-config")
 DEFAULT_HOLD = "90s"
+
+KNOWN_PREFIXES = 65536
+"""Networks of addresses that are kept as made."""
 
 _TOP = ("peers", "bgp-communities", "address-pools", "bfd-profiles")
 _PEER = (
@@ -84,7 +87,13 @@ class Manner:
     def prefix(self, address: Address) -> Prefix:
         """What an address is announced as."""
         length = self.aggregation_length if address.version == 4 else self.aggregation_length6
-        return ip_network((address, length), strict=False)
+        return _network(address, length)
+
+
+@lru_cache(maxsize=KNOWN_PREFIXES)
+def _network(address: Address, length: int) -> Prefix:
+    """The network of an address, made once: every settling asks for those of all services."""
+    return ip_network((address, length), strict=False)
 
 
 @dataclass(frozen=True)

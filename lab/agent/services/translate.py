@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from lightkube.models.core_v1 import ServicePort, ServiceSpec
@@ -31,6 +32,9 @@ from lab.bpf.codes import Algorithm, Scope
 
 DEFAULT_AFFINITY = 10800
 """Seconds: Kubernetes' default of sessionAffinityConfig.clientIP.timeoutSeconds."""
+
+KNOWN_TEXTS = 65536
+"""Addresses that are kept as read."""
 
 PROXY_NAME = "service.kubernetes.io/service-proxy-name"
 ALGORITHM = "service.cilium.io/lb-algorithm"
@@ -176,4 +180,10 @@ def addresses(texts: Iterable[str | None]) -> Iterator[Address]:
     """The addresses among texts as a spec has them: absent ones and `None` left out."""
     for text in texts:
         if text and text != "None":
-            yield ip_address(text)
+            yield _parsed(text)
+
+
+@lru_cache(maxsize=KNOWN_TEXTS)
+def _parsed(text: str) -> Address:
+    """An address read once: every settling asks for those of all services again."""
+    return ip_address(text)
