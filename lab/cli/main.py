@@ -22,7 +22,7 @@ FAMILIES = {
             "Run scenarios: each brings its lab up, shows, checks, removes it.",
         ),
         "up": ("lab.cli.up:up", "Bring a lab up and leave it running."),
-        "down": ("lab.cli.up:down", "End a lab."),
+        "down": ("lab.cli.down:down", "End a lab."),
         "ps": ("lab.cli.show:ps", "List the labs of this machine, or what runs in one."),
         "list": ("lab.cli.show:catalogue", "List the topologies and scenarios there are."),
         "graph": ("lab.cli.show:graph", "Draw a topology."),

@@ -1,4 +1,4 @@
-"""`lab up` and `lab down`: labs that outlive the command."""
+"""`lab up`: a lab that outlives the command."""
 
 from __future__ import annotations
 
@@ -6,14 +6,9 @@ import signal
 
 import click
 
-from lab.cli.options import as_json, name_option, output_option, settings
+from lab.cli.options import as_json, output_option, settings
 from lab.cli.progress import Progress
-from lab.errors import InputError
-from lab.sandbox.cgroup import Cgroup
-from lab.sandbox.ending import end
 from lab.sandbox.launch import launch
-from lab.sandbox.listing import summaries
-from lab.sandbox.rundir import RunDir, require_root
 from lab.topology.load import load
 from lab.topology.resolve import resolve
 
@@ -43,35 +38,3 @@ def up(topology: str, name: str | None, pairs: tuple[str, ...], output: str) -> 
         as_json({"name": lab.run.name, "seconds": seconds, "phases": progress.phases})
     else:
         click.echo(f"lab {lab.run.name} is up: {len(plan.nodes)} nodes in {seconds:.1f} s")
-
-
-@click.command()
-@click.argument("lab", required=False)
-@name_option
-@click.option("--all", "everything", is_flag=True, help="Every lab of this machine.")
-def down(lab: str | None, name: str | None, everything: bool) -> None:
-    """End LAB (the only one otherwise) and return when nothing is left of it."""
-    require_root()
-    labs = [summary.name for summary in summaries()] if everything else [lab or name or _only()]
-    for each in labs:
-        _end(each)
-        click.echo(f"lab {each} is gone")
-
-
-def _only() -> str:
-    """The only running lab, or the only dead one."""
-    labs = summaries()
-    names = [lab.name for lab in labs if lab.state != "dead"] or [lab.name for lab in labs]
-    if len(names) == 1:
-        return names[0]
-    if not names:
-        raise InputError("there is no lab to end")
-    raise InputError(f"there are several labs: {', '.join(names)}; name one, or say --all")
-
-
-def _end(name: str) -> None:
-    run = RunDir.of(name)
-    if not (run.path.exists() or Cgroup.of(name).path.exists()):
-        known = ", ".join(summary.name for summary in summaries()) or "none"
-        raise InputError(f"there is no lab named {name!r}; there are: {known}")
-    end(run)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 
 from lab.errors import InputError
 from lab.sandbox.cgroup import Cgroup
 from lab.sandbox.rundir import (
+    GONE_WITHIN,
     RunDir,
     claim,
     is_held,
@@ -27,6 +29,7 @@ def end(run: RunDir) -> None:
 
 
 def _terminate(run: RunDir, keeper: int) -> None:
+    """Ask the keeper to end its lab and wait for its own end, which comes last."""
     try:
         handle = os.pidfd_open(keeper)
     except ProcessLookupError:
@@ -35,6 +38,7 @@ def _terminate(run: RunDir, keeper: int) -> None:
         # The handle was taken before this look: while the lock is held, the id is the keeper's.
         if is_held(run):
             signal.pidfd_send_signal(handle, signal.SIGTERM)
+            select.select([handle], [], [], GONE_WITHIN)
     except ProcessLookupError:
         return
     finally:
