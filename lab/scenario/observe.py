@@ -40,6 +40,12 @@ def prefixes_received(stage: Stage, node: str) -> dict[str, int]:
     return {n.address: n.received for n in neighbors(stage, node).values()}
 
 
+def routes_from(stage: Stage, node: str, neighbor: str) -> set[str]:
+    """Prefixes that a node has accepted from a neighbor."""
+    line = f"vtysh -c 'show bgp ipv4 unicast neighbors {neighbor} routes json'"
+    return set(stage.run(node, line).json().get("routes", {}))
+
+
 def next_hops(stage: Stage, node: str, address: str) -> set[str]:
     """Next hops of the host route for an address in a node's kernel; empty without a route."""
     table, length = ("ip -6", 128) if families.is_ipv6(address) else ("ip", 32)

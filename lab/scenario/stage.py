@@ -17,6 +17,7 @@ from lab.sandbox.place import Place
 from lab.scenario.bounds import Bound
 from lab.scenario.capture import Capture, capture
 from lab.scenario.faults import Fault
+from lab.scenario.lines import Lines
 from lab.scenario.outcome import CheckResult, Command, StepResult, Verdict
 from lab.scenario.report import Report
 from lab.scenario.standing import struck
@@ -66,6 +67,12 @@ class Stage:
     def probe(self, node: str, line: str, *, timeout: float = 30) -> Result:
         """Run a command line on a node without showing it, and return what came of it."""
         return self.lab.node(node).probe(shlex.split(line), timeout=timeout)
+
+    @contextmanager
+    def spawn(self, node: str, line: str) -> Iterator[Lines]:
+        """Keep a command running on a node for the length of the block; gives what it prints."""
+        with self.lab.node(node).spawn(shlex.split(line)) as running:
+            yield Lines(running.stdout)
 
     def say(self, text: str) -> None:
         """A remark that depends on what was seen."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from itertools import pairwise
 from typing import Any
 
@@ -35,6 +35,7 @@ VIPS = [
     Announced(IPv4Address("172.16.10.5"), service(labels={"app": "web"}), False),
     Announced(IPv4Address("10.96.0.7"), service(), False, Kind.CLUSTER_IP),
     Announced(IPv4Address("203.0.113.7"), service(), False, Kind.EXTERNAL_IPS),
+    Announced(IPv6Address("2001:db8:172::7"), service(), False),
 ]
 EVERYTHING: Json = {"matchExpressions": [{"key": "no", "operator": "DoesNotExist"}]}
 
@@ -164,6 +165,17 @@ BFD_ROWS = [
 
 MULTIHOP = row("peers.0.ebgp-multihop", True, f"{N} ebgp-multihop 255")
 ECHO = row(f"{BFD}.echo-interval", 80, "echo transmit-interval 80")
+
+
+METALLB6: Json = {
+    "peers": [{**PEER, "peer-address": "2001:db8:1::1"}],
+    "address-pools": [{**POOL, "addresses": ["2001:db8:172::/112"]}],
+}
+METALLB6_ROWS = [
+    row("peers.0.my-asn", 64512, "network 2001:db8:172::7/128"),
+    row(f"{AD}.aggregation-length-v6", 120, "network 2001:db8:172::/120"),
+    row(f"{AD}.aggregation-length-v6", 111, refused="would announce more than 2001:db8:172::/112"),
+]
 
 
 def by_config_map(made: Json) -> BgpConfig:
@@ -303,6 +315,8 @@ VERSION2_ROWS = [
     row(f"{OV}.peers.0.localAddress", "192.168.1.99", f"{N} update-source 192.168.1.99"),
     row(f"{OV}.peers.0.localPort", 1179, refused="FRR lets the kernel choose the port"),
 ]  # fmt: skip
+SIX = [{"afi": "ipv6", "safi": "unicast", "advertisements": EVERYTHING}]
+AGGREGATED6 = row(f"{AV}.service.aggregationLengthIPv6", 112, "network 2001:db8:172::/112")
 DISCOVERED = row(
     f"{IN}.peers.0.autoDiscovery",
     {"mode": "DefaultGateway", "defaultGateway": {"addressFamily": "ipv4"}},
@@ -329,6 +343,8 @@ TABLES: Mapping[str, tuple[Any, Json, list[Row]]] = {
     "metallb-echo": (by_config_map, placed(QUICK, f"{BFD}.echo-mode", True), [ECHO]),
     "policy": (by_policy, POLICY, POLICY_ROWS),
     "version2": (by_version2, VERSION2, VERSION2_ROWS),
+    "metallb-6": (by_config_map, METALLB6, METALLB6_ROWS),
+    "version2-6": (by_version2, placed(VERSION2, "config.families", SIX), [AGGREGATED6]),
     "version2-gateway": (
         by_version2, placed(VERSION2, f"{IN}.peers.0.peerAddress", None), [DISCOVERED],
     ),
@@ -385,8 +401,6 @@ KINDS = {
 ELSEWHERE = {kind: set[str]() for kind in KINDS} | {
     # The group of the one kind that there is.
     "CiliumBGPClusterConfig": {"bgpInstances.peers.peerConfigRef.group"},
-    # What IPv6 routes are made of.
-    "CiliumBGPAdvertisement": {"advertisements.service.aggregationLengthIPv6"},
 }
 """Fields without a row here."""
 
