@@ -24,17 +24,18 @@ export class Viewport {
 
   /** Say how large the drawing is; it is brought into view unless the user has moved the map. */
   setBounds(bounds) {
+    const first = !this.bounds;
     this.bounds = bounds;
-    if (!this.moved) this.fit();
+    if (!this.moved) this.fit(!first);
   }
 
-  fit() {
+  fit(settling = true) {
     this.moved = false;
     if (!this.bounds) return;
     const { clientWidth: width, clientHeight: height } = this.frame;
     const { x, y, width: wide, height: high } = this.bounds;
     const scale = Math.max(LEAST, Math.min(1, (width - 2 * MARGIN) / wide, (height - 2 * MARGIN) / high));
-    this.go({ scale, x: (width - wide * scale) / 2 - x * scale, y: (height - high * scale) / 2 - y * scale }, true);
+    this.go({ scale, x: (width - wide * scale) / 2 - x * scale, y: (height - high * scale) / 2 - y * scale }, settling);
   }
 
   zoom(factor, at = { x: this.frame.clientWidth / 2, y: this.frame.clientHeight / 2 }) {
