@@ -164,7 +164,7 @@ def decode_body(request: Request) -> Any:
         raise status.unsupported_media(f"application/json, application/yaml, {protobuf.MEDIA}")
     try:
         return msgspec.json.decode(request.body)
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as exc:
         raise status.bad_request(f"the object provided is unrecognized: {exc}") from exc
 
 

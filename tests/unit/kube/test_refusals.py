@@ -70,6 +70,7 @@ def test_reading(url: str, code: int, reason: str, words: str) -> None:
         (PODS, b"{", 400, "BadRequest", "unrecognized"),
         (PODS, b"[]", 400, "BadRequest", "not an object"),
         (PODS, b"\xff\xfe", 400, "BadRequest", "unrecognized"),
+        (PODS, b'{"metadata": {"name": "\xff"}}', 400, "BadRequest", "unrecognized"),
         (PODS, b"[" * 100_000, 400, "BadRequest", ""),
         (PODS, {"metadata": []}, 400, "BadRequest", "cannot unmarshal array"),
         (PODS, {"metadata": {"name": 7}}, 400, "BadRequest", "metadata.name of type string"),
