@@ -19,7 +19,7 @@ BENCHMARKS = (
     Benchmark("bringup", "from the command to the first HTTP 200, and down again", bringup.measure),
     Benchmark("memory", "the whole basic lab", memory.measure),
     Benchmark("balancing", "through the VIP against the same path without it", balancing.measure),
-    Benchmark("datapath", "what the program on the uplink takes", datapath.measure),
+    Benchmark("datapath", "what the program on the uplink takes a packet", datapath.measure),
     Benchmark("apply", "from kubectl apply to six next hops on the router", apply.measure),
     Benchmark("flows", "the flow log of one node", flows.measure),
     Benchmark("events", "packets through the VIP with flow events against without", events.measure),

@@ -101,12 +101,13 @@ def test_full_table_evicts_and_forwards(make_rig: Callable[..., Rig]) -> None:
     assert verdicts == {REDIRECT}
 
 
-def test_port_collision_takes_the_next_port(rig: Rig) -> None:
+def test_many_clients_with_one_port_get_ports_of_their_own(rig: Rig) -> None:
     rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    first = rig.run("from_netdev", request("192.168.10.11"))
-    second = rig.run("from_netdev", request("192.168.10.12"))
-    assert (first.frame[TCP].sport, second.frame[TCP].sport) == (PORT, PORT + 1)
-    for client, port in (("192.168.10.11", PORT), ("192.168.10.12", PORT + 1)):
+    clients = [f"192.168.10.{number}" for number in range(1, 201)]
+    ports = [rig.run("from_netdev", request(client)).frame[TCP].sport for client in clients]
+    assert ports[0] == PORT, "the first keeps its own"
+    assert len(set(ports)) == len(clients)
+    for client, port in zip(clients, ports, strict=True):
         back = rig.run("from_netdev", arriving(reply(REMOTE_POD, ROUTER, dport=port)))
         assert (back.frame[IP].dst, back.frame[TCP].dport) == (client, PORT)
 

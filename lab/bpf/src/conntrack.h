@@ -17,6 +17,7 @@ struct tracked {
 	__u16 rev_nat_index;
 	__u8 status;
 	__u8 pad[3];
+	__u32 identity; /* of who sent the packet, where that was looked up; else 0 */
 };
 
 /* Key of the flow when its source opened it (`reply` 0) or its destination did (1). */
@@ -43,25 +44,36 @@ static __always_inline void ct_key6(struct ipv6_ct_tuple *key, const struct flow
 }
 
 /* Each map in a call of its own: only then the verifier knows which one it is and makes the call
- * a direct one. Behind a pointer that may be either it would stay indirect, three times the price.
+ * a direct one. Behind a pointer that may be either it would stay indirect, three times the price;
+ * SEPARATE keeps the compiler from making one call of the two.
  */
+#define SEPARATE(RESULT) asm volatile("" : "+r"(RESULT))
+
 static __always_inline struct ct_entry *ct_get4(const struct flow *f, __u8 flags, int reply)
 {
 	struct ipv4_ct_tuple key __attribute__((aligned(8)));
+	struct ct_entry *entry;
 
 	ct_key4(&key, f, flags, reply);
-	if (f->proto == IPPROTO_TCP)
-		return bpf_map_lookup_elem(&cilium_ct4_global, &key);
+	if (f->proto == IPPROTO_TCP) {
+		entry = bpf_map_lookup_elem(&cilium_ct4_global, &key);
+		SEPARATE(entry);
+		return entry;
+	}
 	return bpf_map_lookup_elem(&cilium_ct_any4_global, &key);
 }
 
 static __always_inline struct ct_entry *ct_get6(const struct flow *f, __u8 flags, int reply)
 {
 	struct ipv6_ct_tuple key __attribute__((aligned(8)));
+	struct ct_entry *entry;
 
 	ct_key6(&key, f, flags, reply);
-	if (f->proto == IPPROTO_TCP)
-		return bpf_map_lookup_elem(&cilium_ct6_global, &key);
+	if (f->proto == IPPROTO_TCP) {
+		entry = bpf_map_lookup_elem(&cilium_ct6_global, &key);
+		SEPARATE(entry);
+		return entry;
+	}
 	return bpf_map_lookup_elem(&cilium_ct_any6_global, &key);
 }
 

@@ -34,20 +34,33 @@ static __always_inline __u32 packet_hash(context *ctx)
 	return bpf_get_hash_recalc(ctx);
 }
 
+/* Pointers that C sees as 32 bits wide: read anew each time (volatile), lest the compiler keeps one
+ * and cuts it to that width.
+ */
+static __always_inline void *data_start(const volatile context *ctx)
+{
+	return (void *)(long)ctx->data;
+}
+
+static __always_inline void *data_end(const volatile context *ctx)
+{
+	return (void *)(long)ctx->data_end;
+}
+
 /* `len` bytes at `off` for direct access, or NULL when the packet is shorter. Bytes in page
  * fragments are pulled into the head first, which ends the life of every earlier pointer: copy
  * what is needed before asking for the next header.
  */
 static __always_inline void *header(context *ctx, __u32 off, __u32 len)
 {
-	void *start = (void *)(long)ctx->data + off;
+	void *start = data_start(ctx) + off;
 
-	if (start + len <= (void *)(long)ctx->data_end)
+	if (start + len <= data_end(ctx))
 		return start;
 	if (bpf_skb_pull_data(ctx, off + len))
 		return NULL;
-	start = (void *)(long)ctx->data + off;
-	if (start + len <= (void *)(long)ctx->data_end)
+	start = data_start(ctx) + off;
+	if (start + len <= data_end(ctx))
 		return start;
 	return NULL;
 }

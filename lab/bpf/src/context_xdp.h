@@ -24,12 +24,23 @@ static __always_inline __u32 interface(const context *ctx)
 	return ctx->ingress_ifindex;
 }
 
+/* See context_tc.h. */
+static __always_inline void *data_start(const volatile context *ctx)
+{
+	return (void *)(long)ctx->data;
+}
+
+static __always_inline void *data_end(const volatile context *ctx)
+{
+	return (void *)(long)ctx->data_end;
+}
+
 /* `len` bytes at `off` for direct access, or NULL when the frame is shorter. */
 static __always_inline void *header(context *ctx, __u32 off, __u32 len)
 {
-	void *start = (void *)(long)ctx->data + off;
+	void *start = data_start(ctx) + off;
 
-	return start + len <= (void *)(long)ctx->data_end ? start : NULL;
+	return start + len <= data_end(ctx) ? start : NULL;
 }
 
 static __always_inline __be16 ether_type(context *ctx)

@@ -86,7 +86,8 @@ static __always_inline int track_delivery(struct tracked *t, context *ctx,
 	ct_lookup(t, f, packet_length(ctx), TUPLE_IN, 0);
 	if (t->status != REASON_NEW)
 		return 0;
-	init.identity = identity_of(&f->saddr, f->family);
+	t->identity = identity_of(&f->saddr, f->family);
+	init.identity = t->identity;
 	init.ifindex = interface(ctx);
 	return ct_create(f, &init, packet_length(ctx), TUPLE_IN);
 }
@@ -107,7 +108,7 @@ static __always_inline void trace_delivery(context *ctx, const struct flow *f,
 	count(packet_length(ctx), 0, DIRECTION_INGRESS);
 	if (!traced(TO_ENDPOINT, t->monitor))
 		return;
-	point.src_label = identity_of(&f->saddr, f->family);
+	point.src_label = t->identity ? t->identity : identity_of(&f->saddr, f->family);
 	emit_trace(ctx, &point);
 }
 

@@ -3,23 +3,37 @@
  * sends is found by the source address.
  */
 
-/* Track what a pod sends. A reply to a request that came through a service is finished here. */
-static __always_inline int track_sending(struct __sk_buff *ctx, struct flow *f, struct tracked *t,
-					 const struct endpoint_info *ep, const struct balanced *b)
+/* What a pod asks for: balanced if it is a service, and tracked. 0 or a negative reason. */
+static __always_inline int pod_request(struct __sk_buff *ctx, struct flow *f, struct tracked *t,
+				       const struct endpoint_info *ep, struct balanced *b)
 {
-	struct ct_init init = {.rev_nat_index = b->rev_nat_index, .flags = b->ct_flags};
+	struct ct_init init = {.identity = ep->sec_id};
+	int ret = balance(ctx, f, b);
 
-	if (f->kind == FLOW_ICMP_ERROR) {
-		ct_related(t);
-		return 0;
-	}
-	if (!b->rev_nat_index && ct_lookup(t, f, ctx->len, TUPLE_IN, 1))
-		return 0;
+	if (ret < 0)
+		return ret;
 	ct_lookup(t, f, ctx->len, TUPLE_OUT, 0);
 	if (t->status != REASON_NEW)
 		return 0;
-	init.identity = ep->sec_id;
+	init.rev_nat_index = b->rev_nat_index;
+	init.flags = b->ct_flags;
 	return ct_create(f, &init, ctx->len, TUPLE_OUT);
+}
+
+/* A reply is recognised first: it is no request for a service, so none has to be looked for. */
+static __always_inline int track_sending(struct __sk_buff *ctx, struct flow *f, struct tracked *t,
+					 const struct endpoint_info *ep, struct balanced *b)
+{
+	int ret;
+
+	if (f->kind == FLOW_ICMP_ERROR) {
+		ret = translate_error(ctx, f);
+		ct_related(t);
+		return ret < 0 ? ret : 0;
+	}
+	if (ct_lookup(t, f, ctx->len, TUPLE_IN, 1))
+		return 0;
+	return pod_request(ctx, f, t, ep, b);
 }
 
 /* The pod answers itself through its service: both addresses are turned back. */
@@ -127,9 +141,6 @@ static __always_inline int pod_packet(struct __sk_buff *ctx, struct flow *f,
 	struct tracked t = {};
 	int ret;
 
-	ret = f->kind == FLOW_ICMP_ERROR ? translate_error(ctx, f) : balance(ctx, f, &b);
-	if (ret < 0)
-		return ret;
 	ret = track_sending(ctx, f, &t, ep, &b);
 	if (ret)
 		return ret;

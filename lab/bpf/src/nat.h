@@ -9,6 +9,7 @@
 #include "service.h"
 
 #define SNAT_TRIES 64
+#define SNAT_STEP 509 /* a prime: few tries visit the whole of a small range */
 
 /* Where a flow goes to or comes from after translation. */
 struct nat_key {
@@ -84,16 +85,12 @@ static __always_inline int nat_insert(const struct flow *f, __u8 flags, const un
 	}
 }
 
-/* Where in the range the search for a port begins: at the client's own when it is one of them
- * (32768-65535, above the NodePorts), else anywhere.
- */
-static __always_inline __u32 first_port(const struct flow *f)
+/* May the client's own port be kept? (32768-65535, above the NodePorts) */
+static __always_inline int port_in_range(__be16 port)
 {
-	__u16 port = bpf_ntohs(f->sport);
+	__u16 number = bpf_ntohs(port);
 
-	if (port >= config.snat_port_min && port <= config.snat_port_max)
-		return port - config.snat_port_min;
-	return bpf_get_prandom_u32();
+	return number >= config.snat_port_min && number <= config.snat_port_max;
 }
 
 /* Does the node itself talk to the same peer from that port? Its socket would get our replies. */
@@ -150,20 +147,23 @@ VERIFIED_ONCE int nat_reserve(context *ctx, const struct flow *f, struct nat_tar
 	return nat_insert(f, TUPLE_OUT, &to->address, to->port, BPF_ANY);
 }
 
-/* Find a port of `to` for a new flow. 0, or -DROP_NAT_NO_MAPPING when none was free. */
-static __always_inline int nat_allocate(context *ctx, const struct flow *f,
-					struct nat_target *to)
+/* Find a port of `to` for a new flow: the client's own, or another one from all over the range, for
+ * clients tend to have neighbouring ports. 0, or -DROP_NAT_NO_MAPPING when none was free.
+ */
+static __always_inline int nat_allocate(context *ctx, const struct flow *f, struct nat_target *to)
 {
-	__u32 ports = config.snat_port_max - config.snat_port_min + 1, first = first_port(f);
+	__u32 ports = config.snat_port_max - config.snat_port_min + 1, any;
 
-	for (int i = 0; ports && i < SNAT_TRIES; i++) {
-		if (!nat_reserve(ctx, f, to, config.snat_port_min + (first + i) % ports))
+	if (port_in_range(f->sport) && !nat_reserve(ctx, f, to, bpf_ntohs(f->sport)))
+		return 0;
+	any = bpf_get_prandom_u32();
+	for (__u32 i = 0; ports && i < SNAT_TRIES; i++) {
+		if (!nat_reserve(ctx, f, to, config.snat_port_min + (any + i * SNAT_STEP) % ports))
 			return 0;
 	}
 	return -DROP_NAT_NO_MAPPING;
 }
 
-/* Of ICMP only echo requests open a flow: a reply that belongs to none has nowhere to go back to. */
 static __always_inline int nat_supports(const struct flow *f)
 {
 	if (f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6)

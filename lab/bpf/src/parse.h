@@ -192,7 +192,7 @@ static __always_inline int parse_ipv6(context *ctx, struct flow *f, __u32 l3)
 }
 
 /* 0, NOT_IP, or a negative drop reason. */
-VERIFIED_ONCE int parse(context *ctx, struct flow *f)
+static __always_inline int parse(context *ctx, struct flow *f)
 {
 	__be16 type;
 
