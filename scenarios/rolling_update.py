@@ -49,3 +49,23 @@ def replaced(stage: Stage) -> None:
     stage.say(f"The load: {cost}.")
     stage.holds("new connections went on", cost.attempted, at_least(50))
     stage.holds("none of them failed", cost.failed, 0)
+
+
+@scenario.step("More pods, a node drained, fewer pods")
+def moved(stage: Stage) -> None:
+    """What else moves pods under the same load: three more, a node that is emptied (its pods are
+    evicted, and the Deployment makes others elsewhere), and three less."""
+    with loaded(stage.lab, web.ADDRESS) as load:
+        moment = stage.now()
+        web.scale(stage, 6)
+        node = next(iter(web.pods(stage))).node
+        drained = stage.show(stage.control, f"kubectl drain {node} --timeout=60s", timeout=60)
+        stage.holds("the node is drained", drained.code, 0)
+        web.scale(stage, 6)
+        stage.show(stage.control, f"kubectl uncordon {node}")
+        web.scale(stage, 3)
+        load.until_steady(50)
+        cost = load.cost(moment)
+    stage.say(f"The load: {cost}.")
+    stage.holds("new connections went on", cost.attempted, at_least(50))
+    stage.holds("none of them failed", cost.failed, 0)
