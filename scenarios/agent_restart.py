@@ -1,62 +1,154 @@
-"""A node's agent dies and comes back: the datapath does not notice."""
+"""A node's agent dies and comes back, alone or with its BGP speaker: who notices."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from lab.scenario import observe, web
-from lab.scenario.bounds import AGENT_START
-from lab.scenario.faults import agent_kill
-from lab.scenario.loaded import loaded
+from lab.scenario.bounds import AGENT_START, ANNOUNCEMENT
+from lab.scenario.faults import agent_kill, frr_kill
+from lab.scenario.loaded import Load, loaded
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
+from lab.scenario.wanted import at_least, containing
 
-scenario = Scenario("Programs and maps outlive the agent", manifests=(web.MANIFEST,))
+KEPT = 10
+"""Open connections of each client."""
+
+scenario = Scenario(
+    "Programs and maps outlive the agent; announcements do by graceful restart",
+    options={"profile": "modern"},
+    manifests=(web.MANIFEST,),
+)
 
 
 @scenario.step("The agent of the pod's node is killed")
 def killed(stage: Stage) -> None:
     """Programs are attached to interfaces and maps are pinned: they belong to the kernel. The
-    pod is a process of its own, and FRR another. So without its agent the node goes on
+    pod is a process of its own, and so is FRR here. So without its agent the node goes on
     announcing, balancing and serving; it only learns nothing new."""
     web.is_announced_by(stage, "every node is a next hop", observe.node_addresses(stage))
-    (pod,) = web.pods(stage)
-    with loaded(stage.lab, web.ADDRESS, kept=3) as load:
-        with stage.fault(agent_kill(pod.node)) as moment:
+    web.is_answered(stage)
+    node = web.pods(stage)[0].node
+    with loaded(stage.lab, web.ADDRESS, kept=KEPT) as load:
+        with stage.fault(agent_kill(node)) as moment:
             stage.show(
-                pod.node, "bpftool map list pinned /sys/fs/bpf/tc/globals/cilium_lb4_services_v2"
+                node, "bpftool map list pinned /sys/fs/bpf/tc/globals/cilium_lb4_services_v2"
             )
             load.until_steady(50)
             hops = observe.next_hops(stage, web.ROUTER, web.ADDRESS)
             stage.holds("the node is a next hop still", hops, observe.node_addresses(stage))
+        answers_again(stage, node)
+        nothing_was_lost(stage, load, moment)
+    web.is_answered(stage)
+
+
+@scenario.step("The agent and its speaker, as they are one process in Cilium")
+def ungraceful(stage: Stage) -> None:
+    """Cilium's BGP speaker is part of its agent. The end of its session is the end of its routes:
+    the router takes the node out, and puts it in again when it is back. Both times it deals out
+    its connections anew, and those that reach another node than before have no entry there: new
+    connections are all answered, open ones break."""
+    node = web.pods(stage)[0].node
+    with loaded(stage.lab, web.ADDRESS, kept=KEPT) as load:
+        with both_killed(stage, node) as moment:
+            left = observe.node_addresses(stage) - {str(stage.plan.node(node).address)}
+            web.is_announced_by(stage, "the node is no next hop any more", left)
+            load.until_steady(50)
+        answers_again(stage, node)
+        web.is_announced_by(stage, "it is one again", observe.node_addresses(stage))
         load.until_steady(50)
         cost = load.cost(moment)
+    stage.say(f"The load: {cost}.")
+    stage.holds("no new connection failed", cost.failed, 0)
+    stage.holds("open connections broke", cost.broken, at_least(1))
+
+
+@scenario.step("Graceful restart is agreed on")
+def agreed(stage: Stage) -> None:
+    """Cilium's own resources take the place of MetalLB's configuration. In its OPEN each node now
+    says that it may restart (RFC 4724), and that it goes on forwarding meanwhile."""
+    stage.apply("graceful_restart.yaml")
+    names = [node.name for node in stage.plan.kube_nodes]
+    stage.becomes(
+        "every session can restart gracefully",
+        lambda: {graceful(stage, str(stage.plan.node(name).address)) for name in names},
+        {True},
+        within=ANNOUNCEMENT,
+    )
+    web.is_announced_by(stage, "every node is a next hop", observe.node_addresses(stage))
+    stage.show(stage.control, "kubectl get ciliumbgpclusterconfigs,ciliumbgppeerconfigs")
+
+
+@scenario.step("Both are killed again, and nobody notices")
+def gracefully(stage: Stage) -> None:
+    """The router keeps the node's routes as stale ones (S) until the node has announced them
+    again, or 30 seconds are over. Next hops do not change, so connections do not move."""
+    node = web.pods(stage)[0].node
+    with loaded(stage.lab, web.ADDRESS, kept=KEPT) as load:
+        with both_killed(stage, node) as moment:
+            stage.becomes(
+                "the node's route is stale",
+                lambda: stage.run(web.ROUTER, "vtysh -c 'show bgp ipv4 unicast'").out,
+                containing("S"),
+                within=ANNOUNCEMENT,
+            )
+            stage.show(web.ROUTER, "vtysh -c 'show bgp ipv4 unicast'")
+            load.until_steady(50)
+        answers_again(stage, node)
+        stage.becomes(
+            "its session is established again",
+            lambda: observe.established(stage, web.ROUTER),
+            observe.node_addresses(stage),
+            within=AGENT_START,
+        )
+        load.until_steady(50)
+        hops = observe.next_hops(stage, web.ROUTER, web.ADDRESS)
+        stage.holds("every node is a next hop", hops, observe.node_addresses(stage))
+        nothing_was_lost(stage, load, moment)
+
+
+@scenario.step("The new agent does its work")
+def works(stage: Stage) -> None:
+    """It adopted what it found: the pod is the same process, and a change reaches the node."""
+    web.scale(stage, 2)
+    wanted = sorted(f"{pod.address}:80/TCP" for pod in web.pods(stage))
+    stage.becomes(
+        "every node balances over two pods",
+        lambda: observe.backends(stage, f"{web.ADDRESS}:80/TCP"),
+        {node.name: wanted for node in stage.plan.kube_nodes},
+        within=AGENT_START,
+    )
+
+
+@contextmanager
+def both_killed(stage: Stage, node: str) -> Iterator[float]:
+    """A node is without agent and BGP speaker; gives the moment when it lost them."""
+    with stage.fault(agent_kill(node)), stage.fault(frr_kill(node)) as moment:
+        yield moment
+
+
+def answers_again(stage: Stage, node: str) -> None:
+    stage.becomes(
+        "the agent answers again",
+        lambda: stage.probe(node, "cilium status").code,
+        0,
+        within=AGENT_START,
+    )
+
+
+def nothing_was_lost(stage: Stage, load: Load, moment: float) -> None:
+    load.until_steady(50)
+    cost = load.cost(moment)
     stage.say(f"The load: {cost}.")
     stage.holds("no new connection failed", cost.failed, 0)
     stage.holds("no open connection broke", cost.broken, 0)
 
 
-@scenario.step("The new agent adopts what it finds")
-def adopted(stage: Stage) -> None:
-    """It compares what is wanted with what is in the kernel and changes only what differs: the
-    pod is the same process, not a new one."""
-    (pod,) = web.pods(stage)
-    stage.becomes(
-        "the agent answers again",
-        lambda: stage.probe(pod.node, "cilium status").code,
-        0,
-        within=AGENT_START,
-    )
-    stage.show(stage.control, "kubectl get pods -o wide")
-    web.is_answered(stage)
-
-
-@scenario.step("And does its work")
-def works(stage: Stage) -> None:
-    """A change reaches the node again."""
-    web.scale(stage, 2)
-    wanted = sorted(f"{pod.address}:80" for pod in web.pods(stage))
-    stage.becomes(
-        "every node balances over two pods",
-        lambda: observe.backends(stage, f"{web.ADDRESS}:80"),
-        {node.name: wanted for node in stage.plan.kube_nodes},
-        within=AGENT_START,
-    )
+def graceful(stage: Stage, neighbor: str) -> bool:
+    """Whether a neighbor of the router is up and has told that it may restart."""
+    line = f"vtysh -c 'show bgp neighbors {neighbor} json'"
+    told = stage.run(web.ROUTER, line).json()[neighbor]
+    capability = told.get("neighborCapabilities", {}).get("gracefulRestart", "")
+    return told["bgpState"] == "Established" and capability == "advertisedAndReceived"
