@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 import pytest
@@ -27,7 +27,8 @@ EVERYTHING: dict[str, Any] = {"matchExpressions": [{"key": "no", "operator": "Do
 
 def facts(*services: Announced, **fields: Any) -> Facts:
     given: dict[str, Any] = {"labels": {"rack": "a"}, "services": services, **fields}
-    return Facts("k8s-worker1", IPv4Address("192.168.1.21"), [IPv4Network("10.0.1.0/24")], **given)
+    given.setdefault("pod_cidrs", [IPv4Network("10.0.1.0/24")])
+    return Facts("k8s-worker1", IPv4Address("192.168.1.21"), **given)
 
 
 def vip(*, local: bool = False, kind: Kind = Kind.LOAD_BALANCER, **fields: Any) -> Announced:
@@ -95,6 +96,48 @@ def test_pod_networks_and_other_addresses_on_request() -> None:
     spec = policy(exportPodCIDR=True, serviceAdvertisements=["ClusterIP"])
     given = facts(vip(kind=Kind.CLUSTER_IP), vip())
     assert told(by_policy(spec, given)) == ["10.0.1.0/24", "172.16.10.5/32"]
+
+
+VIP6 = IPv6Address("2001:db8:172::5")
+BOTH = (IPv4Network("10.0.1.0/24"), IPv6Network("fd00:10:0:1::/64"))
+
+
+def vip6(*, local: bool = False) -> Announced:
+    return Announced(VIP6, service(), local, Kind.LOAD_BALANCER)
+
+
+@pytest.mark.parametrize(
+    ("families", "prefixes"),
+    [
+        (("ipv4",), ["10.0.1.0/24", "172.16.10.5/32"]),
+        (("ipv6",), ["2001:db8:172::5/128", "fd00:10:0:1::/64"]),
+        ((), ["10.0.1.0/24", "172.16.10.5/32", "2001:db8:172::5/128", "fd00:10:0:1::/64"]),
+    ],
+)
+def test_a_policy_s_neighbor_hears_of_the_families_it_speaks(
+    families: tuple[str, ...], prefixes: list[str]
+) -> None:
+    written = [{"afi": family, "safi": "unicast"} for family in families]
+    neighbor = {"peerAddress": "2001:db8:1::1/128", "peerASN": 64512, "families": written}
+    spec = policy(exportPodCIDR=True, neighbors=[neighbor])
+    assert told(by_policy(spec, facts(vip(), vip6(), pod_cidrs=BOTH))) == prefixes
+
+
+@pytest.mark.parametrize(
+    ("family", "prefixes"),
+    [
+        ("ipv4", ["10.0.1.0/24", "172.16.10.5/32"]),
+        ("ipv6", ["2001:db8:172::/120", "fd00:10:0:1::/64"]),
+    ],
+)
+def test_version_2_advertises_by_family(family: str, prefixes: list[str]) -> None:
+    wanted = {"afi": family, "safi": "unicast", "advertisements": {"matchLabels": {"ad": "yes"}}}
+    given = resources(
+        {"advertisementType": "PodCIDR"},
+        services_ad(service={"aggregationLengthIPv6": 120}),
+        config={"families": [wanted]},
+    )
+    assert told(by_version2(given, facts(vip(), vip6(), pod_cidrs=BOTH))) == prefixes
 
 
 def test_fields_of_a_policy_s_neighbor() -> None:

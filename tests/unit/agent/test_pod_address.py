@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path
 
 import pytest
@@ -44,3 +44,11 @@ def test_a_full_network_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(LabError, match=r"no address is left .* 10\.0\.1\.0/30"):
         pool.take("b")
+
+
+def test_an_ipv6_address_reads_like_its_ipv4_counterpart(tmp_path: Path) -> None:
+    network6 = IPv6Network("fd00:10:0:1::/64")
+    pool = PodAddresses(IPv4Network("10.0.1.0/24"), tmp_path / "a.json", [ROUTER], network6)
+    assert str(pool.counterpart(pool.take("a"))) == "fd00:10:0:1::2"
+    assert str(pool.counterpart(IPv4Address("10.0.1.150"))) == "fd00:10:0:1::150"
+    assert addresses(tmp_path).counterpart(IPv4Address("10.0.1.2")) is None

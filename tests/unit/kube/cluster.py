@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -191,6 +192,7 @@ def with_cluster(
     profile: str = "cilium-1.10",
     lease_grace: float = 60.0,
     addons: Sequence[Object] = (),
+    service_cidr6: IPv6Network | None = None,
 ) -> None:
     """Tell a story on a fresh control plane that has some objects already."""
 
@@ -204,7 +206,7 @@ def with_cluster(
         config = ServerConfig(
             "192.0.2.1", 6443, here, here, TOKEN, here,
             bootstrap=(*NAMESPACES, *objects), profile=profile, lease_grace=lease_grace,
-            addons=addons,
+            addons=addons, service_cidr6=service_cidr6,
         )  # fmt: skip
         cluster = Cluster(build(store, config))
         await cluster.settle()

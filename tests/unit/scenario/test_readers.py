@@ -134,13 +134,15 @@ def test_bgp_summary_that_is_none_is_refused() -> None:
 CAPTURED = [
     "21:00:01.123456 IP 192.168.10.11 > 172.16.10.0: ICMP echo request, id 7, seq 1, length 64",
     "21:00:01.223456 IP 192.168.1.1.36946 > 172.16.10.0.80: Flags [S], seq 1, win 64240, length 0",
+    "21:00:01.3 IP6 2001:db8:10::11.40000 > 2001:db8:172::.80: Flags [S], seq 1, length 0",
     "\t0x0000:  4500 0054",
     "21:00:01.3 ARP, Request who-has 192.168.1.1 tell 192.168.1.10, length 28",
 ]
 
 
 def test_captured_packets() -> None:
-    echo, syn = capture.packets(CAPTURED)
+    echo, syn, six = capture.packets(CAPTURED)
+    assert (six.source, six.destination) == ("2001:db8:10::11.40000", "2001:db8:172::.80")
     assert (echo.source, echo.destination) == ("192.168.10.11", "172.16.10.0")
     assert echo.summary.startswith("ICMP echo request")
     assert (syn.source, syn.destination) == ("192.168.1.1.36946", "172.16.10.0.80")

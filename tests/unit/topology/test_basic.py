@@ -110,6 +110,10 @@ def test_both_families_have_addresses_that_read_alike() -> None:
     assert plan.node("bgp-router1").default_route6 is None
     assert plan.cluster is not None
     assert str(plan.cluster.vip_pool6) == "2001:db8:172::/112"
+    assert str(plan.cluster.router6) == "2001:db8:1::1"
+    assert str(worker.pod_cidr6) == "fd00:10:0:5::/64"
+    assert str(worker.router_ip6) == "fd00:10:0:5::1"
+    assert resolve(load("basic")).node("k8s-worker5").pod_cidr6 is None
     assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
 

@@ -36,6 +36,7 @@ KUBE: list[Part] = [
     master("m"),
     link("m", "nodes", "10.2.0.10"),
 ]
+SIX = network("six", "10.5.0.0/24", subnet6="2001:db8::/64")
 
 
 def found(*parts: Part | list[Part]) -> list[str]:
@@ -179,6 +180,19 @@ def test_good_ones_have_none() -> None:
                 cluster(vip_pool6="1::1"),
             ],
             "cluster: vip_pool6 '1::1' is no IPv6 subnet such as 2001:db8:172::/112",
+        ),
+        (
+            [*KUBE, SIX, cluster(vip_pool6="2001:db8:172::/112", cluster_cidr6="fd00::/65")],
+            "cluster: fd00::/65 has no /64 for each of 1 nodes",
+        ),
+        (
+            [*KUBE, SIX, cluster(vip_pool6="2001:db8:172::/112", service_cidr6="10.96.0.0/12")],
+            "cluster: service_cidr6 '10.96.0.0/12' is no IPv6 subnet such as fd00:96::/112",
+        ),
+        (
+            [*KUBE, SIX, cluster(vip_pool6="2001:db8:172::/112", mode="dsr")],
+            "cluster: mode 'dsr' is for IPv4 alone: an IP option tells the backend's node the "
+            "service's address, and IPv6 has none; use mode 'snat', or no vip_pool6",
         ),
         (
             [*KUBE, cluster(mode="dnat")],
