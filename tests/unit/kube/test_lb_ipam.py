@@ -2,45 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from lab.kube.lb_ipam import Counts, Ipam, Outcome
-from lab.kube.lb_pool import Ask, BlockError, Pool
-
-Object = dict[str, Any]
-
-
-def pool(name: str, *blocks: str, created: str = "2022-10-16T12:00:00Z", **spec: Any) -> Pool:
-    return Pool.of({
-        "metadata": {"name": name, "creationTimestamp": created, "uid": name},
-        "spec": {"blocks": [_block(text) for text in blocks], **spec},
-    })  # fmt: skip
-
-
-def _block(text: str) -> Object:
-    first, _, last = text.partition("-")
-    return {"cidr": text} if "/" in text else {"start": first, **({"stop": last} if last else {})}
-
-
-def service(name: str, *, namespace: str = "default", port: int = 80, **parts: Any) -> Ask:
-    meta = {"name": name, "namespace": namespace}
-    meta |= {key: parts.pop(key) for key in ("labels", "annotations") if key in parts}
-    spec = {"type": "LoadBalancer", "ports": [{"protocol": "TCP", "port": port}], **parts}
-    return Ask.of({"metadata": meta, "spec": spec})
-
-
-def shared(key: str, across: str = "") -> dict[str, str]:
-    notes = {"lbipam.cilium.io/sharing-key": key}
-    return {**notes, "lbipam.cilium.io/sharing-cross-namespace": across} if across else notes
-
-
-def with_pools(*pools: Pool) -> Ipam:
-    ipam = Ipam()
-    for one in pools:
-        ipam.set_pool(one)
-    return ipam
+from lab.kube.lb_pool import BlockError
+from tests.unit.kube.balancers import Object, pool, service, with_pools
 
 
 def test_conflict_resolution() -> None:
@@ -264,55 +230,59 @@ def test_change_of_allow_first_last_ips_revokes_nothing() -> None:
     assert ipam.set_service(service("t")).addresses == ("10.0.10.1",)
 
 
-def test_sharing_key() -> None:
-    ipam = with_pools(pool("a", "10.0.10.0/24"))
-    first = ipam.set_service(service("a", port=80, annotations=shared("key")))
-    second = ipam.set_service(service("b", port=81, annotations=shared("key")))
-    third = ipam.set_service(service("c", port=82, annotations=shared("other")))
-    clash = ipam.set_service(service("d", port=80, annotations=shared("key")))
-    assert first.addresses == second.addresses == ("10.0.10.0",)
-    assert third.addresses == ("10.0.10.1",)
-    assert clash.addresses == ("10.0.10.2",)
-    ipam.remove_service("default/a")
-    assert ipam.counts(ipam.pools["a"]).used == 3
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"annotations": shared("key-2")}, {"port": 80}, {"externalTrafficPolicy": "Local"}],
-    ids=["TestSharedServiceUpdatedSharingKey", "TestSharedServiceUpdatedPorts",
-         "TestSharedServiceUpdatedPolicy"],
-)  # fmt: skip
-def test_a_shared_service_that_stops_fitting_gets_its_own_address(change: Object) -> None:
-    ipam = with_pools(pool("a", "10.0.10.0/24"))
-    ipam.set_service(service("a", port=80, annotations=shared("key-1")))
-    second: Object = {"port": 81, "annotations": shared("key-1")}
-    assert ipam.set_service(service("b", **second)).addresses == ("10.0.10.0",)
-    assert ipam.set_service(service("b", **{**second, **change})).addresses == ("10.0.10.1",)
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "together"),
-    [("", "", False), ("two", "", False), ("two", "one", True), ("*", "*", True), ("*", "", False)],
-)
-def test_sharing_cross_namespace(first: str, second: str, together: bool) -> None:
-    ipam = with_pools(pool("a", "10.0.10.0/24"))
-    one = ipam.set_service(service("a", namespace="one", annotations=shared("k", first)))
-    ask = service("b", namespace="two", port=81, annotations=shared("k", second))
-    assert (ipam.set_service(ask).addresses == one.addresses) is together
-
-
-def test_requested_address_of_an_incompatible_service() -> None:
-    ipam = with_pools(pool("a", "10.0.10.0/24"))
-    local: Object = {"externalTrafficPolicy": "Local", "annotations": shared("k")}
-    ipam.set_service(service("a", loadBalancerIP="10.0.10.5", selector={"app": "a"}, **local))
-    ask = service("b", port=81, loadBalancerIP="10.0.10.5", selector={"app": "b"}, **local)
-    outcome = ipam.set_service(ask)
-    assert outcome.reason == "already_allocated_incompatible_service"
-    assert outcome.message.startswith("The IP '10.0.10.5' is already allocated to an incompatible")
-
-
 @pytest.mark.parametrize("block", ["10.0.10.0/99", "nonsense", "10.0.0.9-10.0.0.1"])
 def test_a_block_that_is_none_is_refused(block: str) -> None:
     with pytest.raises(BlockError):
         pool("a", block)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet"),
+    [
+        ("10.0.0.0/24", "10.0.0.0/24", True),
+        ("10.0.0.0/24", "10.0.0.128/25", True),
+        ("10.0.0.5-10.0.0.9", "10.0.0.9-10.0.0.20", True),
+        ("10.0.0.5-10.0.0.9", "10.0.0.1-10.0.0.5", True),
+        ("10.0.0.5-10.0.0.9", "10.0.0.10-10.0.0.20", False),
+        ("10.0.0.0/24", "10.0.1.0/24", False),
+        ("0.0.0.0/0", "::/0", False),
+    ],
+)
+def test_intersects(one: str, other: str, meet: bool) -> None:
+    (first,), (second,) = pool("a", one).ranges, pool("b", other).ranges
+    assert first.overlaps(second) is second.overlaps(first) is meet
+
+
+@pytest.mark.parametrize(
+    ("prefix", "first", "last"),
+    [
+        ("10.0.0.0/24", "10.0.0.0", "10.0.0.255"),
+        ("10.0.0.77/32", "10.0.0.77", "10.0.0.77"),
+        ("10.0.0.77/29", "10.0.0.72", "10.0.0.79"),
+        ("fd00::/120", "fd00::", "fd00::ff"),
+    ],
+)
+def test_range_from_prefix(prefix: str, first: str, last: str) -> None:
+    (found,) = pool("a", prefix).ranges
+    assert (str(found.first), str(found.last)) == (first, last)
+
+
+@pytest.mark.parametrize(
+    ("families", "versions"),
+    [(None, (4,)), (["IPv4"], (4,)), (["IPv6"], (6,)), (["IPv4", "IPv6"], (4, 6)),
+     (["IPv6", "IPv4"], (6, 4))],
+)  # fmt: skip
+def test_service_ip_family_request(families: list[str] | None, versions: tuple[int, ...]) -> None:
+    """What a policy (SingleStack, PreferDualStack, RequireDualStack) makes of the families is
+    the API server's defaulting: spec.ipFamilies has it when LB-IPAM looks."""
+    spec: Object = {"ipFamilies": families} if families else {}
+    asked = service("s", **spec)
+    assert asked.versions == versions
+
+
+def test_a_family_that_no_pool_has_stays_unsatisfied() -> None:
+    ipam = with_pools(pool("a", "10.0.10.0/24"))
+    outcome = ipam.set_service(service("s", ipFamilies=["IPv4", "IPv6"]))
+    assert (outcome.addresses, outcome.satisfied) == (("10.0.10.0",), False)
+    ipam.set_pool(pool("b", "fd00::/120"))
+    assert ipam.outcomes()["default/s"].addresses == ("10.0.10.0", "fd00::")
