@@ -67,13 +67,17 @@ class Directory:
             identity = HOST if node.name == me else REMOTE_NODE
             for address in (*node.addresses, *node.routers):
                 found[address.packed] = Endpoint(identity, labels=reserved_labels(identity))
-        numbers = {str(pod.address): pod.endpoint_id for pod in local}
+        mine = {pod.uid: pod for pod in local}
         labels = {}
         for pod in pods:
-            texts = pod_addresses(pod)
-            if texts:
-                endpoint = _endpoint(pod, numbers.get(texts[0], 0))
-                found.update((_packed(text), endpoint) for text in texts)
+            here = mine.get((pod.metadata.uid or "") if pod.metadata else "")
+            addresses = [_packed(text) for text in pod_addresses(pod)]
+            if here is not None and not addresses:
+                # Its first probe is on its way before the API has its address.
+                addresses = [address.packed for address in here.addresses]
+            if addresses:
+                endpoint = _endpoint(pod, here.endpoint_id if here else 0)
+                found.update((address, endpoint) for address in addresses)
                 labels[endpoint.identity] = endpoint.labels
         self._tell(endpoint_changes(self._endpoints, found))
         self._endpoints, self._labels = found, labels

@@ -102,6 +102,15 @@ def test_pods_of_one_workload_share_an_identity_that_others_do_not_have() -> Non
     assert number_of(labels_of(other)) >= 256
 
 
+def test_the_flow_log_knows_a_pod_of_this_node_before_the_api_has_its_address() -> None:
+    starting = pod("web1-a", "", "192.168.1.21", svc="web1")
+    directory = Directory()
+    directory.set_places(ME, NODES, [starting], [LOCAL])
+    mine = directory.endpoint(LOCAL.address.packed)
+    assert mine is not None
+    assert (mine.pod, mine.id) == ("web1-a", 0x0107)
+
+
 def test_the_flow_log_learns_who_is_who() -> None:
     owned = pod("web1-5f-x", "10.0.2.9", "192.168.1.22", **{"pod-template-hash": "5f"})
     assert owned.metadata is not None

@@ -43,7 +43,7 @@ export class Panel {
     const layer4 = Object.entries(flow.l4 ?? {})[0] ?? ["", {}];
     this.show(`${nameOf(flow.source, flow.IP?.source)} → ${nameOf(flow.destination, flow.IP?.destination)}`, [
       section("What", list([
-        ["Time", flow.time?.replace("T", " ").replace("Z", " UTC")],
+        ["Time", flow.time?.replace("T", " ").replace(/(\.\d{6})\d*Z$/, "$1Z").replace("Z", " UTC")],
         ["Summary", flow.Summary],
         ["Verdict", flow.verdict],
         ["Drop reason", flow.drop_reason_desc],
