@@ -25,32 +25,40 @@ ATTEMPT = 5.0
 
 
 class ApiReader:
-    """Reads the API server from the network namespace of one process."""
+    """Reads the API server from the network namespace of one process, over one connection.
+
+    A look that had to agree on new keys would take as much of the processor as a node's start.
+    """
 
     def __init__(self, cluster: Cluster, secrets: Credentials, holder: int) -> None:
         self._host, self._port = str(cluster.api_address), cluster.api_port
         self._tls = ssl.create_default_context(cafile=str(secrets.ca_file))
         self._token = secrets.token
         self._holder = holder
+        self._connection: http.client.HTTPSConnection | None = None
 
     def nodes(self) -> dict[str, bool]:
         """Nodes by name, and whether they are Ready; empty while the server does not answer."""
         try:
-            listed = in_network_of(self._holder, lambda: self._get("/api/v1/nodes"))
-        except OSError:  # refused, reset, unreachable: not up yet, and waited for
+            if self._connection is None:
+                self._connection = in_network_of(self._holder, self._connect)
+            return ready_nodes(self._get(self._connection, "/api/v1/nodes"))
+        except (OSError, http.client.HTTPException):  # not up yet, or just ended: waited for
+            self._connection = None
             return {}
-        return ready_nodes(listed)
 
-    def _get(self, path: str) -> Any:
+    def _connect(self) -> http.client.HTTPSConnection:
         connection = http.client.HTTPSConnection(
             self._host, self._port, timeout=ATTEMPT, context=self._tls
         )
-        try:
-            connection.request("GET", path, headers={"Authorization": f"Bearer {self._token}"})
-            answer = connection.getresponse()
-            body = answer.read()
-        finally:
-            connection.close()
+        connection.connect()
+        connection.auto_open = False  # It would be from the caller's namespace.
+        return connection
+
+    def _get(self, connection: http.client.HTTPSConnection, path: str) -> Any:
+        connection.request("GET", path, headers={"Authorization": f"Bearer {self._token}"})
+        answer = connection.getresponse()
+        body = answer.read()
         if answer.status != http.client.OK:
             raise LabError(f"GET {path}: the API server answered {answer.status}: {body[:200]!r}")
         return json.loads(body)
