@@ -10,9 +10,11 @@ nobody else in a lab has: they tell the flooded entries from all others.
 
 from __future__ import annotations
 
+import struct
 import sys
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
@@ -20,7 +22,7 @@ from lab.bpf.codes import TupleFlag
 from lab.bpf.config import NodeConfig
 from lab.bpf.maps import Map
 from lab.bpf.object_info import pinned_entries
-from lab.bpf.structs import ct_entry, ipv4_ct_tuple, ipv4_nat_entry
+from lab.bpf.structs import ct_entry, ipv4_nat_entry
 from lab.bpf.tables import CT_TCP, GLOBALS, SNAT
 
 STRANGERS = IPv4Network("198.18.0.0/15")
@@ -29,8 +31,13 @@ HTTP = 80
 LIFETIME = 6 * 3600
 """Seconds for which the agent's garbage collection leaves a stranger's connection alone."""
 
-Connection = tuple[ipv4_ct_tuple, ct_entry]
-Translation = tuple[ipv4_ct_tuple, ipv4_nat_entry]
+Entry = tuple[bytes, bytes]
+"""Key and value as they are in the kernel: 100,000 ctypes structs would take seconds to make."""
+
+_KEY = struct.Struct(">IIHHBB")
+"""ipv4_ct_tuple."""
+_TARGET = struct.Struct(">IHxx")
+"""The last fields of ipv4_nat_entry, and its padding."""
 
 
 def translations(pod: IPv4Address, port: int, source: IPv4Address) -> int:
@@ -41,9 +48,7 @@ def translations(pod: IPv4Address, port: int, source: IPv4Address) -> int:
     """
     with _open(SNAT) as nat, _open(CT_TCP) as connections:
         taken = {key for key, _ in nat.raw_items()}
-        flows = [
-            flow for flow in _translated(pod, port, source) if bytes(flow[1][0][0]) not in taken
-        ]
+        flows = [flow for flow in _translated(pod, port, source) if flow[1][0][0] not in taken]
         connections.update_batch([connection for connection, _ in flows])
         nat.update_batch([entry for _, entries in flows for entry in entries])
         return len(flows)
@@ -76,31 +81,36 @@ def clear() -> int:
 
 def _translated(
     pod: IPv4Address, port: int, source: IPv4Address
-) -> Iterator[tuple[Connection, tuple[Translation, Translation]]]:
+) -> Iterator[tuple[Entry, tuple[Entry, Entry]]]:
     """A flow for every port, as the programs write it: nat.h, conntrack.h."""
     low, high = NodeConfig.snat_ports
     for number in range(low, high + 1):
         client = _stranger(number)
-        reply = ipv4_ct_tuple(int(source), int(pod), number, port, TCP, int(TupleFlag.IN))
-        request = ipv4_ct_tuple(int(pod), int(client), port, number, TCP, int(TupleFlag.OUT))
-        now = int(time.monotonic())
+        reply = _KEY.pack(int(source), int(pod), number, port, TCP, TupleFlag.IN)
+        request = _KEY.pack(int(pod), client, port, number, TCP, TupleFlag.OUT)
         yield (
             _connection(client, pod, port, number),
-            (
-                (reply, ipv4_nat_entry(now, to_addr=int(client), to_port=number)),
-                (request, ipv4_nat_entry(now, to_addr=int(source), to_port=number)),
-            ),
+            ((reply, _translation(client, number)), (request, _translation(int(source), number))),
         )
 
 
-def _connection(client: IPv4Address, peer: IPv4Address, port: int, own_port: int) -> Connection:
+def _connection(client: int, peer: IPv4Address, port: int, own_port: int) -> Entry:
     """An open connection; its key names addresses for the reply and ports for the request."""
-    key = ipv4_ct_tuple(int(client), int(peer), port, own_port, TCP, int(TupleFlag.OUT))
-    return key, ct_entry(lifetime=int(time.monotonic()) + LIFETIME)
+    return _KEY.pack(client, int(peer), port, own_port, TCP, TupleFlag.OUT), _alive()
 
 
-def _stranger(number: int) -> IPv4Address:
-    return STRANGERS[1 + number % (STRANGERS.num_addresses - 1024)]
+def _translation(address: int, port: int) -> bytes:
+    return bytes(ipv4_nat_entry.to_addr.offset) + _TARGET.pack(address, port)
+
+
+@lru_cache(maxsize=1)
+def _alive() -> bytes:
+    """The state of a connection that lives long."""
+    return bytes(ct_entry(lifetime=int(time.monotonic()) + LIFETIME))
+
+
+def _stranger(number: int) -> int:
+    return int(STRANGERS.network_address) + 1 + number % (STRANGERS.num_addresses - 1024)
 
 
 def _open(table: Any) -> Map[Any, Any]:

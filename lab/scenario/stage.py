@@ -20,6 +20,7 @@ from lab.scenario.faults import Fault
 from lab.scenario.lines import Lines
 from lab.scenario.outcome import CheckResult, Command, StepResult, Verdict
 from lab.scenario.report import Report
+from lab.scenario.second import second_lab
 from lab.scenario.standing import struck
 from lab.scenario.wanted import Wanted, accepts, tell
 from lab.shell import Result
@@ -109,6 +110,12 @@ class Stage:
                 if node.kind is kind:
                     return node.name
         raise LabError(f"{self.plan.name} has no node that controls a cluster")
+
+    @contextmanager
+    def second(self, topology: str = "basic", profile: str = "cilium-1.10") -> Iterator[Stage]:
+        """Another lab beside this one for the length of the block, told in the same step."""
+        with second_lab(topology, profile) as lab:
+            yield Stage(lab, self._step, self._report, self._manifests)
 
     @contextmanager
     def capture(self, node: str, interface: str, expression: str) -> Iterator[Capture]:

@@ -1,0 +1,55 @@
+"""A node has no port left to translate to: new connections through it fail, and only those."""
+
+from __future__ import annotations
+
+from lab.scenario import observe, spread, walk, web
+from lab.scenario.bounds import FLOW_EVENTS
+from lab.scenario.full_tables import nat_full
+from lab.scenario.stage import Stage
+from lab.scenario.story import Scenario
+from lab.scenario.wanted import containing
+
+INGRESS = "k8s-worker4"
+
+scenario = Scenario("The last port of a node", manifests=(web.MANIFEST,))
+
+
+@scenario.step("Through this node, and it works")
+def works(stage: Stage) -> None:
+    """A node that sends a connection on to another node's pod makes itself the source, with a
+    port from 32768 to 65535: that many connections to one pod, and no more."""
+    web.is_announced_by(stage, "every node is a next hop", observe.node_addresses(stage))
+    stage.holds("the pod is on another node", INGRESS in {p.node for p in web.pods(stage)}, False)
+    walk.from_router(stage, web.ROUTER, web.ADDRESS, {INGRESS}, first_port=40000)
+
+
+@scenario.step("Strangers hold all the ports")
+def full(stage: Stage) -> None:
+    """The node's tables are filled with connections of clients that nobody knows. The next one
+    finds no port; the node drops its packets and says so. BGP has no idea: the node is a next
+    hop still, and one new connection in six is lost. Other nodes have ports of their own."""
+    (pod,) = web.pods(stage)
+    with stage.fault(nat_full(INGRESS, f"{pod.address}:80")):
+        address = {str(stage.plan.node(INGRESS).address)}
+        port, _ = spread.local_port_towards(stage, web.ROUTER, web.ADDRESS, address, first=45000)
+        line = f"curl -s -S -m 1 --local-port {port} {web.URL} -o /dev/null"
+        tried = stage.show(web.ROUTER, line)
+        stage.holds("curl through that node times out", tried.code, 28)
+        flows = f"hubble observe --port {port} --verdict DROPPED --last 1"
+        stage.becomes(
+            "the node tells why",
+            lambda: stage.run(INGRESS, flows).out,
+            containing("No mapping for NAT masquerade"),
+            within=FLOW_EVENTS,
+        )
+        stage.show(INGRESS, flows)
+        hops = observe.next_hops(stage, web.ROUTER, web.ADDRESS)
+        stage.holds("every node is a next hop still", hops, observe.node_addresses(stage))
+        others = walk.others(stage, pod) - {INGRESS}
+        walk.from_router(stage, web.ROUTER, web.ADDRESS, others, first_port=50000)
+
+
+@scenario.step("The strangers leave")
+def mended(stage: Stage) -> None:
+    """A port is free as soon as its connection is forgotten."""
+    walk.from_router(stage, web.ROUTER, web.ADDRESS, {INGRESS}, first_port=55000)
