@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from lab.scenario.batch import Turn, play, turns
 from lab.scenario.labs import bring_up
 from lab.scenario.outcome import ScenarioResult, Verdict
 from lab.scenario.report import Report
-from lab.scenario.runner import Request
+from lab.scenario.runner import OnPhase, Request
 from lab.scenario.runner import run as run_scenario
 from lab.scenario.terminal import Terminal, overview
 
@@ -41,20 +42,22 @@ class Wishes:
 )
 @click.option("--jobs", "-j", type=click.IntRange(1), default=1, help="Labs side by side.")
 @click.option("--repeat", type=click.IntRange(1), default=1, help="Run everything so many times.")
+@click.option("--shuffle", metavar="SEED", type=int, help="In another order, that SEED decides.")
 @output_option
 @click.option("--junit", "xml", type=click.Path(path_type=Path), help="Write JUnit XML to a file.")
 @click.option(
     "--artifacts",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where a failed lab leaves its configurations, logs, tables and flows.",
+    help="Where a failed lab leaves its configurations, logs, tables, flows and packets.",
 )
-def run(
+def run(  # noqa: PLR0913, PLR0917 - one for each option
     scenarios: tuple[str, ...],
     keep: bool,
     lab: str | None,
     jobs: int,
     repeat: int,
+    shuffle: int | None,
     output: str,
     xml: Path | None,
     folder: Path | None,
@@ -65,11 +68,11 @@ def run(
     lab run basic
     lab run basic --keep              then: lab shell client1
     lab run all --jobs 2 --junit results.xml
-    lab run 'e*' --repeat 20 --artifacts failed/
+    lab run 'e*' --repeat 20 --shuffle 1 --artifacts failed/
     """
     require_root()
     names = find.chosen(scenarios)
-    planned = turns(names, repeat=repeat, lab=lab, jobs=jobs)
+    planned = turns(names, repeat=repeat, lab=lab, jobs=jobs, shuffle=shuffle)
     for turn in planned:
         RunDir.of(turn.lab)  # refuses what cannot be a lab's name before anything is said
     if keep and len(planned) > 1:
@@ -95,13 +98,20 @@ def _one(turn: Turn, wishes: Wishes, *, apart: bool) -> ScenarioResult:
     request = Request(
         turn.scenario, find.load(turn.scenario), turn.lab, find.FOLDER, keep=wishes.keep
     )
+    folder = wishes.artifacts
+    if folder is None:
+        return run_scenario(request, bring_up, wishes.report, lambda _: "")
+    run_dir, kept = RunDir.of(turn.lab).path, folder / turn.lab
 
-    def collect(place: Place) -> str:
-        if wishes.artifacts is None:
-            return ""
-        return artifacts.collect(place, RunDir.of(turn.lab).path, wishes.artifacts / turn.lab)
+    @contextmanager
+    def recorded(request: Request, on_phase: OnPhase) -> Iterator[Place]:
+        with bring_up(request, on_phase) as lab, artifacts.recording(lab, run_dir):
+            yield lab
 
-    return run_scenario(request, bring_up, wishes.report, collect)
+    def collect(lab: Place) -> str:
+        return artifacts.collect(lab, run_dir, kept)
+
+    return run_scenario(request, recorded, wishes.report, collect)
 
 
 def _conclude(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab.errors import LabError
 from lab.sandbox.place import Place
-from lab.topology.plan import PlannedNode
+from lab.topology.plan import NodeKind, PlannedNode
 
 EVERYWHERE = ("ip -s addr", "ip route", "ip neigh", "ss -tan")
-FRR = ("vtysh -c 'show running-config'", "vtysh -c 'show bgp summary'", "vtysh -c 'show ip bgp'")
+FRR = tuple(
+    f"vtysh -c 'show {what}'"
+    for what in ("running-config", "bgp summary", "bgp ipv4", "bgp ipv6", "bfd peers", "ip route")
+)
 KUBE = (
     "cilium status",
     "cilium service list",
@@ -33,6 +38,28 @@ CONTROL = (
 )
 
 
+PACKETS = "packets.pcap"
+SNAP, LARGEST = 192, 20
+"""Bytes that are kept of each packet, and millions of bytes of the two files that take turns."""
+
+
+@contextmanager
+def recording(lab: Place, run_dir: Path) -> Iterator[None]:
+    """Record what passes the router for the length of a `with` block, in the run directory.
+
+    Everything from and to the clients crosses it. The last packets count: the files go round.
+    """
+    for node in lab.plan.nodes:
+        if node.kind is NodeKind.ROUTER:
+            target = run_dir / "nodes" / node.name / PACKETS
+            limits = ["-s", str(SNAP), "-C", str(LARGEST), "-W", "2"]
+            words = ["tcpdump", "-U", "-Z", "root", "-i", "any", *limits, "-w", str(target)]
+            with lab.node(node.name).spawn(words):
+                yield
+            return
+    yield
+
+
 def collect(lab: Place, run_dir: Path, folder: Path) -> str:
     """Copy the run directory's configurations and logs, and ask every node; returns the folder.
 
@@ -40,6 +67,8 @@ def collect(lab: Place, run_dir: Path, folder: Path) -> str:
     """
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(run_dir, folder / "run", ignore=_no_files, dirs_exist_ok=True)
+    standing = json.dumps(lab.ask("standing-faults"), indent=2)
+    (folder / "standing-faults.json").write_text(f"{standing}\n", encoding="utf-8")
     asked = [
         threading.Thread(target=_ask, args=(lab, node, folder / node.name), daemon=True)
         for node in lab.plan.nodes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from random import Random
 
 from lab.scenario.outcome import ScenarioResult
 
@@ -20,13 +21,22 @@ class Turn:
     lab: str
 
 
-def turns(names: Sequence[str], *, repeat: int, lab: str | None, jobs: int) -> list[Turn]:
-    """All runs in order. Labs that may meet get names of their own.
+def turns(
+    names: Sequence[str], *, repeat: int, lab: str | None, jobs: int, shuffle: int | None = None
+) -> list[Turn]:
+    """All runs in order, or in the one that the seed `shuffle` makes of them, each round another.
+
+    Labs that may meet get names of their own.
 
     The lab is named after its scenario unless a name is given. With several runs under one given
     name, or side by side, a number makes each name its own.
     """
-    planned = [name for _ in range(repeat) for name in names]
+    dice = Random(shuffle)
+    rounds = [list(names) for _ in range(repeat)]
+    if shuffle is not None:
+        for each in rounds:
+            dice.shuffle(each)
+    planned = [name for each in rounds for name in each]
     return [
         Turn(name, _lab_name(lab or name, number, alone=jobs == 1))
         for number, name in enumerate(planned, 1)

@@ -81,6 +81,17 @@ def test_labs_one_after_the_other_share_a_name() -> None:
     assert [turn.lab for turn in planned] == ["mine", "mine"]
 
 
+def test_a_seed_decides_an_order_of_its_own_for_each_round() -> None:
+    names = [f"s{number}" for number in range(20)]
+    first, again, other = (
+        [turn.scenario for turn in turns(names, repeat=2, lab=None, jobs=1, shuffle=seed)]
+        for seed in (1, 1, 2)
+    )
+    assert first == again != other
+    assert first[:20] != first[20:]
+    assert sorted(first[:20]) == sorted(first[20:]) == sorted(names)
+
+
 def test_lab_names_fit() -> None:
     (only,) = turns(["x" * 40], repeat=1, lab=None, jobs=2)
     assert only.lab == "x" * 28 + "-1"
