@@ -107,6 +107,17 @@ def test_load_balancer_list() -> None:
     assert len(frontends) == 3
 
 
+def test_load_balancer_list_of_today() -> None:
+    """Every line has its frontend and its slot."""
+    text = (
+        "SERVICE ADDRESS         BACKEND ADDRESS (REVNAT_ID) (SLOT)\n"
+        "172.16.10.0:80/TCP (0)  0.0.0.0:0 (5) (0) [LoadBalancer]\n"
+        "172.16.10.0:80/TCP (1)  10.0.3.150:80/TCP (5) (1)\n"
+    )
+    frontend = balancer.parse(text)["172.16.10.0:80/TCP"]
+    assert (frontend.kind, frontend.backends) == ("LoadBalancer", ("10.0.3.150:80/TCP",))
+
+
 def test_load_balancer_list_with_a_backend_beside_its_frontend() -> None:
     text = "172.16.10.0:80   10.0.3.150:80 (5)\n                 0.0.0.0:0 (5) [LoadBalancer]\n"
     assert balancer.parse(text)["172.16.10.0:80"].backends == ("10.0.3.150:80",)
