@@ -67,6 +67,7 @@ int feed(struct __sk_buff *ctx)
 		return -1;
 	write_flow(s, config.flows ? fed % config.flows : fed);
 	fed++;
+	bpf_set_hash(ctx, fed); /* as a network card or the sender's socket would have done */
 	bpf_tail_call(ctx, &measured, 0);
 	return -1;
 }

@@ -1,4 +1,4 @@
-/* Keys, values and events shared with user space, byte for byte: lab/bpf/structs.py describes
+/* Keys, values and events shared with user space, byte for byte: lab/bpf/structs/ describes
  * every field. A test compares the two by BTF. Layouts are Cilium's.
  */
 #ifndef LAB_STRUCTS_H
