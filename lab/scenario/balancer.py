@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass
 
 _FRONTEND = re.compile(
-    r"^(?P<address>\S+:\d+(?:/\w+)?)(?: \(\d+\))?\s+\S+ \((?P<id>\d+)\)(?: \(\d+\))? \[(?P<flags>[^\]]+)\]"
+    r"^(?P<address>\S+:\d+(?:/\w+)?)(?: \(\d+\))?\s+"
+    r"\S+ \((?P<id>\d+)\)(?: \(\d+\))? \[(?P<flags>[^\]]+)\]"
 )
 _BACKEND = re.compile(
-    r"^(?:(?P<frontend>\S+:\d+(?:/\w+)?)(?: \(\d+\))?)?\s+(?P<address>\S+:\d+(?:/\w+)?) \((?P<id>\d+)\)"
+    r"^(?:(?P<frontend>\S+:\d+(?:/\w+)?)(?: \(\d+\))?)?\s+"
+    r"(?P<address>\S+:\d+(?:/\w+)?) \((?P<id>\d+)\)"
 )
 
 
