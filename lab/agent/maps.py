@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from array import array
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
@@ -53,18 +52,14 @@ class NodeMaps:
         if name in MAGLEV:
             self._write_tables(name, operations)
             return
-        table = self._maps[name].table
-        self._maps[name].update_batch(
-            [(table.key.parse(op.key), table.value.parse(op.value)) for op in operations]
-        )
+        self._maps[name].update_raw([(op.key, op.value or b"") for op in operations])
 
     def _write_tables(self, name: str, operations: Sequence[Operation]) -> None:
         """Frontends with equal tables share one map: a table has 64 KiB."""
         users: dict[bytes, list[int]] = {}
         for op in operations:
             users.setdefault(op.value or b"", []).append(int.from_bytes(op.key, sys.byteorder))
-        for places, numbers in users.items():
-            maglev.share(self._maps[name].fd, numbers, array("I", places))
+        maglev.share(self._maps[name].fd, users)
 
     def _remove(self, name: str, operations: Sequence[Operation]) -> None:
         self._maps[name].delete_raw(op.key for op in operations)

@@ -40,7 +40,7 @@ def measure(rounds: int) -> Iterator[Row]:
     with ExitStack() as stack:
         lab = stack.enter_context(running("balancing"))
         bare = stack.enter_context(bare_path())
-        stack.enter_context(_bare_servers(bare))
+        stack.enter_context(bare_servers(bare))
         apply(
             lab,
             deployment("iperf", "iperf3"),
@@ -102,7 +102,8 @@ def listens(run: Run, address: str) -> None:
 
 
 @contextmanager
-def _bare_servers(bare: BarePath) -> Iterator[None]:
+def bare_servers(bare: BarePath, pod: str = "pod") -> Iterator[None]:
+    """nginx and iperf3 in one of a path's namespaces."""
     with TemporaryDirectory(dir="/var/tmp") as directory, ExitStack() as stack:
         configuration = Path(directory) / "nginx.conf"
         configuration.write_text(NGINX.format(here=directory))
@@ -110,5 +111,5 @@ def _bare_servers(bare: BarePath) -> Iterator[None]:
             ["nginx", "-e", f"{directory}/error", "-c", str(configuration)],
             ["iperf3", "--server"],
         ):
-            stack.enter_context(shell.spawn(bare.inside("pod", argv)))
+            stack.enter_context(shell.spawn(bare.inside(pod, argv)))
         yield

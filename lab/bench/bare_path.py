@@ -35,7 +35,7 @@ ROUTES = (
 )
 
 
-def _script() -> Iterator[str]:
+def _script(more: Sequence[str]) -> Iterator[str]:
     for name in ("client", "router", "node", "pod"):
         yield f"ip netns add {name}"
         yield f"ip -n {name} link set lo up"
@@ -56,6 +56,7 @@ def _script() -> Iterator[str]:
         yield f"ip -n {name} route add {route}"
     for name in ("router", "node"):
         yield f"ip netns exec {name} sysctl -qw net.ipv4.ip_forward=1"
+    yield from more
     yield "echo ready > /run/ready"
     yield "exec sleep infinity"
 
@@ -76,12 +77,12 @@ class BarePath:
 
 
 @contextmanager
-def bare_path() -> Iterator[BarePath]:
-    """The path for the length of a `with` block."""
-    script = " && ".join(_script())
+def bare_path(more: Sequence[str] = ()) -> Iterator[BarePath]:
+    """The path for the length of a `with` block; `more`: shell lines that make it another one."""
+    script = " && ".join(_script(more))
     with shell.spawn(isolated(["sh", "-c", script])) as unshare:
         holder = until(
-            lambda: _ready_child(unshare.pid), bool, within=10, what="the bare path's namespaces"
+            lambda: _ready_child(unshare.pid), bool, within=60, what="the path's namespaces"
         )
         yield BarePath(holder)
 

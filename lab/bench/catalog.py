@@ -10,8 +10,10 @@ from lab.bench import (
     datapath,
     events,
     flows,
+    loading,
     memory,
     page,
+    services,
 )
 from lab.bench.model import Benchmark
 
@@ -19,6 +21,8 @@ BENCHMARKS = (
     Benchmark("bringup", "from the command to the first HTTP 200, and down again", bringup.measure),
     Benchmark("memory", "the whole basic lab", memory.measure),
     Benchmark("balancing", "through the VIP against the same path without it", balancing.measure),
+    Benchmark("services", "one service and 10,000, against netfilter and VXLAN", services.measure),
+    Benchmark("loading", "10,000 services into a node's maps", loading.measure),
     Benchmark("datapath", "what the program on the uplink takes a packet", datapath.measure),
     Benchmark("apply", "from kubectl apply to six next hops on the router", apply.measure),
     Benchmark("flows", "the flow log of one node", flows.measure),

@@ -11,10 +11,10 @@ import array
 import base64
 import ctypes
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from lab.bpf.libbpf import call
+from lab.bpf.libbpf import call, raw
 from lab.bpf.murmur3 import murmur3
 from lab.bpf.object import maglev_table
 
@@ -36,6 +36,19 @@ def table(backends: Mapping[str, int], size: int = 16381) -> list[int]:
     names = tuple(sorted(backends))
     ids = [backends[name] for name in names]
     return [ids[n] for n in _places(names, size)]
+
+
+def image(backends: Mapping[str, int], size: int = 16381) -> bytes:
+    """The table as the programs read it, u32[size]. Equal tables are one object: services that
+    have the same backends share the work and the memory.
+    """
+    names = tuple(sorted(backends))
+    return _image(names, tuple(backends[name] for name in names), size)
+
+
+@lru_cache(maxsize=1024)
+def _image(names: tuple[str, ...], ids: tuple[int, ...], size: int) -> bytes:
+    return array.array("I", [ids[n] for n in _places(names, size)]).tobytes()
 
 
 @lru_cache(maxsize=256)
@@ -66,26 +79,52 @@ def _permutation(name: str, size: int) -> tuple[int, int]:
 
 def write(outer: int, rev_nat_index: int, places: Sequence[int]) -> None:
     """Give a service its table in the map of maps with descriptor `outer`, in one step."""
-    share(outer, [rev_nat_index], places)
+    share(outer, {array.array("I", places).tobytes(): [rev_nat_index]})
 
 
-def share(outer: int, rev_nat_indexes: Iterable[int], places: Sequence[int]) -> None:
-    """Give one table to several frontends: those of a service have the same backends.
+def share(outer: int, users: Mapping[bytes, Sequence[int]]) -> None:
+    """Give each table (as `image` makes it) to frontends: equal ones need one map in the kernel.
 
-    The new table is filled before the programs can see it; an old one goes with its last user.
+    A new table is filled before the programs can see it; an old one goes with its last user. Many
+    at a time: each call that replaces maps waits for programs that may still read the old ones.
     """
-    inner = maglev_table(len(places))
-    try:
-        values = array.array("I", places).tobytes()
-        call("bpf_map_update_elem", inner, bytes(ctypes.c_uint32(0)), values, 0)
-        for index in rev_nat_indexes:
-            call(
-                "bpf_map_update_elem",
+    left = list(users.items())
+    while left:
+        part, left = left[:TABLES], left[TABLES:]
+        made = [_filled(places) for places, _ in part]
+        try:
+            _enter(
                 outer,
-                bytes(ctypes.c_uint16(index)),
-                bytes(ctypes.c_uint32(inner)),
-                0,
-                what=f"writing the Maglev table of service {index}",
+                [(index, fd) for fd, (_, users) in zip(made, part, strict=True) for index in users],
             )
-    finally:
-        os.close(inner)
+        finally:
+            for fd in made:
+                os.close(fd)
+
+
+TABLES = 256
+"""Tables that are filled and entered at a time; each is a descriptor meanwhile."""
+
+
+def _filled(places: bytes) -> int:
+    inner = maglev_table(len(places) // 4)
+    call("bpf_map_update_elem", inner, bytes(ctypes.c_uint32(0)), places, 0)
+    return inner
+
+
+def _enter(outer: int, entries: Sequence[tuple[int, int]]) -> None:
+    """Tables by descriptor into the map of maps, at their indexes."""
+    keys = array.array("H", [index for index, _ in entries]).tobytes()
+    values = array.array("I", [fd for _, fd in entries]).tobytes()
+    count = ctypes.c_uint32(len(entries))
+    if raw("bpf_map_update_batch", outer, keys, values, ctypes.byref(count), None) == 0:
+        return
+    for index, fd in entries:  # kernels before 5.15 know no batches of maps
+        call(
+            "bpf_map_update_elem",
+            outer,
+            bytes(ctypes.c_uint16(index)),
+            bytes(ctypes.c_uint32(fd)),
+            0,
+            what=f"writing the Maglev table of service {index}",
+        )

@@ -74,16 +74,25 @@ class Map(Generic[K, V]):
 
     def update_batch(self, entries: Sequence[tuple[K, V]]) -> None:
         """Write many entries in order; on failure those before the failing one are written."""
+        self.update_raw([(bytes(key), bytes(value)) for key, value in entries])
+
+    def update_raw(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
+        """The same with the bytes of keys and values, as `raw_items` gives them."""
         for start in range(0, len(entries), BATCH):
             part = entries[start : start + BATCH]
-            keys = b"".join(bytes(key) for key, _ in part)
-            values = b"".join(bytes(value) for _, value in part)
+            keys = b"".join([key for key, _ in part])
+            values = b"".join([value for _, value in part])
+            if (len(keys), len(values)) != (
+                len(part) * self._key_size,
+                len(part) * self._value_size,
+            ):
+                raise ValueError(f"an entry for {self.table.name} has another size than the map's")
             count = ctypes.c_uint32(len(part))
             code = raw("bpf_map_update_batch", self.fd, keys, values, ctypes.byref(count), None)
             if code < 0:
                 # A map type without batches, or the error of one entry: write one by one.
                 for key, value in part[0 if _unsupported(code) else count.value :]:
-                    self.update(key, value)
+                    self.update(self.table.key.parse(key), self.table.value.parse(value))
 
     def delete_batch(self, keys: Iterable[K]) -> int:
         """Remove many entries; how many of them were there."""

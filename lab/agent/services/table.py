@@ -121,8 +121,9 @@ class Table:
             elif place in wanted and self._held.get(place) != wanted[place]:
                 self._held[place] = wanted[place]
                 writes.append(place)
-        writes.sort(key=lambda place: rank(place, removing=False))
-        removals.sort(key=lambda place: rank(place, removing=True))
+        # By map within a rank: what is written to one map in a row goes into one system call.
+        writes.sort(key=lambda place: (rank(place, removing=False), place[0]))
+        removals.sort(key=lambda place: (rank(place, removing=True), place[0]))
         return [
             *(Operation(*place, self._held[place]) for place in writes),
             *(Operation(*place, None) for place in removals),

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from lab.bpf.maglev import SIZES, table
+from lab.bpf.maglev import SIZES, image, table
 from lab.bpf.murmur3 import murmur3
 
 SIZE = 16381
@@ -46,6 +46,21 @@ def test_adding_one_backend_moves_close_to_its_share() -> None:
     before, after = table(names(10), SIZE), table(names(11), SIZE)
     moved = sum(old != new for old, new in zip(before, after, strict=True)) / SIZE
     assert 1 / 11 <= moved < 1 / 11 + 0.05
+
+
+def test_flows_of_other_backends_stay_nearly_all() -> None:
+    """The paper's figure 12: with a table of 100 places a backend, a few of a thousand move."""
+    before, after = (
+        table({n: i for n, i in names(160).items() if i not in gone}, SIZE) for gone in ((), (7,))
+    )
+    moved = [old for old, new in zip(before, after, strict=True) if old not in (7, new)]
+    assert len(moved) / SIZE < 0.02
+
+
+def test_services_with_the_same_backends_share_one_table() -> None:
+    first, second = image(names(3), 251), image(dict(reversed(names(3).items())), 251)
+    assert first is second
+    assert list(memoryview(first).cast("I")) == table(names(3), 251)
 
 
 def test_known_answer_pins_the_hash() -> None:
