@@ -121,7 +121,7 @@ class Agent:
             self._complaints,
             bgp_metrics,
         )
-        self._health_ports = HealthPorts()
+        self._health_ports = HealthPorts(each.version for each in config.node_addresses)
         self.kubelet = Kubelet(config, client, self, mtu=programs.mtu, route_mtu=programs.pod_mtu)
         self._cilium_objects = CiliumObjects(config, client, self._inhabitants)
         self._neighbourhood.pods = {pod.uid: pod for pod in self.kubelet.found()}

@@ -16,13 +16,13 @@ from lab.agent.bgp import peering_policy, version2
 from lab.agent.bgp.facts import Facts, Json, Pool, pool_of
 from lab.agent.bgp.node_config import node_config
 from lab.agent.config import AgentConfig
-from lab.agent.gateway import default_gateway
+from lab.agent.gateway import default_gateway, default_gateway6
 from lab.agent.watch import Mirror
 from lab.frr.model import Bfd, BgpConfig
 
 SECRETS = "kube-system"
 PASSWORD = "password"
-ROUTES = Path("/proc/net/route")
+ROUTES, ROUTES6 = Path("/proc/net/route"), Path("/proc/net/ipv6_route")
 
 
 def _kind(name: str, plural: str, version: str = "v2") -> type[GenericGlobalResource]:
@@ -125,6 +125,7 @@ class BgpObjects:
             pools=self._pool_facts(),
             passwords=self._passwords(),
             gateway=default_gateway(ROUTES.read_text()),
+            gateway6=default_gateway6(ROUTES6.read_text()) if self._config.ipv6 else None,
             annotations=(node.metadata.annotations if node.metadata else None) or {},
         )
 

@@ -50,9 +50,10 @@ def wanted_ports(
 
 
 class HealthPorts:
-    """One small HTTP server for each port."""
+    """One small HTTP server for each port, on the unspecified address of each IP version."""
 
-    def __init__(self) -> None:
+    def __init__(self, versions: Iterable[int] = (4,)) -> None:
+        self._hosts = ["0.0.0.0" if version == 4 else "::" for version in versions]
         self._health: Mapping[int, Health] = {}
         self._servers: dict[int, asyncio.Server] = {}
 
@@ -78,7 +79,7 @@ class HealthPorts:
             finally:
                 writer.close()
 
-        return await asyncio.start_server(answer, "0.0.0.0", port, limit=REQUEST_SIZE)
+        return await asyncio.start_server(answer, self._hosts, port, limit=REQUEST_SIZE)
 
 
 def _answer(health: Health) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, ip_address, ip_network, summarize_address_range
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network, summarize_address_range
 from typing import Any
 
 from lab.agent.announce import Announced
@@ -63,7 +63,16 @@ class Facts:
     passwords: Mapping[str, str] = field(default_factory=dict)
     """By the name of their Secret in kube-system."""
     gateway: IPv4Address | None = None
+    gateway6: IPv6Address | None = None
     annotations: Labels = field(default_factory=dict)
+
+    def discovered(self, peer: Json) -> Address | None:
+        """The default gateway of the family that a peer's autoDiscovery names."""
+        how = peer.get("autoDiscovery")
+        if not how:
+            return None
+        family = (how.get("defaultGateway") or {}).get("addressFamily", "ipv4")
+        return self.gateway6 if family == "ipv6" else self.gateway
 
     def chosen(self, selector: Json | None, addresses: Sequence[str]) -> Iterator[Announced]:
         """Addresses of the wanted kinds of services that a selector matches; None matches none."""

@@ -40,7 +40,7 @@ def node_config(
 
 
 def _peer(peer: Json, facts: Facts, summary: Json, neighbors: Json) -> dict[str, Any]:
-    address = peer.get("peerAddress") or str(facts.gateway or "")
+    address = peer.get("peerAddress") or str(facts.discovered(peer) or "")
     found: Json = neighbors.get(address, {})
     state = str(found.get("bgpState", "idle")).lower()
     said: dict[str, Any] = {

@@ -170,8 +170,9 @@ def _neighbor(peer: Json, config: Json, facts: Facts, bfd: Bfd | None) -> Neighb
 def _address(peer: Json, facts: Facts) -> Address:
     if peer.get("peerAddress"):
         return ip_address(peer["peerAddress"])
-    if peer.get("autoDiscovery") and facts.gateway is not None:
-        return facts.gateway
+    gateway = facts.discovered(peer)
+    if gateway is not None:
+        return gateway
     raise ValueError("it has no peerAddress, and no default gateway stands in for one")
 
 

@@ -14,7 +14,7 @@ from lab.agent.bgp.node_config import node_config
 from lab.agent.bgp.refused import Refused
 from lab.agent.bgp.selection import selects
 from lab.agent.bgp.version2 import Advertised, Resources
-from lab.agent.gateway import default_gateway
+from lab.agent.gateway import default_gateway, default_gateway6
 from lab.agent.services.model import Kind
 from lab.frr.model import Advertisement, BgpConfig, GracefulRestart
 from tests.unit.agent.objects import service
@@ -284,10 +284,14 @@ def test_an_override_changes_a_node_s_values() -> None:
 
 
 def test_a_peer_may_be_the_default_gateway() -> None:
-    found = {"peerAddress": None, "autoDiscovery": {"mode": "DefaultGateway"}}
+    found: dict[str, Any] = {"peerAddress": None, "autoDiscovery": {"mode": "DefaultGateway"}}
     config = by_version2(resources(peer=found), facts(gateway=ROUTER))
     assert config is not None
     assert config.neighbors[0].address == ROUTER
+    found["autoDiscovery"] = {"defaultGateway": {"addressFamily": "ipv6"}}
+    config = by_version2(resources(peer=found), facts(gateway=ROUTER, gateway6=VIP6))
+    assert config is not None
+    assert config.neighbors[0].address == VIP6
 
 
 @pytest.mark.parametrize(
@@ -327,6 +331,17 @@ def test_the_default_gateway_of_a_routing_table() -> None:
     )
     assert default_gateway(table) == ROUTER
     assert default_gateway(table.splitlines()[0]) is None
+
+
+def test_the_default_gateway_of_an_ipv6_routing_table() -> None:
+    rest = "00000400 00000001 00000000"
+    table = (
+        f"20010db8000100000000000000000000 40 {'0' * 32} 00 {'0' * 32} {rest} 00000001     eth0\n"
+        f"{'0' * 32} 00 {'0' * 32} 00 20010db8000100000000000000000001 {rest} 00000003     eth0\n"
+        f"{'0' * 32} 00 {'0' * 32} 00 {'0' * 32} ffffffff 00000001 00000000 00200200       lo\n"
+    )
+    assert default_gateway6(table) == IPv6Address("2001:db8:1::1")
+    assert default_gateway6(table.splitlines()[2]) is None
 
 
 SUMMARY = {"ipv4Unicast": {"peers": {"192.168.1.1": {"pfxRcd": 0, "pfxSnt": 2}}}}
