@@ -86,13 +86,19 @@ def connect(options: argparse.Namespace, timeout: float) -> Iterator[grpc.Channe
                 f"  {_ADVICE if options.server == settings.DEFAULTS['server'] else _OTHER_SERVER}"
             ) from exc
         except grpc.RpcError as exc:
-            raise _explained(exc, options.server) from exc
+            raise explained(exc, options.server) from exc
 
 
-def _explained(error: grpc.RpcError, server: str) -> ServerError:
+def explained(error: grpc.RpcError, server: str) -> ServerError:
+    """A failed call in words."""
     code, details = error.code(), error.details() or ""
     if code in _WORDS:
         return ServerError(f"the Hubble server at {server} {_WORDS[code]}: {details}")
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return ServerError(
+            f"the Hubble server at {server} does not serve this\n"
+            "  a relay has flows only: ask a node's agent, on the node or with --server NODE:4244"
+        )
     if code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNKNOWN):
         return ServerError(details)
     return ServerError(f"{details} ({code.name.lower().replace('_', ' ')})")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import grpc
 import pytest
 from google.protobuf.json_format import MessageToDict
 
 from lab import shell
 from lab.errors import InputError
 from lab.hubble.api import observer_pb2
-from lab.hubble.cli import completion, main, observe, settings
+from lab.hubble.cli import completion, connection, main, observe, settings
 from lab.hubble.cli.filter_flags import FlowFilters
 
 NOW = 1_700_000_000 * 10**9
@@ -172,6 +173,17 @@ def test_unreachable_server_is_explained(capsys: pytest.CaptureFixture[str]) -> 
     words = ["observe", "--server", "unix:///nowhere/hubble.sock", "--timeout", "50ms"]
     assert main.main(words) == 1
     assert "no Hubble server answers at unix:///nowhere/hubble.sock" in capsys.readouterr().err
+
+
+def test_what_a_relay_does_not_serve_is_explained() -> None:
+    class Refused(grpc.RpcError):  # type: ignore[misc]
+        def code(self) -> grpc.StatusCode:
+            return grpc.StatusCode.UNIMPLEMENTED
+
+        def details(self) -> str:
+            return "Method not found!"
+
+    assert "ask a node's agent" in str(connection.explained(Refused(), "localhost:4245"))
 
 
 def test_raw_filters_are_printed_and_can_be_read_back(capsys: pytest.CaptureFixture[str]) -> None:
