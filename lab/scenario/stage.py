@@ -203,7 +203,7 @@ class Stage:
             wanted=tell(wanted),
             seen=tell(seen),
             bound=str(bound) if bound else None,
-            look=look or self._default_look(),
+            look=look or (bound.look if bound else "") or self._default_look(),
         )
         self._since = now
         self._step.checks.append(check)
