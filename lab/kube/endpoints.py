@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import ip_address
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.kube import selectors
 from lab.kube.api import Api, copy_of
 from lab.kube.controller import owner_reference
+from lab.kube.endpoint_rows import (
+    SHAPE,
+    Groups,
+    Ports,
+    addresses_of,
+    endpoint,
+    endpoints_subset,
+    ports_of,
+    slice_bodies,
+)
 from lab.kube.ip_families import family_of
 from lab.kube.kinds import ENDPOINT_SLICE, ENDPOINTS, POD, SERVICE, storage_key
 from lab.kube.names import suffix
@@ -23,14 +32,6 @@ MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 MANAGER = "endpointslice-controller.k8s.io"
 MIRROR = "endpointslicemirroring-controller.k8s.io"
 SKIP_MIRROR = "endpointslice.kubernetes.io/skip-mirror"
-SLICE_SIZE = 100
-"""Endpoints in one slice at most."""
-
-Ports = tuple[tuple[str, int, str, str], ...]
-"""Name, number, protocol, appProtocol of what a pod serves: pods with equal ones share slices."""
-Groups = dict[Ports, list[Object]]
-_SHAPE = ("addressType", "ports")
-"""What of a slice stays as it is for its life."""
 
 
 class EndpointsController:
@@ -139,8 +140,8 @@ class EndpointsController:
         """`groups` are by IP family: a slice has addresses of one."""
         free = self._slices(key, manager)
         kept = set()
-        for body in _bodies(service, groups):
-            match = next((s for s in free if all(s.get(f) == body[f] for f in _SHAPE)), None)
+        for body in slice_bodies(service, groups):
+            match = next((s for s in free if all(s.get(f) == body[f] for f in SHAPE)), None)
             if match:
                 free.remove(match)
                 slice_key = (key[0], match["metadata"]["name"])
@@ -172,7 +173,7 @@ class EndpointsController:
     def _write_endpoints(
         self, key: Key, service: Object, groups: Mapping[Ports, list[Object]]
     ) -> None:
-        subsets = [_subset(ports, found) for ports, found in sorted(groups.items())]
+        subsets = [endpoints_subset(ports, found) for ports, found in sorted(groups.items())]
         subsets = [s for s in subsets if "addresses" in s or "notReadyAddresses" in s]
         labels = {
             **(service["metadata"].get("labels") or {}),
@@ -191,94 +192,6 @@ class EndpointsController:
         self._api.update(ENDPOINTS, key, {**obj, **body})
 
 
-def _bodies(service: Object, groups: Mapping[str, Groups]) -> Iterator[Object]:
-    """What slices say; an empty one stands for an IP family without pods."""
-    for family, of_family in groups.items():
-        chunks = [
-            (ports, sorted(found, key=_first_address)[start : start + SLICE_SIZE])
-            for ports, found in sorted(of_family.items())
-            for start in range(0, len(found), SLICE_SIZE)
-        ]
-        for ports, endpoints in chunks or [(ports_of(service, None), [])]:
-            yield {"addressType": family, "endpoints": endpoints, "ports": _slice_ports(ports)}
-
-
-def addresses_of(pod: Object) -> list[str]:
-    """The addresses in a pod's status, its main one first."""
-    status = pod.get("status", {})
-    found = [each["ip"] for each in status.get("podIPs") or ()]
-    return found or [status["podIP"]] if status.get("podIP") else []
-
-
-def ports_of(service: Object, pod: Object | None) -> Ports:
-    """A Service's ports as a pod serves them: named target ports are looked up in the pod."""
-    found = []
-    for port in service["spec"].get("ports") or ():
-        number = _target(port, pod)
-        if number:
-            row = (port.get("name", ""), number, port["protocol"], port.get("appProtocol", ""))
-            found.append(row)
-    return tuple(found)
-
-
-def _target(port: Object, pod: Object | None) -> int:
-    target = port.get("targetPort", port["port"])
-    if isinstance(target, int):
-        return target
-    for container in pod["spec"]["containers"] if pod else ():
-        for offered in container.get("ports") or ():
-            if offered.get("name") == target and offered["protocol"] == port["protocol"]:
-                return int(offered["containerPort"])
-    return 0
-
-
-def endpoint(service: Object, pod: Object, address: str) -> Object:
-    """A pod at one of its addresses as an endpoint: ready unless it is on its way out, serving as
-    long as it answers.
-    """
-    serving, terminating = is_ready(pod), is_terminating(pod)
-    ready = serving and not terminating
-    if service["spec"].get("publishNotReadyAddresses"):
-        ready = serving = True
-    return {
-        "addresses": [address],
-        "conditions": {"ready": ready, "serving": serving, "terminating": terminating},
-        "nodeName": pod["spec"].get("nodeName", ""),
-        "targetRef": {
-            "kind": "Pod",
-            "name": pod["metadata"]["name"],
-            "namespace": pod["metadata"]["namespace"],
-            "uid": pod["metadata"]["uid"],
-        },
-    }
-
-
-def _subset(ports: Ports, endpoints: list[Object]) -> Object:
-    subset: Object = {}
-    for found in sorted(endpoints, key=_first_address):
-        if found["conditions"]["terminating"] and not found["conditions"]["ready"]:
-            continue
-        field = "addresses" if found["conditions"]["ready"] else "notReadyAddresses"
-        row = {
-            "ip": found["addresses"][0],
-            "nodeName": found["nodeName"],
-            "targetRef": found["targetRef"],
-        }
-        subset.setdefault(field, []).append(row)
-    subset["ports"] = [{k: v for k, v in p.items() if v != ""} for p in _slice_ports(ports)]
-    return subset
-
-
-def _slice_ports(ports: Ports) -> list[Object]:
-    rows = []
-    for name, number, protocol, app_protocol in ports:
-        row: Object = {"name": name, "port": number, "protocol": protocol}
-        if app_protocol:
-            row["appProtocol"] = app_protocol
-        rows.append(row)
-    return rows
-
-
 def _slice_labels(service: Object, manager: str) -> dict[str, str]:
     labels = dict(service["metadata"].get("labels") or {})
     if service["spec"].get("clusterIP") == "None":
@@ -293,10 +206,6 @@ def _is_foreign(endpoints: Object) -> bool:
 
 def _has_address(pod: Object) -> bool:
     return bool(addresses_of(pod)) and not is_ended(pod)
-
-
-def _first_address(found: Object) -> int:
-    return int(ip_address(found["addresses"][0]))
 
 
 def _first_label(key: Key, service: Object | None) -> tuple[str, str, str] | None:

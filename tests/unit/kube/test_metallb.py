@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from lab.kube.metallb import Address, Allocator, PoolError, Request, parse_config
+from lab.kube.metallb import Allocator, Request
+from lab.kube.metallb_pools import Address, PoolError, parse_config
 
 CONFIG = """
 peers:
