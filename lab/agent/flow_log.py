@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,8 +25,11 @@ log = logging.getLogger(__name__)
 HUBBLE_PORT = 4244
 CAPTURES = "captures"
 
-BATCH = 4096
+BATCH = 512
 """Events read at once."""
+SHARE = 0.15
+"""Of one processor, at most, whatever comes: a flood of events fills the ring and is counted as
+lost before it takes the processor away from the packets that make it."""
 EAGER, IDLE = 0.004, 0.015
 """Seconds between two looks at the ring, while events come and when none came for a while. The
 programs wake nobody: that would cost every packet that makes an event."""
@@ -81,19 +85,23 @@ class FlowLog:
         }
 
     def _read(self) -> None:
-        """The thread: all that is in the ring, again and again."""
+        """The thread: what is in the ring, again and again."""
         quiet = looks = 0
+        pause = EAGER
         with EventRing.pinned() as ring:
             lost = ring.counts().lost
-            while not self._stopping.wait(EAGER if quiet < AWHILE else IDLE):
-                while events := ring.read_timed(BATCH):
-                    quiet = 0
+            while not self._stopping.wait(pause):
+                began = time.thread_time()
+                events = ring.read_timed(BATCH)
+                if events:
                     self.observer.feed_timed(events)
                     self._tap.send(event for _, event in events)
-                quiet += 1
+                quiet = 0 if events else quiet + 1
                 looks += 1
                 if looks % LOST_LOOK == 0:
                     lost = self._tell_lost(ring.counts().lost, lost)
+                spent = time.thread_time() - began
+                pause = max(EAGER if quiet < AWHILE else IDLE, spent * (1 / SHARE - 1))
 
     def _tell_lost(self, now: int, before: int) -> int:
         if now > before:

@@ -61,21 +61,26 @@ from lab.bpf.object import BpfObject
 from lab.bpf.object_info import pinned_entries
 from lab.bpf.tables import (
     AFFINITY6,
+    BACKENDS6,
     CT_ANY6,
     CT_TCP6,
     ENDPOINTS,
     FRAGMENTS6,
     GLOBALS,
+    MAGLEV6,
+    REVERSE_NAT6,
+    SERVICES6,
     SNAT6,
 )
 
 PROGRAMS = GLOBALS.parent / "programs"
 """Pins of the node's programs, so that a pod can be attached without loading anything."""
 
-SIZES6 = dict.fromkeys(
-    (table.name for table in (CT_TCP6, CT_ANY6, SNAT6, AFFINITY6, FRAGMENTS6)),
-    256,
+TABLES6 = (
+    *(CT_TCP6, CT_ANY6, SNAT6, AFFINITY6, FRAGMENTS6),
+    *(SERVICES6, BACKENDS6, REVERSE_NAT6, MAGLEV6),
 )
+SIZES6 = dict.fromkeys((table.name for table in TABLES6), 256)
 """On a node without IPv6 the tables are there, for one object serves all, but tiny."""
 
 
