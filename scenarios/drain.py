@@ -10,6 +10,7 @@ from lab.scenario.wanted import at_least
 
 NODE = "k8s-worker5"
 KEPT = 10
+FLOWS = "`hubble observe` on the nodes: who was sent to two pods, or answered by none?"
 
 scenario = Scenario(
     "A node leaves, and nobody notices",
@@ -44,8 +45,8 @@ def exclude(stage: Stage) -> None:
         cost = load.cost(moment)
     stage.say(f"The load: {cost}.")
     stage.holds("new connections went on", cost.attempted, at_least(50))
-    stage.holds("new connections that failed", cost.failed, 0)
-    stage.holds("open connections that broke", cost.broken, 0)
+    stage.holds("new connections that failed", cost.failed, 0, look=FLOWS)
+    stage.holds("open connections that broke", cost.broken, 0, look=FLOWS)
 
 
 @scenario.step("And it comes back")
@@ -59,5 +60,5 @@ def back(stage: Stage) -> None:
         load.until_steady(50)
         cost = load.cost(moment)
     stage.say(f"The load: {cost}.")
-    stage.holds("new connections that failed", cost.failed, 0)
-    stage.holds("open connections that broke", cost.broken, 0)
+    stage.holds("new connections that failed", cost.failed, 0, look=FLOWS)
+    stage.holds("open connections that broke", cost.broken, 0, look=FLOWS)

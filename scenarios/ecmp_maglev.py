@@ -12,6 +12,7 @@ from lab.scenario.wanted import at_least
 
 NODE = "k8s-worker2"
 KEPT = 20
+TABLES = "`bpftool map dump name cilium_lb4_maglev` on two nodes: is there one, the same on both?"
 
 scenario = Scenario(
     "Connections move, and none breaks",
@@ -53,5 +54,5 @@ def dealt_anew(stage: Stage) -> None:
         load.until_steady(50)
         cost = load.cost(moment)
     stage.say(f"The load: {cost}.")
-    stage.holds("open connections that broke", cost.broken, 0)
-    stage.holds("new connections that failed", cost.failed, 0)
+    stage.holds("open connections that broke", cost.broken, 0, look=TABLES)
+    stage.holds("new connections that failed", cost.failed, 0, look=TABLES)

@@ -48,7 +48,8 @@ def replaced(stage: Stage) -> None:
         cost = load.cost(moment)
     stage.say(f"The load: {cost}.")
     stage.holds("new connections went on", cost.attempted, at_least(50))
-    stage.holds("none of them failed", cost.failed, 0)
+    conditions = "`kubectl get endpointslices -o yaml`: the conditions of a pod that has to go"
+    stage.holds("none of them failed", cost.failed, 0, look=conditions)
 
 
 @scenario.step("More pods, a node drained, fewer pods")
@@ -68,4 +69,5 @@ def moved(stage: Stage) -> None:
         cost = load.cost(moment)
     stage.say(f"The load: {cost}.")
     stage.holds("new connections went on", cost.attempted, at_least(50))
-    stage.holds("none of them failed", cost.failed, 0)
+    conditions = "`kubectl get endpointslices -o yaml`: the conditions of a pod that has to go"
+    stage.holds("none of them failed", cost.failed, 0, look=conditions)

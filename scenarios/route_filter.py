@@ -9,6 +9,7 @@ from lab.scenario.story import Scenario
 from lab.scenario.wanted import containing
 
 NODE = "k8s-worker3"
+FILTER = f"`vtysh -c 'show running-config'` on {web.ROUTER}: its prefix lists and route maps"
 FOREIGN = ("198.51.100.0/24", "192.168.10.0/25", "172.16.10.128/25")
 
 scenario = Scenario("The router believes only what nodes may announce", manifests=(web.MANIFEST,))
@@ -38,8 +39,8 @@ def none(stage: Stage) -> None:
     table = stage.show(web.ROUTER, "vtysh -c 'show bgp ipv4 unicast'").out
     kernel = stage.run(web.ROUTER, "ip route").out
     for prefix in FOREIGN:
-        stage.holds(f"{prefix} is not in BGP's table", prefix in table, False)
-        stage.holds(f"{prefix} is not in the kernel", prefix in kernel, False)
+        stage.holds(f"{prefix} is not in BGP's table", prefix in table, False, look=FILTER)
+        stage.holds(f"{prefix} is not in the kernel", prefix in kernel, False, look=FILTER)
     web.is_answered(stage)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.scenario import observe, spread, web
+from lab.scenario import balancer, observe, spread, web
 from lab.scenario.bounds import DATAPATH
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
@@ -31,9 +31,10 @@ def with_affinity(stage: Stage) -> None:
     """The node remembers the client's address and the pod it chose for it, for three hours unless
     the service says otherwise."""
     web.patch(stage, '"sessionAffinity": "ClientIP"')
+    frontend = f"{web.ADDRESS}:80"
     stage.becomes(
         "the node's map says so",
-        lambda: stage.run(INGRESS, "cilium bpf lb list").out,
+        lambda: balancer.parse(observe.balancer_list(stage, INGRESS))[frontend].kind,
         containing("sessionAffinity"),
         within=DATAPATH,
     )
