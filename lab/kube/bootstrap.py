@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from lab.kube import cilium_crds
 from lab.kube.discovery import SERVER_VERSION
-from lab.kube.hubble_pods import CONTROL_PLANE
 from lab.topology.plan import Cluster, NodeKind, Plan, PlannedNode
 
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 Object = dict[str, Any]
@@ -23,17 +21,14 @@ _NODE_INFO = (
 
 
 def objects(plan: Plan) -> list[Object]:
-    """Namespaces, nodes, the API server's service, the BGP configuration."""
+    """Namespaces, nodes, the API server's service."""
     cluster = plan.cluster
     if cluster is None:
         return []
     return [
         *(namespace(name) for name in NAMESPACES),
-        *cilium_crds.definitions(),
         *(node(planned) for planned in plan.kube_nodes),
         *kubernetes_service(cluster),
-        bgp_config(plan, cluster),
-        *([pool(cluster)] if cluster.profile != "cilium-1.10" else ()),
     ]
 
 
@@ -104,58 +99,3 @@ def kubernetes_service(cluster: Cluster) -> list[Object]:
         "ports": ports,
     }
     return [service, endpoints, endpoint_slice]
-
-
-def pool(cluster: Cluster) -> Object:
-    """The pool of LB-IPAM, which profiles newer than the article's use."""
-    blocks = [{"cidr": str(each)} for each in (cluster.vip_pool, cluster.vip_pool6) if each]
-    return {
-        "apiVersion": "cilium.io/v2",
-        "kind": "CiliumLoadBalancerIPPool",
-        "metadata": {"name": "default"},
-        "spec": {"blocks": blocks, "disabled": False},
-    }
-
-
-def bgp_config(plan: Plan, cluster: Cluster) -> Object:
-    """MetalLB's ConfigMap, as Cilium 1.10 reads it: every node peers with the one router, in a
-    session for each address family.
-    """
-    second_pool = f"  - {cluster.vip_pool6}\n" if cluster.vip_pool6 else ""
-    text = (
-        "peers:\n"
-        f"{_peers(plan, cluster)}"
-        "address-pools:\n"
-        "- name: default\n"
-        "  protocol: bgp\n"
-        "  avoid-buggy-ips: false\n"
-        "  addresses:\n"
-        f"  - {cluster.vip_pool}\n"
-        f"{second_pool}"
-    )
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": "bgp-config", "namespace": "kube-system"},
-        "data": {"config.yaml": text},
-    }
-
-
-def _peers(plan: Plan, cluster: Cluster) -> str:
-    """One peer for all nodes, or one for each where each has an AS number of its own."""
-    routers = [each for each in (cluster.router, cluster.router6) if each]
-    if all(planned.asn == cluster.asn for planned in plan.kube_nodes):
-        return "".join(_peer(cluster, router, cluster.asn) for router in routers)
-    return "".join(
-        f"{_peer(cluster, router, planned.asn)}"
-        "  node-selectors:\n"
-        "  - match-labels:\n"
-        f"      kubernetes.io/hostname: {planned.name}\n"
-        for planned in plan.kube_nodes
-        for router in routers
-    )
-
-
-def _peer(cluster: Cluster, router: Address, my_asn: int | None) -> str:
-    password = f"  password: {json.dumps(cluster.bgp_password)}\n" if cluster.bgp_password else ""
-    return f"- peer-address: {router}\n  peer-asn: {cluster.asn}\n  my-asn: {my_asn}\n{password}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -13,19 +13,16 @@ from typing import Any
 import uvicorn
 
 from lab.kube import controller
-from lab.kube.addons import AddonController
 from lab.kube.api import Api, deep_copy
 from lab.kube.app import App
-from lab.kube.bgp_conditions import BgpConditions
 from lab.kube.connection import Connection
+from lab.kube.controller import Controller
 from lab.kube.custom import DefinitionController
 from lab.kube.deployment import DeploymentController
 from lab.kube.endpoints import EndpointsController
 from lab.kube.garbage import GarbageCollector, NamespaceController
 from lab.kube.kinds import CRD, Registry
 from lab.kube.kubelet_api import LEASE_GRACE
-from lab.kube.lb_ipam_controller import LbIpamController
-from lab.kube.metallb_controller import MetalLbController
 from lab.kube.nodes import NodeController
 from lab.kube.replicaset import ReplicaSetController
 from lab.kube.scheduler import Scheduler
@@ -33,9 +30,6 @@ from lab.kube.services import ServiceNumbers
 from lab.kube.store import Change, Key, Store
 
 Object = dict[str, Any]
-
-ARTICLE = "cilium-1.10"
-"""The profile whose load-balancer addresses come from MetalLB's pools."""
 
 API_SERVICE: Key = ("default", "kubernetes")
 
@@ -55,13 +49,12 @@ class ServerConfig:
     """The SQLite file."""
     bootstrap: Sequence[Object] = ()
     """Objects made at the first start; those that are there stay as they are."""
-    addons: Sequence[Object] = ()
-    """The same, made when all nodes are Ready."""
+    extensions: Callable[[Api], Iterable[Controller]] = lambda _: ()
+    """Makes the controllers that run beside Kubernetes' own."""
     service_cidr: IPv4Network = SERVICE_CIDR
     service_cidr6: IPv6Network | None = None
     """Addresses of Services in the other family; None: the cluster has one family."""
     node_ports: tuple[int, int] = (30000, 32767)
-    profile: str = ARTICLE
     lease_grace: float = LEASE_GRACE
     """Seconds without a renewed lease after which a node is lost."""
 
@@ -116,13 +109,11 @@ def build(store: Store, config: ServerConfig) -> Api:
         ReplicaSetController(api),
         Scheduler(api),
         EndpointsController(api),
-        MetalLbController(api) if config.profile == ARTICLE else LbIpamController(api),
         NodeController(api, config.lease_grace),
         GarbageCollector(api),
         NamespaceController(api),
         ApiService(api, config.bootstrap),
-        AddonController(api, config.addons),
-        *([] if config.profile == ARTICLE else [BgpConditions(api)]),
+        *config.extensions(api),
     ])  # fmt: skip
     return api
 

@@ -7,8 +7,10 @@ in a process of its own, which stands in the master's namespaces already.
 from __future__ import annotations
 
 import lab.kube.main
-from lab.kube import bootstrap, hubble_pods
+from lab.kube import bootstrap
 from lab.kube.main import ServerConfig
+from lab.operator import hubble_pods, installation
+from lab.operator.controllers import controllers
 from lab.sandbox.member import Member
 
 
@@ -23,11 +25,10 @@ def api_server(member: Member) -> int:
             key_file=secrets.key_file,
             token=secrets.token,
             state=member.run.path / "api" / "state.db",
-            bootstrap=bootstrap.objects(member.plan),
-            addons=hubble_pods.objects(),
+            bootstrap=[*bootstrap.objects(member.plan), *installation.objects(member.plan)],
+            extensions=lambda api: controllers(api, cluster.profile, hubble_pods.objects()),
             service_cidr=cluster.service_cidr,
             service_cidr6=cluster.service_cidr6,
             node_ports=cluster.node_ports,
-            profile=cluster.profile,
         )
     )

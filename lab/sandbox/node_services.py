@@ -9,7 +9,7 @@ import lab.agent.main
 import lab.sandbox.port_forward
 from lab.agent.config import AgentConfig
 from lab.bpf.config import DualStack
-from lab.kube import hubble_pods
+from lab.operator import hubble_pods
 from lab.sandbox.member import Member
 from lab.topology.plan import Cluster, PlannedNode
 

@@ -22,6 +22,8 @@ from lab.kube import bootstrap
 from lab.kube.credentials import credentials
 from lab.kube.kubelet_api import ERROR, HEADER, PORT, STDIN, STDOUT, exit_status, frame
 from lab.kube.main import ServerConfig, main
+from lab.operator import installation
+from lab.operator.controllers import controllers
 from lab.shell import run
 from lab.topology.plan import Cluster, Interface, NodeKind, Plan, PlannedNode
 
@@ -134,7 +136,8 @@ def serve(directory: Path) -> int:
             key_file=secrets.key_file,
             token=secrets.token,
             state=directory / "state.db",
-            bootstrap=bootstrap.objects(plan()),
+            bootstrap=[*bootstrap.objects(plan()), *installation.objects(plan())],
+            extensions=lambda api: controllers(api, installation.ARTICLE),
         )
     )
 

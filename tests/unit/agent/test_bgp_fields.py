@@ -26,7 +26,7 @@ from lab.agent.services.model import Kind
 from lab.frr.model import BgpConfig
 from lab.frr.node import node_tree
 from lab.frr.tree import text
-from lab.kube import cilium_crds
+from lab.operator import cilium_crds
 from tests.unit.agent.objects import service
 
 Json = dict[str, Any]

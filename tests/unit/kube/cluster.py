@@ -18,6 +18,7 @@ from lab.kube.http import Request
 from lab.kube.main import ServerConfig, build
 from lab.kube.rest import Rest, locate
 from lab.kube.store import Store
+from lab.operator.controllers import controllers
 
 Object = dict[str, Any]
 
@@ -205,8 +206,8 @@ def with_cluster(
         here = Path()
         config = ServerConfig(
             "192.0.2.1", 6443, here, here, TOKEN, here,
-            bootstrap=(*NAMESPACES, *objects), profile=profile, lease_grace=lease_grace,
-            addons=addons, service_cidr6=service_cidr6,
+            bootstrap=(*NAMESPACES, *objects), lease_grace=lease_grace,
+            extensions=lambda api: controllers(api, profile, addons), service_cidr6=service_cidr6,
         )  # fmt: skip
         cluster = Cluster(build(store, config))
         await cluster.settle()

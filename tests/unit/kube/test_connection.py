@@ -51,7 +51,7 @@ def test_a_head_that_does_not_come_ends_the_connection(
 ) -> None:
     monkeypatch.setattr(connection, "HEAD_TIMEOUT", 0.01)
 
-    async def nobody(*_: Any) -> None:
+    async def nobody(scope: Any, receive: Any, send: Any) -> None:
         """No request comes."""
 
     async def story() -> None:

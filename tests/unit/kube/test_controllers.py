@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.kube import cilium_crds
+from lab.operator import cilium_crds
 from tests.unit.kube.cluster import MERGE, STRATEGIC, Cluster, node, pools, with_cluster
 from tests.unit.kube.objects import PODS, SERVICES, deployment
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.kube import cilium_crds
+from lab.operator import cilium_crds
 from tests.unit.kube.cluster import (
     APPLY,
     JSON,

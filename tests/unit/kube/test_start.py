@@ -8,10 +8,11 @@ from typing import Any
 
 import yaml
 
-from lab.kube import cilium_crds, schema
+from lab.kube import schema
 from lab.kube.bootstrap import kubernetes_service, objects
 from lab.kube.credentials import credentials
 from lab.kube.kinds import BUILT_IN
+from lab.operator import cilium_crds, installation
 from lab.topology.plan import Cluster
 from tests.system.kube.served import plan
 from tests.unit.kube.cluster import Cluster as Server
@@ -42,7 +43,7 @@ def test_credentials_are_made_once_and_trusted_by_a_strict_client(tmp_path: Path
 
 
 def test_the_first_objects_of_a_lab() -> None:
-    made = objects(plan())
+    made = [*objects(plan()), *installation.objects(plan())]
     by_kind: dict[str, list[str]] = {}
     for obj in made:
         by_kind.setdefault(obj["kind"], []).append(obj["metadata"]["name"])

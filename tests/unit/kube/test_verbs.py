@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.kube import cilium_crds
+from lab.operator import cilium_crds
 from tests.unit.kube.cluster import MERGE, Cluster, node, with_cluster
 from tests.unit.kube.objects import MAPS, PODS, SERVICES, TABLE, config, deployment, pod
 

@@ -8,9 +8,9 @@ from typing import Any
 from lab.kube.api import Api, copy_of
 from lab.kube.controller import set_condition
 from lab.kube.kinds import SERVICE, Resource, storage_key
-from lab.kube.lb_ipam import Ipam, Outcome
-from lab.kube.lb_pool import Ask, BlockError, Pool
 from lab.kube.store import Change, Key
+from lab.operator.lb_ipam import Ipam, Outcome
+from lab.operator.lb_pool import Ask, BlockError, Pool
 
 Object = dict[str, Any]
 

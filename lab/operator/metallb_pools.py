@@ -1,6 +1,6 @@
 """MetalLB's address pools, out of the text of its ConfigMap. Pure.
 
-Facts from MetalLB 0.9.6, internal/config. Who gets which address is `lab.kube.metallb`'s business.
+Facts from MetalLB 0.9.6, internal/config. Who gets which address is `metallb`'s business.
 """
 
 from __future__ import annotations

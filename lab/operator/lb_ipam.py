@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from lab.kube.lb_pool import Address, Ask, Pool, Range
+from lab.operator.lb_pool import Address, Ask, Pool, Range
 
 
 @dataclass(frozen=True)

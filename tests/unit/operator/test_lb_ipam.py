@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lab.kube.lb_ipam import Counts, Ipam, Outcome
-from lab.kube.lb_pool import BlockError
-from tests.unit.kube.balancers import Object, pool, service, with_pools
+from lab.operator.lb_ipam import Counts, Ipam, Outcome
+from lab.operator.lb_pool import BlockError
+from tests.unit.operator.balancers import Object, pool, service, with_pools
 
 
 def test_conflict_resolution() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.kube import cilium_crds
+from lab.operator import cilium_crds
 from tests.unit.kube.cluster import MERGE, Cluster, node, with_cluster
 
 Object = dict[str, Any]

@@ -9,9 +9,9 @@ from typing import Any
 from lab.kube.api import Api, copy_of
 from lab.kube.controller import record
 from lab.kube.kinds import CONFIG_MAP, SERVICE, storage_key
-from lab.kube.metallb import Allocator, Request
-from lab.kube.metallb_pools import PoolError, parse_config
 from lab.kube.store import Change, Key
+from lab.operator.metallb import Allocator, Request
+from lab.operator.metallb_pools import PoolError, parse_config
 
 Object = dict[str, Any]
 

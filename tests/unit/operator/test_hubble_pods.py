@@ -9,8 +9,8 @@ import pytest
 from lab.agent.pods.images import find
 from lab.hubble.relay import main as relay
 from lab.hubble.ui import main as page
-from lab.kube import hubble_pods
-from lab.kube.hubble_pods import CONTROL_PLANE
+from lab.kube.bootstrap import CONTROL_PLANE
+from lab.operator import hubble_pods
 from tests.unit.kube.cluster import STRATEGIC, Cluster, node, with_cluster
 
 Object = dict[str, Any]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from lab.kube.bootstrap import CONTROL_PLANE
+
 Object = dict[str, Any]
 
 RELAY_PORT = 4245
 RELAY_NODE_PORT = 31234
 UI_PORT = 8081
-
-CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
 STARTUP_SECONDS = 120
 """How long a pod may take to listen before it is started anew, on a very busy machine."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.kube.balancers import Object, pool, service, shared, with_pools
+from tests.unit.operator.balancers import Object, pool, service, shared, with_pools
 
 
 def test_sharing_key() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lab.kube.metallb import Allocator, Request
-from lab.kube.metallb_pools import Address, PoolError, parse_config
+from lab.operator.metallb import Allocator, Request
+from lab.operator.metallb_pools import Address, PoolError, parse_config
 
 CONFIG = """
 peers:

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from lab.kube.ip_families import PREFER
-from lab.kube.metallb_pools import Address, Pool, PoolError
+from lab.operator.metallb_pools import Address, Pool, PoolError
 
 POOL_ANNOTATION = "metallb.universe.tf/address-pool"
 SHARING_ANNOTATION = "metallb.universe.tf/allow-shared-ip"

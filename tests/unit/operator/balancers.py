@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.kube.lb_ipam import Ipam
-from lab.kube.lb_pool import Ask, Pool
+from lab.operator.lb_ipam import Ipam
+from lab.operator.lb_pool import Ask, Pool
 
 Object = dict[str, Any]
 
