@@ -113,6 +113,17 @@ def mtu(node: str, interface: str, size: int) -> Fault:
     )
 
 
+def icmp_silence(node: str) -> Fault:
+    """A node tells nobody that it could not send something on: no ICMP errors come from it."""
+    rules = "table ip silence { chain output { type filter hook output priority 0;"
+    rules += " icmp type { destination-unreachable, time-exceeded } drop; }; }"
+    return Fault(
+        f"{node} sends no ICMP errors",
+        Command(node, f"nft '{rules}'").do,
+        always(Command(node, "nft delete table ip silence")),
+    )
+
+
 def partition(one: Iterable[str], other: Iterable[str]) -> Fault:
     """Two groups of nodes cannot reach each other, whichever networks they are in."""
     left, right = list(one), list(other)
