@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from lab.errors import InputError
@@ -127,15 +128,17 @@ def compile_filters(
 def _any_of(filters: Sequence[flow_pb2.FlowFilter], context: Context) -> Predicate | None:
     """A filter without any field matches everything, so it makes its whole list do so."""
     choices = [_all_of(each, context) for each in filters]
-    if not choices:
-        return None
-    if len(choices) == 1:
-        return choices[0]
-    return lambda flow: any(matches(flow) for matches in choices)
+    return reduce(_either, choices) if choices else None
 
 
 def _all_of(message: flow_pb2.FlowFilter, context: Context) -> Predicate:
     parts = [BUILDERS[field.name](value, context) for field, value in message.ListFields()]
-    if len(parts) == 1:
-        return parts[0]
-    return lambda flow: all(matches(flow) for matches in parts)
+    return reduce(_both, parts) if parts else lambda _flow: True
+
+
+def _either(one: Predicate, other: Predicate) -> Predicate:
+    return lambda flow: one(flow) or other(flow)
+
+
+def _both(one: Predicate, other: Predicate) -> Predicate:
+    return lambda flow: one(flow) and other(flow)

@@ -65,14 +65,19 @@ def by_pod(values: Iterable[str], side: str) -> Predicate:
     """Pod name prefix with its namespace: "default/web", "kube-system/", "/web", "web"."""
     wanted = [_namespaced(text, "pod") for text in values]
     read = attrgetter(side)
+    spaces = frozenset(namespace for namespace, prefix in wanted if namespace and not prefix)
+    others = [each for each in wanted if each[0] not in spaces]
+    whole = attrgetter(f"{side}.namespace")
+    if not others:
+        return lambda flow: whole(flow) in spaces
 
     def matches(flow: FlowView) -> bool:
         endpoint: Endpoint = read(flow)
-        return any(
+        return endpoint.namespace in spaces or any(
             (not namespace or namespace == endpoint.namespace)
             and endpoint.pod.startswith(prefix)
             and bool(endpoint.pod or endpoint.namespace)
-            for namespace, prefix in wanted
+            for namespace, prefix in others
         )
 
     return matches
