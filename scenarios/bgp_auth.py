@@ -6,7 +6,7 @@ from lab.scenario import observe, web
 from lab.scenario.bounds import BGP_SESSION
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
-from lab.scenario.wanted import other_than
+from lab.scenario.wanted import at_least, other_than
 
 NODE = "k8s-worker2"
 
@@ -22,11 +22,13 @@ def wrong(stage: Stage) -> None:
     configure(stage, f"neighbor {address} password secret")
     stage.run(web.ROUTER, f"vtysh -c 'clear bgp {address}'")
     stage.becomes(
-        f"the session with {NODE} does not come up",
-        lambda: observe.neighbors(stage, web.ROUTER)[address].state,
-        other_than("Established"),
+        "the router's kernel drops segments without a signature",
+        lambda: observe.counted(stage, web.ROUTER, "TcpExtTCPMD5NotFound"),
+        at_least(1),
         within=BGP_SESSION,
     )
+    state = observe.neighbors(stage, web.ROUTER)[address].state
+    stage.holds(f"the session with {NODE} is not up", state, other_than("Established"))
     left = observe.node_addresses(stage) - {address}
     web.is_announced_by(stage, "the other nodes are next hops", left)
     stage.show(web.ROUTER, "vtysh -c 'show bgp summary'")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv6Address
 
-from lab.frr.model import Bfd
+from lab.frr.model import Address, Bfd
 from lab.frr.node import FAST_TIMERS, NOTHING, bfd_lines
 from lab.frr.tree import Place, Tree
 from lab.topology.plan import Cluster, Interface, Plan, PlannedNode
@@ -30,7 +30,7 @@ def router_tree(plan: Plan, router: PlannedNode) -> Tree:
         ipv4: tuple(_policies(plan, cluster)),
     }
     if cluster.vip_pool6:
-        tree[ipv6] = tuple(_policies6(plan))
+        tree[ipv6] = tuple(_policies6(plan, cluster))
     tree[(f"route-map {NOTHING} deny 10",)] = ()
     tree[(f"route-map {POOL} permit 10",)] = (f"match ip address prefix-list {POOL}",)
     if cluster.vip_pool6:
@@ -80,7 +80,7 @@ def _bfd_sections(cluster: Cluster) -> dict[Place, tuple[str, ...]]:
 
 
 def _sessions(plan: Plan, cluster: Cluster, leg: Interface) -> Iterator[str]:
-    bfd = bfd_of(cluster)
+    bfd, hops = bfd_of(cluster), cluster.options.get("ttl_security")
     for node in plan.kube_nodes:
         for address in (node.address, *_addresses6(node, cluster)):
             neighbor = f"neighbor {address}"
@@ -90,6 +90,8 @@ def _sessions(plan: Plan, cluster: Cluster, leg: Interface) -> Iterator[str]:
                 yield f"{neighbor} bfd profile {bfd.profile}"
             if cluster.bgp_password:
                 yield f"{neighbor} password {cluster.bgp_password}"
+            if hops:
+                yield f"{neighbor} ttl-security hops {hops}"
             yield f"{neighbor} update-source {leg.name}"
             yield f"{neighbor} timers connect 1"
 
@@ -100,16 +102,24 @@ def _policies(plan: Plan, cluster: Cluster) -> Iterator[str]:
         yield f"neighbor {node.address} next-hop-self"
         yield f"neighbor {node.address} route-map {POOL} in"
         yield f"neighbor {node.address} route-map {NOTHING} out"
+        yield from _at_most(cluster, node.address)
         yield from (f"no neighbor {six} activate" for six in _addresses6(node, cluster))
 
 
-def _policies6(plan: Plan) -> Iterator[str]:
+def _at_most(cluster: Cluster, neighbor: Address) -> Iterator[str]:
+    most = cluster.options.get("maximum_prefixes")
+    if most:
+        yield f"neighbor {neighbor} maximum-prefix {most}"
+
+
+def _policies6(plan: Plan, cluster: Cluster) -> Iterator[str]:
     for node in plan.kube_nodes:
-        for address in _addresses6(node, plan.cluster):
+        for address in _addresses6(node, cluster):
             yield f"neighbor {address} activate"
             yield f"neighbor {address} next-hop-self"
             yield f"neighbor {address} route-map {POOL6} in"
             yield f"neighbor {address} route-map {NOTHING} out"
+            yield from _at_most(cluster, address)
 
 
 def _addresses6(node: PlannedNode, cluster: Cluster | None) -> list[IPv6Address]:

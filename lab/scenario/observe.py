@@ -40,6 +40,11 @@ def prefixes_received(stage: Stage, node: str) -> dict[str, int]:
     return {n.address: n.received for n in neighbors(stage, node).values()}
 
 
+def counted(stage: Stage, node: str, counter: str) -> int:
+    """One of the network counters of a node's kernel, such as TcpExtTCPMD5NotFound."""
+    return int(stage.run(node, f"nstat -asz {counter}").out.splitlines()[-1].split()[1])
+
+
 def routes_from(stage: Stage, node: str, neighbor: str) -> set[str]:
     """Prefixes that a node has accepted from a neighbor."""
     line = f"vtysh -c 'show bgp ipv4 unicast neighbors {neighbor} routes json'"

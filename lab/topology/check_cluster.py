@@ -110,6 +110,10 @@ def _values(options: Options) -> Iterator[str]:
     yield from _maglev_size(options.get("maglev_size", 16381))
     yield from _node_ports(options.get("node_ports", (1, 2)))
     yield from _bfd(options.get("bfd", ""))
+    yield from _whole("ttl_security", options.get("ttl_security", ""), 254)
+    yield from _whole("maximum_prefixes", options.get("maximum_prefixes", ""), 2**32 - 1)
+    if options.get("ttl_security", "") != "" and "node_asn" not in options:
+        yield "cluster: ttl_security is for eBGP: give the nodes AS numbers with node_asn"
     password = options.get("bgp_password", "")
     if not isinstance(password, str) or not PASSWORD.fullmatch(password):
         yield "cluster: bgp_password has a character that FRR cannot read: no spaces"
@@ -125,6 +129,13 @@ def _maglev_size(value: object) -> Iterator[str]:
 def _node_ports(value: object) -> Iterator[str]:
     if not isinstance(value, tuple) or len(value) != 2 or not 0 < value[0] <= value[1] < 2**16:
         yield f"cluster: node_ports {value!r} is no range of ports, such as (30000, 32767)"
+
+
+def _whole(option: str, value: object, most: int) -> Iterator[str]:
+    """A number from 1 on, or nothing."""
+    text = str(value)
+    if text and not (text.isdigit() and 1 <= int(text) <= most):
+        yield f"cluster: {option} {value!r} is no number from 1 to {most}"
 
 
 def _bfd(value: object) -> Iterator[str]:

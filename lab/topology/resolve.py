@@ -179,7 +179,7 @@ def _router(
 
 def _datapath_options(written: Options) -> dict[str, str]:
     """Options that the agents read, as text; those not written are left out."""
-    named = ("bfd", *vocabulary.DATAPATH)
+    named = ("bfd", "ttl_security", "maximum_prefixes", *vocabulary.DATAPATH)
     return {name: str(written[name]) for name in named if written.get(name) not in (None, "")}
 
 

@@ -44,6 +44,8 @@ CLUSTER: Mapping[str, Option] = {
     "profile": Option("whose behaviour the datapath has", PROFILES[0], PROFILES),
     "bfd": Option("failure detection on all sessions: packets missed x milliseconds, as 3x50", ""),
     "bgp_password": Option("TCP MD5 signature of all sessions", ""),
+    "ttl_security": Option("hops a node may be away from the router (RFC 5082); eBGP only", ""),
+    "maximum_prefixes": Option("prefixes of one node at which the router ends the session", ""),
 }
 
 DATAPATH: Mapping[str, Option] = {

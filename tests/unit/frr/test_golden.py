@@ -27,7 +27,9 @@ def router(topology: str = "basic", **options: object) -> str:
 CASES: dict[str, Callable[[], str]] = {
     "router.conf": router,
     "router-bfd.conf": lambda: router(bfd="3x50"),
-    "router-ebgp.conf": lambda: router(node_asn=64601, bgp_password="secret", workers=1),
+    "router-ebgp.conf": lambda: router(
+        node_asn=64601, bgp_password="secret", ttl_security=1, maximum_prefixes=100, workers=1
+    ),
     "router-ipv6.conf": lambda: router("dual_stack", bfd="3x50", workers=1),
     "node.conf": lambda: text(node_tree(PLAIN)),
     "node-everything.conf": lambda: text(node_tree(RICH)),

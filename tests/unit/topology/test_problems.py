@@ -203,6 +203,18 @@ def test_good_ones_have_none() -> None:
             "cluster: maglev_size 16382 is no prime between 251 and 131071",
         ),
         (
+            [*KUBE, cluster(ttl_security=1)],
+            "cluster: ttl_security is for eBGP: give the nodes AS numbers with node_asn",
+        ),
+        (
+            [*KUBE, cluster(ttl_security=300, node_asn=64601)],
+            "cluster: ttl_security 300 is no number from 1 to 254",
+        ),
+        (
+            [*KUBE, cluster(maximum_prefixes="many")],
+            "cluster: maximum_prefixes 'many' is no number from 1 to 4294967295",
+        ),
+        (
             [*KUBE, cluster(bfd="fast")],
             "cluster: bfd 'fast' is not of the form 3x50 (packets missed x milliseconds)",
         ),
