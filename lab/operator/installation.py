@@ -79,4 +79,8 @@ def _peers(plan: Plan, cluster: Cluster) -> str:
 
 def _peer(cluster: Cluster, router: IPv4Address | IPv6Address, my_asn: int | None) -> str:
     password = f"  password: {json.dumps(cluster.bgp_password)}\n" if cluster.bgp_password else ""
-    return f"- peer-address: {router}\n  peer-asn: {cluster.asn}\n  my-asn: {my_asn}\n{password}"
+    # The router believes packets that come with the highest TTL, or a little less, and those only.
+    far = "  ebgp-multihop: true\n" if cluster.options.get("ttl_security") else ""
+    return (
+        f"- peer-address: {router}\n  peer-asn: {cluster.asn}\n  my-asn: {my_asn}\n{password}{far}"
+    )
