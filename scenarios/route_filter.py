@@ -12,6 +12,8 @@ NODE = "k8s-worker3"
 FILTER = f"`vtysh -c 'show running-config'` on {web.ROUTER}: its prefix lists and route maps"
 FOREIGN = ("198.51.100.0/24", "192.168.10.0/25", "172.16.10.128/25")
 
+LEAKED = "9.9.9.0/24"
+
 scenario = Scenario("The router believes only what nodes may announce", manifests=(web.MANIFEST,))
 
 
@@ -51,6 +53,36 @@ def honest(stage: Stage) -> None:
     stage.holds("every node is a next hop", hops, observe.node_addresses(stage))
     for prefix in FOREIGN:
         announce(stage, f"no network {prefix}")
+
+
+@scenario.step("And a node believes nobody")
+def deaf(stage: Stage) -> None:
+    """Somebody on the router announces a network to the nodes. A node has one default route and
+    needs no other: it would only make it send packets elsewhere."""
+    address = str(stage.plan.node(NODE).address)
+    leak(stage, f"network {LEAKED}", f"no neighbor {address} route-map nothing out")
+    stage.becomes(
+        "the router has sent it",
+        lambda: (
+            stage.run(
+                web.ROUTER,
+                f"vtysh -c 'show bgp ipv4 unicast neighbors {address} advertised-routes'",
+            ).out
+        ),
+        containing(LEAKED),
+        within=ANNOUNCEMENT,
+    )
+    table = stage.show(NODE, "vtysh -c 'show bgp ipv4 unicast'").out
+    stage.holds(f"{LEAKED} is not in the node's table", LEAKED in table, False)
+    stage.holds("nor in its kernel", LEAKED in stage.run(NODE, "ip route").out, False)
+    leak(stage, f"no network {LEAKED}", f"neighbor {address} route-map nothing out")
+
+
+def leak(stage: Stage, *lines: str) -> None:
+    """Change the router's IPv4 routes by hand; it announces what it need not have itself."""
+    before = ("configure terminal", "router bgp 64512", "no bgp network import-check")
+    every = (*before, "address-family ipv4 unicast", *lines)
+    stage.show(web.ROUTER, "vtysh " + " ".join(f"-c '{line}'" for line in every))
 
 
 def announce(stage: Stage, line: str) -> None:
