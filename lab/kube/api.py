@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
 
-from lab.kube import defaults, names, schema, status
+from lab.kube import defaults, names, status
+from lab.kube.decoding import TRUSTED, Write, decode
 from lab.kube.deletion import DEFAULT, Deletion, check_preconditions, finalizers, grace_of, waits
-from lab.kube.kinds import NAMESPACE, NODE, POD, SERVICE, Registry, Resource, storage_key
+from lab.kube.kinds import NAMESPACE, NODE, POD, SERVICE, Registry, Resource
 from lab.kube.pods import qos_class
 from lab.kube.services import ServiceNumbers, drop_stale
 from lab.kube.store import Key, Store, Stored
@@ -34,21 +34,6 @@ FIRST_STATUS: dict[str, Object] = {
 }
 
 
-@dataclass
-class Write:
-    """How a client wants to write, and the warnings it gets back."""
-
-    dry_run: bool = False
-    strictness: str = "Warn"
-    """fieldValidation: Strict refuses unknown fields, Warn reports them, Ignore drops them."""
-    trusted: bool = False
-    """One of our own controllers: its objects need no schema walk, and may bring a status."""
-    warnings: list[str] = field(default_factory=list)
-
-
-TRUSTED = Write(trusted=True)
-
-
 class Api:
     """Objects by resource and key, on top of one store."""
 
@@ -60,14 +45,23 @@ class Api:
         """Asked before an object goes; the garbage collector orphans dependents here."""
 
     def get(self, resource: Resource, key: Key) -> Stored:
-        found = self.store.get(storage_key(resource), key)
+        found = self.store.get(resource.qualified, key)
         if found is None:
             raise status.not_found(resource, key[1])
         return served_as(resource, found)
 
     def find(self, resource: Resource, key: Key) -> Stored | None:
-        found = self.store.get(storage_key(resource), key)
+        found = self.store.get(resource.qualified, key)
         return served_as(resource, found) if found else None
+
+    def ensure(self, obj: Object) -> Resource:
+        """Create an object of a known kind unless it is there; returns its kind."""
+        resource = self.registry.of_kind(obj["apiVersion"], obj["kind"])
+        assert resource is not None, f"no kind {obj['kind']}"
+        key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+        if self.find(resource, key) is None:
+            self.create(resource, key[0], deep_copy(obj))
+        return resource
 
     def fresh(self, resource: Resource, key: Key) -> Object:
         """A copy of an object that the caller may change and hand to update."""
@@ -77,7 +71,7 @@ class Api:
         self, resource: Resource, namespace: str, obj: Object, write: Write = TRUSTED
     ) -> Stored:
         """Store a new object; the object handed in is the caller's no more."""
-        self._decode(resource, obj, write)
+        decode(resource, obj, write)
         meta = _metadata_of(obj)
         key = self._new_key(resource, namespace, meta)
         if meta.get("resourceVersion"):
@@ -93,7 +87,7 @@ class Api:
         if resource.kind in FIRST_STATUS:
             obj.setdefault("status", FIRST_STATUS[resource.kind].copy())
         self._complete(resource, key, obj, None, write)
-        if self.store.get(storage_key(resource), key):
+        if self.store.get(resource.qualified, key):
             raise status.already_exists(resource, key[1])
         if resource is POD:
             obj["status"].setdefault("qosClass", qos_class(obj["spec"]))
@@ -110,7 +104,7 @@ class Api:
     ) -> Stored:
         """Replace an object, or only its status; a stale resourceVersion is a conflict."""
         old = self.get(resource, key)
-        self._decode(resource, obj, write)
+        decode(resource, obj, write)
         meta = _metadata_of(obj)
         if (meta.get("name"), meta.get("namespace", key[0])) != (key[1], key[0]):
             raise status.bad_request(
@@ -151,7 +145,7 @@ class Api:
             old = self.get(resource, key)
         grace = grace_of(resource, old.object, options)
         if not grace and not finalizers(resource, old.object):
-            return self.store.remove(storage_key(resource), key)
+            return self.store.remove(resource.qualified, key)
         left = old.object["metadata"].get("deletionGracePeriodSeconds")
         if left is not None and left <= grace:
             return old
@@ -171,30 +165,7 @@ class Api:
 
     def _put(self, resource: Resource, key: Key, obj: Object) -> Stored:
         obj["apiVersion"] = resource.stored_api_version
-        return served_as(resource, self.store.put(storage_key(resource), key, obj))
-
-    def _decode(self, resource: Resource, obj: Object, write: Write) -> None:
-        title = f'{resource.kind} in version "{resource.version}"'
-        for name, wanted in (("apiVersion", resource.api_version), ("kind", resource.kind)):
-            if obj.setdefault(name, wanted) != wanted:
-                raise status.bad_request(
-                    f"the {name} in the data ({obj[name]}) does not match the expected {name} "
-                    f"({wanted})"
-                )
-        if write.trusted:
-            return
-        findings = schema.check(resource, obj)
-        refusal = f"{title} cannot be handled as a {resource.kind}: "
-        if findings.types:
-            raise status.bad_request(refusal + ", ".join(findings.types))
-        unknown = [f'unknown field "{path}"' for path in findings.unknown]
-        if unknown and write.strictness == "Strict":
-            raise status.bad_request(refusal + "strict decoding error: " + ", ".join(unknown))
-        if write.strictness == "Warn":
-            write.warnings += unknown
-        if findings.causes:
-            name = (obj.get("metadata") or {}).get("name", "")
-            raise status.invalid(resource, name, findings.causes)
+        return served_as(resource, self.store.put(resource.qualified, key, obj))
 
     def _new_key(self, resource: Resource, namespace: str, meta: Object) -> Key:
         if not meta.get("name") and meta.get("generateName"):
@@ -258,7 +229,7 @@ class Api:
         stored = self._put(resource, key, new)
         deleted = "deletionTimestamp" in new["metadata"]
         if deleted and not finalizers(resource, new) and not waits(resource, new):
-            return self.store.remove(storage_key(resource), key)
+            return self.store.remove(resource.qualified, key)
         return stored
 
 

@@ -20,7 +20,8 @@ from lab.kube.http import (
     with_body,
 )
 from lab.kube.node_proxy import NodeProxy
-from lab.kube.rest import Rest, locate
+from lab.kube.paths import locate
+from lab.kube.rest import Rest
 
 HEALTH = ("healthz", "livez", "readyz")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from lab.kube.api import Api
 from lab.kube.controller import set_condition
-from lab.kube.kinds import CRD, Column, Resource, storage_key
+from lab.kube.kinds import CRD, Column, Resource
 from lab.kube.store import Change, Key
 
 Object = dict[str, Any]
@@ -20,7 +20,7 @@ class DefinitionController:
         self._api = api
 
     def existing(self) -> Iterable[Key]:
-        return [key for key, _ in self._api.store.all(storage_key(CRD))]
+        return [key for key, _ in self._api.store.all(CRD.qualified)]
 
     def affected(self, change: Change) -> Iterable[Key]:
         return [change.key] if change.kind == CRD.qualified else []

@@ -9,7 +9,7 @@ from lab.kube import rollout
 from lab.kube.api import Api, copy_of, deep_copy
 from lab.kube.controller import owner_reference, record
 from lab.kube.deployment_status import COUNTS, set_conditions, status_of
-from lab.kube.kinds import DEPLOYMENT, REPLICA_SET, storage_key
+from lab.kube.kinds import DEPLOYMENT, REPLICA_SET
 from lab.kube.names import template_hash
 from lab.kube.rollout import Bounds, Generation
 from lab.kube.store import Change, Key
@@ -33,7 +33,7 @@ class DeploymentController:
         self._api = api
 
     def existing(self) -> Iterable[Key]:
-        return [key for key, _ in self._api.store.all(storage_key(DEPLOYMENT))]
+        return [key for key, _ in self._api.store.all(DEPLOYMENT.qualified)]
 
     def affected(self, change: Change) -> Iterable[Key]:
         if change.kind == DEPLOYMENT.qualified:

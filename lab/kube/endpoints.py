@@ -20,7 +20,7 @@ from lab.kube.endpoint_rows import (
     slice_bodies,
 )
 from lab.kube.ip_families import family_of
-from lab.kube.kinds import ENDPOINT_SLICE, ENDPOINTS, POD, SERVICE, storage_key
+from lab.kube.kinds import ENDPOINT_SLICE, ENDPOINTS, POD, SERVICE
 from lab.kube.names import suffix
 from lab.kube.pods import is_ended, is_ready, is_terminating
 from lab.kube.store import Change, Key
@@ -41,11 +41,11 @@ class EndpointsController:
         self._api = api
         self._selecting: dict[tuple[str, str, str], set[Key]] = defaultdict(set)
         """Services by namespace and one label they select: pods find theirs without a search."""
-        for key, stored in api.store.all(storage_key(SERVICE)):
+        for key, stored in api.store.all(SERVICE.qualified):
             self._file(key, None, stored.object)
 
     def existing(self) -> Iterable[Key]:
-        return [key for key, _ in self._api.store.all(storage_key(SERVICE))]
+        return [key for key, _ in self._api.store.all(SERVICE.qualified)]
 
     def affected(self, change: Change) -> Iterable[Key]:
         old, new = (s.object if s else None for s in (change.old, change.new))

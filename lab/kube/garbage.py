@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.kube.api import Api, copy_of
 from lab.kube.deletion import Deletion
-from lab.kube.kinds import EVENT, NAMESPACE, Resource, storage_key
+from lab.kube.kinds import EVENT, NAMESPACE, Resource
 from lab.kube.names import seconds_since
 from lab.kube.store import Change, Key
 
@@ -102,7 +102,7 @@ class GarbageCollector:
         return self._api.registry.stored_as(kind)
 
     def _forget_events(self) -> float:
-        for key, stored in self._api.store.all(storage_key(EVENT)):
+        for key, stored in self._api.store.all(EVENT.qualified):
             seen = (
                 stored.object.get("lastTimestamp") or stored.object["metadata"]["creationTimestamp"]
             )
@@ -118,7 +118,7 @@ class NamespaceController:
         self._api = api
 
     def existing(self) -> Iterable[Key]:
-        return [key for key, _ in self._api.store.all(storage_key(NAMESPACE))]
+        return [key for key, _ in self._api.store.all(NAMESPACE.qualified)]
 
     def affected(self, change: Change) -> Iterable[Key]:
         if change.kind == NAMESPACE.qualified:
@@ -130,7 +130,7 @@ class NamespaceController:
         if stored is None or "deletionTimestamp" not in stored.object["metadata"]:
             return None
         left = False
-        for kind in sorted({storage_key(r) for r in self._api.registry if r.namespaced}):
+        for kind in sorted({r.qualified for r in self._api.registry if r.namespaced}):
             resource = self._api.registry.stored_as(kind)
             for inside, found in self._api.store.all(kind, key[1]):
                 if "deletionTimestamp" not in found.object["metadata"]:

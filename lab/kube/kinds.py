@@ -59,7 +59,9 @@ class Resource:
 
     @property
     def qualified(self) -> str:
-        """Plural and group, as messages name a kind: `deployments.apps`."""
+        """Plural and group, as messages name a kind (`deployments.apps`), and the store files it:
+        all versions of a kind are one set of objects.
+        """
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
@@ -145,7 +147,7 @@ class Registry:
     def stored_as(self, key: str) -> Resource:
         """A kind by the name that the store files it under; KeyError when it is served no more."""
         for resource in self._by_path.values():
-            if storage_key(resource) == key:
+            if resource.qualified == key:
                 return resource
         raise KeyError(key)
 
@@ -161,8 +163,3 @@ class Registry:
             del self._by_path[key]
         for resource in resources:
             self._by_path[(group, resource.version, plural)] = resource
-
-
-def storage_key(resource: Resource) -> str:
-    """What the store files a kind under: all versions of a kind are one set of objects."""
-    return resource.qualified

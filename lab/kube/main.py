@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 
 from lab.kube import controller
-from lab.kube.api import Api, deep_copy
+from lab.kube.api import Api
 from lab.kube.app import App
 from lab.kube.connection import Connection
 from lab.kube.controller import Controller
@@ -131,20 +131,13 @@ class ApiService:
     def affected(self, change: Change) -> list[Key]:
         return self.existing() if change.key == API_SERVICE and change.new is None else []
 
-    def reconcile(self, key: Key) -> None:
+    def reconcile(self, _: Key) -> None:
         for obj in self._own:
-            resource = self._api.registry.of_kind(obj["apiVersion"], obj["kind"])
-            if resource and self._api.find(resource, key) is None:
-                self._api.create(resource, key[0], deep_copy(obj))
+            self._api.ensure(obj)
 
 
 def _bootstrap(api: Api, definitions: DefinitionController, objects: Sequence[Object]) -> None:
     for obj in objects:
-        resource = api.registry.of_kind(obj["apiVersion"], obj["kind"])
-        assert resource is not None, f"bootstrap: no kind {obj['kind']}"
-        key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
-        if api.find(resource, key) is None:
-            api.create(resource, key[0], deep_copy(obj))
-        if resource is CRD:
+        if api.ensure(obj) is CRD:
             # Objects of the new kind may follow.
-            definitions.reconcile(key)
+            definitions.reconcile(("", obj["metadata"]["name"]))

@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.kube.api import Api, copy_of
 from lab.kube.controller import record, set_condition
-from lab.kube.kinds import LEASE, NODE, POD, storage_key
+from lab.kube.kinds import LEASE, NODE, POD
 from lab.kube.kubelet_api import LEASE_GRACE
 from lab.kube.names import now, seconds_since
 from lab.kube.pods import is_active, is_ready
@@ -37,9 +37,9 @@ class NodeController:
         """Of each node's lease: its renewTime, and when this server first saw it."""
 
     def existing(self) -> Iterable[Key]:
-        pods = self._api.store.all(storage_key(POD))
+        pods = self._api.store.all(POD.qualified)
         used = {("", s.object["spec"].get("nodeName", "")) for _, s in pods} - {("", "")}
-        return sorted(used | {key for key, _ in self._api.store.all(storage_key(NODE))})
+        return sorted(used | {key for key, _ in self._api.store.all(NODE.qualified)})
 
     def affected(self, change: Change) -> Iterable[Key]:
         if change.kind == NODE.qualified:
@@ -67,13 +67,13 @@ class NodeController:
         return min(waits) + 0.01 if waits else None
 
     def _pods(self, node: str) -> list[tuple[Key, Object]]:
-        found = self._api.store.all(storage_key(POD))
+        found = self._api.store.all(POD.qualified)
         return [(k, s.object) for k, s in found if s.object["spec"].get("nodeName") == node]
 
     def _forget(self, node: str) -> None:
         """A deleted Node takes its pods along: nobody is there to stop them."""
         for key, pod in self._pods(node):
-            self._api.store.remove(storage_key(POD), key)
+            self._api.store.remove(POD.qualified, key)
             record(self._api, pod, "NodeDeleted", f"node {node} is gone", component=_COMPONENT)
 
     def _lease_left(self, name: str, node: Object) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from lab.kube import patch, status
-from lab.kube.api import Write
+from lab.kube.decoding import Write
 from lab.kube.deletion import Deletion
 from lab.kube.http import Request
 from lab.kube.store import Key

@@ -8,7 +8,7 @@ from typing import Any
 from lab.kube import selectors
 from lab.kube.api import Api, copy_of, deep_copy
 from lab.kube.controller import controller_of, owner_reference, record
-from lab.kube.kinds import POD, REPLICA_SET, storage_key
+from lab.kube.kinds import POD, REPLICA_SET
 from lab.kube.pods import is_active, is_ready, seconds_until_available
 from lab.kube.store import Change, Key
 
@@ -25,7 +25,7 @@ class ReplicaSetController:
         self._api = api
 
     def existing(self) -> Iterable[Key]:
-        return [key for key, _ in self._api.store.all(storage_key(REPLICA_SET))]
+        return [key for key, _ in self._api.store.all(REPLICA_SET.qualified)]
 
     def affected(self, change: Change) -> Iterable[Key]:
         if change.kind == REPLICA_SET.qualified:
@@ -39,7 +39,7 @@ class ReplicaSetController:
             return [(change.key[0], owner["name"])] if owner["kind"] == "ReplicaSet" else []
         return [
             key
-            for key, stored in self._api.store.all(storage_key(REPLICA_SET), change.key[0])
+            for key, stored in self._api.store.all(REPLICA_SET.qualified, change.key[0])
             if _selects(stored.object, latest.object)
         ]
 

@@ -1,66 +1,23 @@
-"""Paths and methods -> verbs on resources."""
+"""Methods on what a path names -> verbs on resources."""
 
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from lab.kube import parameters, schema, selectors, status, views
-from lab.kube.api import Api, Write, copy_of, served_as
+from lab.kube.api import Api, copy_of, served_as
+from lab.kube.decoding import Write
 from lab.kube.http import Answer, Request, decode_body, decode_yaml, json_answer
-from lab.kube.kinds import ACCESS_REVIEW, NODE, POD, Registry, Resource, storage_key
+from lab.kube.kinds import ACCESS_REVIEW, NODE, POD
+from lab.kube.paths import Target
 from lab.kube.server_side_apply import apply_object
 from lab.kube.store import Key, Stored
 from lab.kube.watch import Scope, Watch, bookmark
 
 Object = dict[str, Any]
-
-SUBRESOURCES = ("status", "scale", "binding", "eviction", "finalize", "log", "exec")
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a path names. `name` is "" for a collection, `namespace` "" for all namespaces."""
-
-    resource: Resource
-    namespace: str
-    name: str
-    subresource: str
-
-    @property
-    def key(self) -> Key:
-        return (self.namespace if self.resource.namespaced else "", self.name)
-
-
-def locate(registry: Registry, path: tuple[str, ...]) -> Target:
-    """Read `/api/v1/...` or `/apis/GROUP/VERSION/...`; 404 for what is not served."""
-    if path[0] == "api":
-        group, version, rest = "", *path[1:2], path[2:]
-    else:
-        group, version, rest = *path[1:3], path[3:]
-    namespace = ""
-    if len(rest) >= 3 and rest[0] == "namespaces" and rest[2] not in ("status", "finalize"):
-        namespace, rest = rest[1], rest[2:]
-    resource = registry.find(group, version, rest[0])
-    if resource is None or bool(namespace) > resource.namespaced or len(rest) > 3:
-        raise status.no_such_path()
-    name, subresource = (*rest[1:], "", "")[:2]
-    if name and resource.namespaced and not namespace:
-        raise status.no_such_path()
-    if subresource and not _offers(resource, subresource):
-        raise status.no_such_path()
-    return Target(resource, namespace, name, subresource)
-
-
-def _offers(resource: Resource, subresource: str) -> bool:
-    if subresource in ("status", "scale"):
-        return bool(getattr(resource, subresource))
-    if subresource == "finalize":
-        return resource.kind == "Namespace"
-    return resource is POD and subresource in SUBRESOURCES
 
 
 class Rest:
@@ -115,7 +72,7 @@ class Rest:
         if not request.flag("watch"):
             return self._list(request, target, view, selected)
         scope = Scope(
-            storage_key(resource),
+            resource.qualified,
             target.namespace,
             selected,
             lambda stored, first: view.event(served_as(resource, stored), first),
@@ -136,7 +93,7 @@ class Rest:
             )
         found = [
             (key, stored)
-            for key, stored in store.all(storage_key(target.resource), target.namespace)
+            for key, stored in store.all(target.resource.qualified, target.namespace)
             if (not after or key > after) and selected(key, stored)
         ]
         meta: Object = {"resourceVersion": str(revision)}
@@ -224,7 +181,7 @@ class Rest:
         listed = self._list_or_watch(request, target)
         labels = selectors.parse(request.param("labelSelector"))
         fields = selectors.parse_fields(request.param("fieldSelector"), target.resource.fields)
-        for key, stored in self._api.store.all(storage_key(target.resource), target.namespace):
+        for key, stored in self._api.store.all(target.resource.qualified, target.namespace):
             if selectors.matches(labels, stored.object["metadata"].get("labels")) and all(
                 term.matches(stored.object) for term in fields
             ):

@@ -9,7 +9,7 @@ from typing import Any
 from lab.kube import selectors
 from lab.kube.api import Api
 from lab.kube.controller import controller_of, record, set_condition
-from lab.kube.kinds import NODE, POD, storage_key
+from lab.kube.kinds import NODE, POD
 from lab.kube.pods import is_active
 from lab.kube.store import Change, Key
 
@@ -25,7 +25,7 @@ class Scheduler:
         self._api = api
         self._on_node: dict[str, set[Key]] = defaultdict(set)
         self._pending: dict[Key, None] = {}
-        for key, stored in api.store.all(storage_key(POD)):
+        for key, stored in api.store.all(POD.qualified):
             self._count(key, None, stored.object)
 
     def existing(self) -> Iterable[Key]:
@@ -60,7 +60,7 @@ class Scheduler:
         if stored is None or key not in self._pending:
             return None
         pod = self._api.fresh(POD, key)
-        nodes = [stored.object for _, stored in self._api.store.all(storage_key(NODE))]
+        nodes = [stored.object for _, stored in self._api.store.all(NODE.qualified)]
         loads = {name: len(keys) for name, keys in self._on_node.items()}
         refusals = {n["metadata"]["name"]: refusal(pod, n, loads) for n in nodes}
         fitting = [n for n in nodes if not refusals[n["metadata"]["name"]]]

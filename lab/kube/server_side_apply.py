@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from lab.kube import names, schema, status
-from lab.kube.api import Api, Write, copy_of
+from lab.kube.api import Api, copy_of
+from lab.kube.decoding import Write
 from lab.kube.kinds import Resource
 from lab.kube.patch import strategic
 from lab.kube.store import Key, Stored

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lab.kube.api import Api, deep_copy
-from lab.kube.kinds import NODE, storage_key
+from lab.kube.api import Api
+from lab.kube.kinds import NODE
 from lab.kube.store import Change, Key
 
 Object = dict[str, Any]
@@ -29,16 +29,12 @@ class AddonController:
         return [ALL] if self._due and change.kind == NODE.qualified else []
 
     def reconcile(self, _: Key) -> None:
-        nodes = [stored.object for _, stored in self._api.store.all(storage_key(NODE))]
+        nodes = [stored.object for _, stored in self._api.store.all(NODE.qualified)]
         if not nodes or not all(map(_is_ready, nodes)):
             return
         due, self._due = self._due, []
         for obj in due:
-            resource = self._api.registry.of_kind(obj["apiVersion"], obj["kind"])
-            assert resource is not None, f"addons: no kind {obj['kind']}"
-            key = (obj["metadata"]["namespace"], obj["metadata"]["name"])
-            if self._api.find(resource, key) is None:
-                self._api.create(resource, key[0], deep_copy(obj))
+            self._api.ensure(obj)
 
 
 def _is_ready(node: Object) -> bool:

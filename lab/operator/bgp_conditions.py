@@ -11,7 +11,7 @@ from typing import Any
 
 from lab.kube.api import Api
 from lab.kube.controller import set_condition
-from lab.kube.kinds import NODE, SECRET, Resource, storage_key
+from lab.kube.kinds import NODE, SECRET, Resource
 from lab.kube.selectors import from_object, matches
 from lab.kube.store import Change, Key
 
@@ -66,7 +66,7 @@ class BgpConditions:
     def _nodes(self, cluster: Object) -> set[str]:
         """Names of the nodes that a cluster configuration selects: without a selector, all."""
         selector = from_object(cluster["spec"].get("nodeSelector")) or ()
-        nodes = (s.object for _, s in self._api.store.all(storage_key(NODE)))
+        nodes = (s.object for _, s in self._api.store.all(NODE.qualified))
         return {_name(node) for node in nodes if matches(selector, _labels(node))}
 
     def _missing(self, cluster: Object) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lab.kube.api import Api, copy_of
 from lab.kube.controller import set_condition
-from lab.kube.kinds import SERVICE, Resource, storage_key
+from lab.kube.kinds import SERVICE, Resource
 from lab.kube.store import Change, Key
 from lab.operator.lb_ipam import Ipam, Outcome
 from lab.operator.lb_pool import Ask, BlockError, Pool
@@ -30,7 +30,7 @@ class LbIpamController:
     def existing(self) -> Iterable[Key]:
         """Pools, then Services that have an address, then those that want one."""
         pools = [key for key, _ in self._api.store.all(POOLS)]
-        services = self._api.store.all(storage_key(SERVICE))
+        services = self._api.store.all(SERVICE.qualified)
         return [*pools, *(k for k, s in services if _ingress(s.object)), *(k for k, _ in services)]
 
     def affected(self, change: Change) -> Iterable[Key]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.kube.api import Api, copy_of
 from lab.kube.controller import record
-from lab.kube.kinds import CONFIG_MAP, SERVICE, storage_key
+from lab.kube.kinds import CONFIG_MAP, SERVICE
 from lab.kube.store import Change, Key
 from lab.operator.metallb import Allocator, Request
 from lab.operator.metallb_pools import PoolError, parse_config
@@ -29,7 +29,7 @@ class MetalLbController:
 
     def existing(self) -> Iterable[Key]:
         """The pools first, then who holds an address, then who wants one."""
-        services = self._api.store.all(storage_key(SERVICE))
+        services = self._api.store.all(SERVICE.qualified)
         holders = [key for key, stored in services if assigned(stored.object)]
         return [CONFIG, *holders, *(key for key, _ in services)]
 
@@ -64,7 +64,7 @@ class MetalLbController:
         self._serve_waiting()
 
     def _serve_waiting(self) -> None:
-        for key, stored in self._api.store.all(storage_key(SERVICE)):
+        for key, stored in self._api.store.all(SERVICE.qualified):
             if stored.object["spec"]["type"] == "LoadBalancer" and not assigned(stored.object):
                 self._balance(key, stored.object)
 

@@ -16,7 +16,8 @@ from lab.kube.app import App
 from lab.kube.bootstrap import namespace
 from lab.kube.http import Request
 from lab.kube.main import ServerConfig, build
-from lab.kube.rest import Rest, locate
+from lab.kube.paths import locate
+from lab.kube.rest import Rest
 from lab.kube.store import Store
 from lab.operator.controllers import controllers
 
