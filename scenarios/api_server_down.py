@@ -30,8 +30,9 @@ def killed(stage: Stage) -> None:
         load.until_steady()
         cost = load.cost(moment)
     stage.say(f"The load: {cost}.")
-    stage.holds("no new connection failed", cost.failed, 0)
-    stage.holds("no open connection broke", cost.broken, 0)
+    look = "the nodes' agent.log: what an agent does that hears nothing from the API server"
+    stage.holds("no new connection failed", cost.failed, 0, look=look)
+    stage.holds("no open connection broke", cost.broken, 0, look=look)
 
 
 @scenario.step("Back, with everything it knew")

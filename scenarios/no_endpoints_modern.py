@@ -8,6 +8,8 @@ from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import nothing, something
 
+FRONTEND = f"{web.ADDRESS}:80/TCP"
+
 scenario = Scenario("No pod, and announced still", profile="modern", manifests=(web.MANIFEST,))
 
 
@@ -17,10 +19,12 @@ def stays(stage: Stage) -> None:
     not anybody serves it: no other site takes over, and no route comes and goes with a pod that
     is restarted."""
     web.is_answered(stage)
+    known = set(observe.backends(stage, FRONTEND))
+    stage.holds("nodes that know the address", known, {n.name for n in stage.plan.kube_nodes})
     web.scale(stage, 0)
     stage.becomes(
         "nodes that balance to a pod still",
-        lambda: [n for n, found in observe.backends(stage, f"{web.ADDRESS}:80").items() if found],
+        lambda: [node for node, found in observe.backends(stage, FRONTEND).items() if found],
         nothing(),
         within=DATAPATH,
     )
