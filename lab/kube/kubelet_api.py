@@ -38,8 +38,9 @@ PORT = 10250
 UPGRADE = "channels"
 
 LEASE_PERIOD = 2.0
-LEASE_GRACE = 8.0
-"""Seconds. Kubernetes waits 40; a lab's machine never sleeps, and its users do not like to wait."""
+LEASE_GRACE = 40.0
+"""Seconds, as Kubernetes waits. A node's agent is its kubelet here: while one is started anew on a
+busy machine, no pod of its node may lose its place in a service."""
 
 STDIN, STDOUT, STDERR, ERROR, RESIZE = range(5)
 """ERROR carries one Status object when the command has ended; RESIZE `{"Width", "Height"}`."""
