@@ -63,9 +63,9 @@ class Composer:
         self._restart_time = max(seconds, self._restart_time or 0)
 
     def tell(self, prefix: Prefix, peers: Iterable[Address], attributes: Attributes) -> None:
-        """Announce a prefix to some peers."""
+        """Announce a prefix to those of some peers whose sessions carry its family."""
         told = self._told[prefix]
-        for peer in peers:
+        for peer in (each for each in peers if prefix.version in self._neighbors[each].families):
             told[peer] = told[peer].merged(attributes) if peer in told else attributes
 
     def config(self) -> BgpConfig:

@@ -48,14 +48,13 @@ def compose(
             composer.peer(_neighbor(peer, bfd), peer.my_asn)
         except ValueError as error:
             raise Refused(*CONFIG, [str(error)]) from error
+    addresses = [peer.address for peer in peers]
     for vip in vips:
         if vip.kind is not Kind.LOAD_BALANCER:
             continue
-        version = vip.address.version
-        hearers = [peer.address for peer in peers if peer.address.version == version]
         for manner in settings.manners(vip.address):
             attributes = Attributes(manner.communities, local_preference=manner.local_preference)
-            composer.tell(manner.prefix(vip.address), hearers, attributes)
+            composer.tell(manner.prefix(vip.address), addresses, attributes)
     return replace(composer.config(), origin=ORIGIN, local_preference=LOCAL_PREFERENCE)
 
 

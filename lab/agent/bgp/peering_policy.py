@@ -13,7 +13,7 @@ from lab.agent.bgp.facts import Facts, Json, attributes, host_prefix
 from lab.agent.bgp.refused import Refused
 from lab.agent.bgp.selection import selects
 from lab.agent.bgp.session import checked_timers, listening, unicast
-from lab.frr.model import Bfd, BgpConfig, Neighbor
+from lab.frr.model import Address, Bfd, BgpConfig, Neighbor
 
 KIND = "CiliumBGPPeeringPolicy"
 DEFAULT_ADDRESSES = ("LoadBalancerIP",)
@@ -61,7 +61,7 @@ def _compose(spec: Json, facts: Facts, bfd: Bfd | None) -> BgpConfig:
             restart: Json = written.get("gracefulRestart") or {}
             if restart.get("enabled"):
                 composer.graceful_restart(restart.get("restartTimeSeconds", 120))
-            _tell(composer, router, written, neighbor, facts)
+            _tell(composer, router, written, neighbor.address, facts)
     return composer.config()
 
 
@@ -99,7 +99,7 @@ def _neighbor(written: Json, facts: Facts, bfd: Bfd | None) -> Neighbor:
     )
 
 
-def _tell(composer: Composer, router: Json, written: Json, peer: Neighbor, facts: Facts) -> None:
+def _tell(composer: Composer, router: Json, written: Json, peer: Address, facts: Facts) -> None:
     rules: Sequence[Json] = written.get("advertisedPathAttributes") or ()
     if any(rule["selectorType"] == "CiliumPodIPPool" for rule in rules):
         raise ValueError("selectorType CiliumPodIPPool: the lab has no pools of pod addresses")
@@ -107,19 +107,16 @@ def _tell(composer: Composer, router: Json, written: Json, peer: Neighbor, facts
         by_labels = [rule for rule in rules if rule["selectorType"] == "PodCIDR"]
         wanted = [r for r in by_labels if selects(r.get("selector", {}), facts.labels)]
         for cidr in facts.pod_cidrs:
-            if cidr.version in peer.families:
-                composer.tell(cidr, [peer.address], _all(wanted))
+            composer.tell(cidr, [peer], _all(wanted))
     kinds = router.get("serviceAdvertisements") or DEFAULT_ADDRESSES
     for each in facts.chosen(router.get("serviceSelector"), kinds):
-        if each.address.version not in peer.families:
-            continue
         wanted = [
             rule
             for rule in rules
             if rule["selectorType"] == "CiliumLoadBalancerIPPool"
             and facts.in_pools(each.address, rule.get("selector", {}))
         ]
-        composer.tell(host_prefix(each, None), [peer.address], _all(wanted))
+        composer.tell(host_prefix(each, None), [peer], _all(wanted))
 
 
 def _all(rules: Sequence[Json]) -> Attributes:
