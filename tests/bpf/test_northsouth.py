@@ -5,12 +5,14 @@ from __future__ import annotations
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 
+from lab import shell
 from lab.bpf import structs as s
 from lab.bpf import tables as t
 from lab.bpf.codes import CtFlag, Identity, ObsPoint, Reason, ServiceFlag, TupleFlag
 
 from .packets import (
     FROM_POD,
+    FROM_ROUTER,
     PORT,
     TO_POD,
     arriving,
@@ -103,6 +105,14 @@ def test_reply_without_a_mapping_goes_to_the_stack(rig: Rig) -> None:
     same(out.frame, sent)
 
 
+def test_reply_without_a_route_is_a_counted_drop(rig: Rig) -> None:
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    rig.run("from_netdev", request())
+    rig.inside(lambda: shell.run(["ip", "route", "del", "default"]))
+    assert rig.run("from_netdev", arriving(reply(REMOTE_POD, ROUTER))).verdict == SHOT
+    assert rig.dropped() == {Reason.NO_FIB: 1}
+
+
 def test_udp_has_the_same_way(rig: Rig) -> None:
     rig.service(VIP, 53, [Backend(REMOTE_POD, 5353)], proto=17)
     out = rig.run("from_netdev", datagram(CLIENT, VIP))
@@ -182,6 +192,14 @@ def test_unlisted_port_is_dropped_in_modern(modern: Rig) -> None:
     assert [event.subtype for event in modern.events()] == [Reason.NO_SERVICE] * 3
     assert modern.dropped() == {Reason.NO_SERVICE: 3}
     assert modern.run("from_netdev", request()).verdict == REDIRECT, "the listed port still works"
+
+
+def test_protocol_without_ports_is_dropped_in_modern(modern: Rig) -> None:
+    modern.service(VIP, 80, [Backend(POD)])
+    modern.service(VIP, 0, [], proto=0)
+    tunnelled = FROM_ROUTER / IP(src=CLIENT, dst=VIP, proto=47) / bytes(8)
+    assert modern.run("from_netdev", tunnelled).verdict == SHOT
+    assert modern.dropped() == {Reason.NO_SERVICE: 1}
 
 
 def test_cluster_ip_is_refused_outside(rig: Rig) -> None:

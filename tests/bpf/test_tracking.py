@@ -113,6 +113,19 @@ def test_many_clients_with_one_port_get_ports_of_their_own(make_rig: Callable[..
         assert (back.frame[IP].dst, back.frame[TCP].dport) == (client, PORT)
 
 
+@pytest.mark.parametrize("half", [TupleFlag.IN, TupleFlag.OUT], ids=["reply", "request"])
+def test_lost_mapping_is_made_again(rig: Rig, half: TupleFlag) -> None:
+    """A table under pressure may evict either half of a flow's translation."""
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    rig.run("from_netdev", request())
+    table = rig.map(t.SNAT)
+    table.delete(next(key for key, _ in table.items() if key.flags == half))
+    out = rig.run("from_netdev", request(flags="A"))
+    assert (out.verdict, out.frame[TCP].sport) == (REDIRECT, PORT)
+    back = arriving(reply(REMOTE_POD, ROUTER))
+    assert rig.run("from_netdev", back).frame[IP].dst == CLIENT
+
+
 def test_port_below_the_range_is_replaced(rig: Rig) -> None:
     rig.service(VIP, 80, [Backend(REMOTE_POD)])
     out = rig.run("from_netdev", request(sport=1000))

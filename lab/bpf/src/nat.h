@@ -126,6 +126,31 @@ static __always_inline int port_used_by_node(context *ctx, const struct flow *re
 	return 1;
 }
 
+/* The flow's reply, as it comes to `to`. */
+static __always_inline void reply_of(struct flow *reply, const struct flow *f,
+				     const struct nat_target *to)
+{
+	reply->family = f->family;
+	reply->proto = f->proto;
+	addr_copy(&reply->saddr, &f->daddr);
+	addr_copy(&reply->daddr, &to->address);
+	reply->sport = f->dport;
+	reply->dport = to->port;
+}
+
+/* Enter the reply's half. Is it there already, and this very flow's, then the other half alone was
+ * evicted and nothing is lost. 0, or negative when the port is another flow's.
+ */
+static __always_inline int nat_enter_reply(const struct flow *f, const struct flow *reply)
+{
+	struct nat_target owner = {};
+
+	if (!nat_insert(reply, TUPLE_IN, &f->saddr, f->sport, BPF_NOEXIST))
+		return 0;
+	return nat_find(&owner, reply, TUPLE_IN) && owner.port == f->sport &&
+	       addr_equal(&owner.address, &f->saddr) ? 0 : -1;
+}
+
 /* Try one port for a new flow: 0 when it is the flow's now, negative when not. */
 VERIFIED_ONCE int nat_reserve(context *ctx, const struct flow *f, struct nat_target *to,
 			      __u32 port)
@@ -134,15 +159,9 @@ VERIFIED_ONCE int nat_reserve(context *ctx, const struct flow *f, struct nat_tar
 
 	if (!f || !to)
 		return -1;
-	reply.family = f->family;
-	reply.proto = f->proto;
-	addr_copy(&reply.saddr, &f->daddr);
-	addr_copy(&reply.daddr, &to->address);
-	reply.sport = f->dport;
-	reply.dport = bpf_htons(port);
-	to->port = reply.dport;
-	if (port_used_by_node(ctx, &reply) ||
-	    nat_insert(&reply, TUPLE_IN, &f->saddr, f->sport, BPF_NOEXIST))
+	to->port = bpf_htons(port);
+	reply_of(&reply, f, to);
+	if (port_used_by_node(ctx, &reply) || nat_enter_reply(f, &reply))
 		return -1;
 	return nat_insert(f, TUPLE_OUT, &to->address, to->port, BPF_ANY);
 }
@@ -171,6 +190,51 @@ static __always_inline int nat_supports(const struct flow *f)
 	return f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP;
 }
 
+/* The reply's half was evicted: without it the reply would be a stranger's. */
+VERIFIED_ONCE int nat_restore(const struct flow *f, const struct nat_target *to)
+{
+	struct flow reply = {};
+
+	if (!f || !to)
+		return -1;
+	reply_of(&reply, f, to);
+	return nat_enter_reply(f, &reply);
+}
+
+/* The request's half, and 1. A table under pressure evicts halves that nobody looked at; whether
+ * the other one is still there is asked once a second, which costs next to nothing.
+ */
+static __always_inline int nat_find_request(struct nat_target *to, const struct flow *f)
+{
+	__u64 *checked;
+	struct nat_key key;
+
+	nat_key(&key, f, TUPLE_OUT);
+	if (is_ipv4(f)) {
+		struct ipv4_nat_entry *entry =
+			bpf_map_lookup_elem(&cilium_snat_v4_external, &key.v4);
+
+		if (!entry)
+			return 0;
+		addr_set4(&to->address, entry->to_addr);
+		to->port = entry->to_port;
+		checked = &entry->checked;
+	} else {
+		struct ipv6_nat_entry *entry =
+			bpf_map_lookup_elem(&cilium_snat_v6_external, &key.v6);
+
+		if (!entry)
+			return 0;
+		addr_copy(&to->address, &entry->to_addr);
+		to->port = entry->to_port;
+		checked = &entry->checked;
+	}
+	if (*checked == f->now)
+		return 1;
+	*checked = f->now;
+	return !nat_restore(f, to);
+}
+
 /* Send the flow on with `address` as its source. 0 or a negative reason. */
 VERIFIED_ONCE int snat(context *ctx, struct flow *f, const union v6addr *address)
 {
@@ -179,7 +243,7 @@ VERIFIED_ONCE int snat(context *ctx, struct flow *f, const union v6addr *address
 
 	if (!f || !address || !nat_supports(f))
 		return -DROP_NAT_UNSUPPORTED_PROTO;
-	if (!nat_find(&to, f, TUPLE_OUT)) {
+	if (!nat_find_request(&to, f)) {
 		addr_copy(&to.address, address);
 		ret = nat_allocate(ctx, f, &to);
 		if (ret)

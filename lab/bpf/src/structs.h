@@ -149,7 +149,7 @@ struct ct_entry {
 struct ipv4_nat_entry {
 	__u64 created;
 	__u64 host_local;
-	__u64 pad1;
+	__u64 checked; /* second of the last look for the reply's half; padding in Cilium */
 	__u64 pad2;
 	__be32 to_addr;
 	__be16 to_port;
@@ -158,7 +158,7 @@ struct ipv4_nat_entry {
 struct ipv6_nat_entry {
 	__u64 created;
 	__u64 host_local;
-	__u64 pad1;
+	__u64 checked; /* second of the last look for the reply's half; padding in Cilium */
 	__u64 pad2;
 	union v6addr to_addr;
 	__be16 to_port;

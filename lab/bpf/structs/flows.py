@@ -59,7 +59,8 @@ class ct_entry(Layout):
 
 
 class ipv4_nat_entry(Layout):
-    """One direction of a translated flow; `created` in seconds of CLOCK_MONOTONIC.
+    """One direction of a translated flow; `created` and `checked` (the last look for the
+    other half) in seconds of CLOCK_MONOTONIC.
 
     Key with flags OUT: the new source. Key with flags IN: the old source, for replies.
     """
@@ -67,7 +68,7 @@ class ipv4_nat_entry(Layout):
     _fields_ = [
         ("created", c_uint64),
         ("host_local", c_uint64),
-        ("pad1", c_uint64),
+        ("checked", c_uint64),
         ("pad2", c_uint64),
         ("to_addr", be32),
         ("to_port", be16),
