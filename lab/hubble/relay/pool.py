@@ -20,7 +20,7 @@ RETRY = 1.0
 SETTLE = 2.0
 """Seconds from the start in which nodes may be named and connected before anybody is answered."""
 
-QUIET = 0.1
+QUIET = 0.3
 """Seconds without any change after which no further node is expected: nothing ends the list."""
 
 OPTIONS = (
