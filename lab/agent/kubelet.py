@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -57,7 +57,7 @@ class Kubelet:
         route_mtu: int,
     ) -> None:
         self.node_name = config.node
-        self.node_ip = config.node_ip
+        self.node_addresses: Sequence[IPv4Address | IPv6Address] = config.node_addresses
         self.router_ip = config.router_ip
         self.router_ip6 = config.ipv6.router_ip if config.ipv6 else None
         self.mtu = mtu

@@ -7,7 +7,7 @@ The agent of a node plays the kubelet. Towards the API server it is an ordinary 
   and status.nodeInfo. A Lease older than LEASE_GRACE turns the node NotReady.
 * It watches pods with the field selector `spec.nodeName=<node>` and patches `pods/NAME/status`:
   phase, conditions (PodScheduled is ours; Initialized, ContainersReady, Ready are its own),
-  hostIP, podIP, podIPs, startTime, containerStatuses (state, lastState, ready, started,
+  hostIP, hostIPs, podIP, podIPs, startTime, containerStatuses (state, lastState, ready, started,
   restartCount, image, imageID, containerID).
 * A pod with metadata.deletionTimestamp is to be stopped within
   metadata.deletionGracePeriodSeconds; when its processes are gone the agent DELETEs it with

@@ -35,7 +35,7 @@ class Program:
 
 def program(pod: Pod, container: Container, node: Mapping[str, str]) -> Program | Refusal:
     """The program of a container; `node` has the facts that fieldRef can ask for beside the pod's:
-    `spec.nodeName`, `status.hostIP`, `status.podIP`, `status.podIPs`.
+    `spec.nodeName`, `status.hostIP`, `status.podIP` and the plurals of the latter two.
     """
     image = find(container.image or "")
     if image is None:

@@ -49,7 +49,8 @@ class PodView:
 
     initial: Sequence[ContainerView]
     containers: Sequence[ContainerView]
-    host_ip: str
+    host_ips: Sequence[str]
+    """The node's, one of each address family."""
     pod_ips: Sequence[str] = ()
     """One of each address family, IPv4 first; none before the pod has its link."""
     start_time: str = ""
@@ -63,7 +64,8 @@ def pod_status(pod: Pod, view: PodView, now: str) -> Json:
     status: Json = {
         "phase": phase(view, policy),
         "conditions": _conditions(pod, view, now),
-        "hostIP": view.host_ip,
+        "hostIP": view.host_ips[0],
+        "hostIPs": [{"ip": each} for each in view.host_ips],
         "startTime": view.start_time,
         "containerStatuses": [_container(pod, each) for each in view.containers],
     }

@@ -38,7 +38,8 @@ class Home(Protocol):
     """What the node offers its pods."""
 
     node_name: str
-    node_ip: IPv4Address
+    node_addresses: Sequence[IPv4Address | IPv6Address]
+    """One of each address family, IPv4 first."""
     router_ip: IPv4Address
     router_ip6: IPv6Address | None
     """None, and with it the pods' IPv6 addresses, in an IPv4 cluster."""
@@ -211,7 +212,8 @@ class PodWorker:
         )
         facts = {
             "spec.nodeName": self._home.node_name,
-            "status.hostIP": str(self._home.node_ip),
+            "status.hostIP": str(self._home.node_addresses[0]),
+            "status.hostIPs": ",".join(map(str, self._home.node_addresses)),
             "status.podIP": addresses[0],
             "status.podIPs": ",".join(addresses),
         }
@@ -246,7 +248,7 @@ class PodWorker:
         view = PodView(
             initial=[run.view() for run in self._initial],
             containers=[run.view() for run in self._containers],
-            host_ip=str(self._home.node_ip),
+            host_ips=[str(address) for address in self._home.node_addresses],
             pod_ips=tuple(map(str, self.local.addresses)) if self.local else (),
             start_time=stamp(self._started),
             terminating=self._leaving,

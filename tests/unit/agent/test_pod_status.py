@@ -153,11 +153,13 @@ def ended(code: int) -> ContainerView:
     ],
 )
 def test_phases(containers: list[ContainerView], policy: str, expected: str) -> None:
-    assert phase(PodView([], containers, "192.168.1.21"), policy) == expected
+    assert phase(PodView([], containers, ["192.168.1.21"]), policy) == expected
 
 
 def status(view: ContainerView, before: Pod = WEB, **facts: Any) -> Mapping[str, Any]:
-    return pod_status(before, PodView([], [view], "192.168.1.21", ["10.0.1.7"], NOW, **facts), NOW)
+    return pod_status(
+        before, PodView([], [view], ["192.168.1.21"], ["10.0.1.7"], NOW, **facts), NOW
+    )
 
 
 def condition(found: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
@@ -222,3 +224,12 @@ def test_containers_of_a_node_that_lost_power_go_on_counting() -> None:
     assert attempts_before(known) == {"ran": 3}
     assert reported(known)["waited"].ready
     assert attempts_before(WEB) == {}
+
+
+def test_a_pod_of_both_families_tells_all_addresses() -> None:
+    hosts, own = ["192.168.1.21", "2001:db8:1::21"], ["10.0.1.7", "fd00:10:0:1::7"]
+    told = pod_status(WEB, PodView([], [], hosts, own, NOW), NOW)
+    assert (told["hostIP"], told["podIP"]) == ("192.168.1.21", "10.0.1.7")
+    assert told["hostIPs"] == [{"ip": "192.168.1.21"}, {"ip": "2001:db8:1::21"}]
+    assert told["podIPs"] == [{"ip": "10.0.1.7"}, {"ip": "fd00:10:0:1::7"}]
+    assert hosts_file(WEB, own).count("web1-a") == 2
