@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 from lightkube.models.meta_v1 import OwnerReference
 from lightkube.resources.core_v1 import Pod
@@ -16,7 +17,7 @@ from lightkube.resources.core_v1 import Service as KubeService
 from lab.agent.identity import labels_of, number_of
 from lab.agent.places import NodePlace, pod_addresses
 from lab.agent.pods.local import LocalPod
-from lab.agent.services.translate import vips
+from lab.agent.services.translate import KNOWN_TEXTS, vips
 from lab.hubble.agent_events import AgentEvent, endpoint_changes, service_changes
 from lab.hubble.identity import HOST, REMOTE_NODE, reserved_labels
 from lab.hubble.lookup import Endpoint, Service, Workload
@@ -95,8 +96,9 @@ class Directory:
             addresses = [str(vip) for vip in vips(service)] + list(spec.externalIPs or ())
             inside = spec.clusterIPs or (spec.clusterIP,)
             for address in addresses + [each for each in inside if each and each != "None"]:
+                packed = _packed(address)
                 for port in spec.ports or ():
-                    found[_packed(address), port.port] = name
+                    found[packed, port.port] = name
         self._tell(service_changes(self._services, found))
         self._services = found
 
@@ -123,6 +125,7 @@ def _workload(pod: Pod, owner: OwnerReference) -> Workload:
     return Workload(owner.name, owner.kind)
 
 
+@lru_cache(maxsize=KNOWN_TEXTS)
 def _packed(address: str) -> bytes:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     return socket.inet_pton(family, address)
