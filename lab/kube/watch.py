@@ -18,10 +18,10 @@ BACKLOG = 20_000
 BOOKMARK_EVERY = 30.0
 LONGEST = 3600.0
 """Seconds."""
-BURST = 20
+BURST, WINDOW = 20, 1.0
 PACE = 0.05
-"""A watch that sent so many batches within the last second sends the next no sooner than after so
-many seconds: of a storm, each client gets few large pieces; a single change goes out at once."""
+"""A watch that sent so many batches within so many seconds sends the next no sooner than PACE after
+the last: of a storm, each client gets few large pieces; a single change goes out at once."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -115,7 +115,7 @@ class Watch:
         if not self._pending:
             loop = asyncio.get_running_loop()
             now = loop.time()
-            stormy = len(self._sent_at) == BURST and now - self._sent_at[0] < 1
+            stormy = len(self._sent_at) == BURST and now - self._sent_at[0] < WINDOW
             loop.call_at(self._sent_at[-1] + PACE if stormy else now, self._due.set)
         self._pending.append(change)
 

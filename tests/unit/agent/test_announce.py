@@ -64,3 +64,15 @@ def test_a_vip_that_the_datapath_does_not_serve_yet_is_not_announced() -> None:
 
 def test_without_its_node_object_an_agent_announces_nothing() -> None:
     assert announced([service()], {}, None, CILIUM, {VIP}) == []
+
+
+def test_only_what_the_configuration_can_announce_is_looked_at() -> None:
+    found = announced(
+        [service(externalIPs=["203.0.113.7"])],
+        {"default/web1-lb": [endpoint_slice(HERE)]},
+        node("k8s-worker1", "192.168.1.21", "10.0.1.0/24"),
+        METALLB,
+        {VIP, IPv4Address("203.0.113.7")},
+        kinds=(Kind.LOAD_BALANCER,),
+    )
+    assert [(each.kind, each.address) for each in found] == [(Kind.LOAD_BALANCER, VIP)]
