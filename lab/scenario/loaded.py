@@ -59,7 +59,7 @@ class Load:
             lambda: self.answered(now),
             lambda seen: seen >= answers,
             within=STEADY.seconds,
-            what="new connections of the load that are answered",
+            what="answers to the load's new connections (`hubble observe` on the nodes tells more)",
             wanted=answers,
         )
 

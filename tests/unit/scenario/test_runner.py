@@ -20,7 +20,7 @@ from lab.scenario.wanted import at_least
 from .fakes import FakeLab, Remembering
 
 SOON = Bound("a thing happens", 5)
-NEVER = Bound("a thing happens", 0.01)
+NEVER = Bound("a thing happens", 0.01, "the thing's own log")
 
 
 def play(scenario: Scenario, lab: FakeLab) -> tuple[ScenarioResult, list[str]]:
@@ -91,6 +91,19 @@ def test_a_failed_check_ends_the_scenario_and_says_what_was_seen() -> None:
     assert result.verdict is Verdict.FAILED
     assert result.artifacts == "/collected"
     assert told[-1] == "end failed"
+
+
+def test_a_bound_that_passes_tells_where_to_look() -> None:
+    scenario = Scenario("Late")
+
+    @scenario.step("Too late")
+    def late(stage: Stage) -> None:
+        stage.show("r1", "hostname")
+        stage.becomes("hops", lambda: 1, 2, within=NEVER)
+
+    result, _ = play(scenario, FakeLab(hostname=["r1\n"]))
+    (check,) = result.checks
+    assert check.look == "the thing's own log"
 
 
 def test_a_tool_that_fails_is_not_a_failed_check() -> None:
