@@ -17,7 +17,7 @@ CACHE = Path(__file__).parents[2] / ".build" / "bpf"
 FLAGS = ("-Wall", "-Wextra", "-Werror", "-O2", "-g", "-target", "bpf", "-mcpu=v3")
 """-g: without debug information there is no BTF, and without BTF no typed maps."""
 
-COMPILE_TIMEOUT = 60.0
+COMPILE_TIMEOUT = 180.0
 
 
 def compiled(name: str = "datapath") -> Path:
