@@ -37,7 +37,14 @@ FAULTS: Mapping[str, Callable[..., Fault]] = {
 }
 
 
-@click.group()
+class InOrder(click.Group):
+    """Lists its verbs in the order in which they were added."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=InOrder)
 def fault() -> None:
     """Break something in a running lab, until it is mended.
 
@@ -94,7 +101,8 @@ def _command(name: str, make: Callable[..., Fault]) -> click.Command:
         else:
             _strike(lab, chosen, seconds)
 
-    command = click.command(name, help=make.__doc__)(act)
+    words = inspect.cleandoc(make.__doc__ or "")
+    command = click.command(name, help=words, short_help=words.partition("\n")[0])(act)
     command.params = [*_arguments(make), *command.params]
     return command
 
