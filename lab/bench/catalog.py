@@ -13,6 +13,7 @@ from lab.bench import (
     loading,
     memory,
     page,
+    pressure,
     services,
 )
 from lab.bench.model import Benchmark
@@ -23,6 +24,7 @@ BENCHMARKS = (
     Benchmark("balancing", "through the VIP against the same path without it", balancing.measure),
     Benchmark("services", "one service and 10,000, against netfilter and VXLAN", services.measure),
     Benchmark("loading", "10,000 services into a node's maps", loading.measure),
+    Benchmark("pressure", "a crowd, a flood, programs replaced", pressure.measure),
     Benchmark("datapath", "what the program on the uplink takes a packet", datapath.measure),
     Benchmark("apply", "from kubectl apply to six next hops on the router", apply.measure),
     Benchmark("flows", "the flow log of one node", flows.measure),
