@@ -73,8 +73,10 @@ def deaf(stage: Stage) -> None:
         within=ANNOUNCEMENT,
     )
     table = stage.show(NODE, "vtysh -c 'show bgp ipv4 unicast'").out
-    stage.holds(f"{LEAKED} is not in the node's table", LEAKED in table, False)
-    stage.holds("nor in its kernel", LEAKED in stage.run(NODE, "ip route").out, False)
+    look = f"`vtysh -c 'show running-config'` on {NODE}: the route map `in` of its neighbor"
+    stage.holds(f"{LEAKED} is not in the node's table", LEAKED in table, False, look=look)
+    kernel = stage.run(NODE, "ip route").out
+    stage.holds("nor in its kernel", LEAKED in kernel, False, look=look)
     leak(stage, f"no network {LEAKED}", f"neighbor {address} route-map nothing out")
 
 

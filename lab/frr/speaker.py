@@ -1,7 +1,8 @@
 """A node's FRR kept in line with the BGP configuration that its agent wants.
 
 Level-triggered: the running configuration is read each time, and only the difference is sent.
-Announcing a VIP is one `network` line in 1 ms, and no session notices.
+Announcing a VIP is one `network` line in 1 ms, and no session notices. bgpd gathers changes for
+50 ms before it works on them (its process queue), the node's as well as the router's.
 """
 
 from __future__ import annotations

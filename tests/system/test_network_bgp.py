@@ -195,6 +195,46 @@ def test_a_node_that_returns_announces_again(
     next_hops(lab, VIP, addresses(plan))
 
 
+def test_changed_timers_take_effect(lab: Lab, plan: Plan, speaking: dict[str, BgpConfig]) -> None:
+    usual = speaking["k8s-worker5"]
+    (neighbor,) = usual.neighbors
+    hurried = replace(usual, neighbors=(replace(neighbor, keepalive=3, hold=9),))
+    assert apply(lab, "k8s-worker5", hurried)[-1] == "clear bgp 192.168.1.1"
+    until(
+        lambda: lab.vtysh(ROUTER, "show bgp neighbors 192.168.1.25 json").json()["192.168.1.25"],
+        lambda told: told["bgpState"] == "Established" and told["bgpTimerHoldTimeMsecs"] == 9000,
+        within=WITHIN,
+        what="the session with worker5",
+        wanted="up, with a hold time of 9 s",
+    )
+    next_hops(lab, VIP, addresses(plan))
+    assert apply(lab, "k8s-worker5", usual)[-1] == "clear bgp 192.168.1.1"
+
+
+def test_attributes_reach_the_router(lab: Lab, speaking: dict[str, BgpConfig]) -> None:
+    special = Advertisement(
+        IPv4Network("172.16.10.77"),
+        communities=frozenset({"64512:100", "no-export"}),
+        large_communities=frozenset({"64512:1:2"}),
+        local_preference=150,
+    )
+    plain = Advertisement(IPv4Network("172.16.10.78"))
+    usual = speaking["k8s-worker5"]
+    apply(
+        lab,
+        "k8s-worker5",
+        replace(usual, advertisements=(special, plain), origin="incomplete", local_preference=0),
+    )
+    for vip in ("172.16.10.77", "172.16.10.78"):
+        next_hops(lab, vip, {"192.168.1.25"})
+    (path,) = lab.vtysh(ROUTER, "show bgp ipv4 unicast 172.16.10.77/32 json").json()["paths"]
+    assert path["community"]["string"] == "64512:100 no-export"
+    assert path["largeCommunity"]["string"] == "64512:1:2"
+    assert (path["locPrf"], path["origin"]) == (150, "incomplete")
+    (path,) = lab.vtysh(ROUTER, "show bgp ipv4 unicast 172.16.10.78/32 json").json()["paths"]
+    assert (path["locPrf"], path["origin"]) == (0, "incomplete")
+
+
 EVERYTHING = BgpConfig(
     asn=64521,
     router_id=IPv4Address("192.168.1.21"),

@@ -1,0 +1,133 @@
+"""When a node's speaker is told something, and what: never of an address it cannot serve."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterator
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from lightkube.resources.core_v1 import ConfigMap
+
+from lab.agent.announcing import Announcing
+from lab.agent.bgp_complaints import Complaints
+from lab.agent.bgp_metrics import BgpMetrics
+from lab.agent.cluster import BGP_CONFIG, Cluster
+from lab.agent.config import AgentConfig
+from lab.agent.profile import profile
+from lab.agent.services.model import Address
+from lab.frr.model import BgpConfig
+from lab.frr.speaker import Speaker
+from tests.unit.agent.objects import endpoint, endpoint_slice, node, service
+
+VIP = IPv4Address("172.16.10.0")
+NOBODY: Any = None
+"""The API server, which nothing here asks."""
+PEERS = "peers: [{peer-address: 192.168.1.1, peer-asn: 64512, my-asn: 64512}]\n"
+POOLS = "address-pools: [{name: default, protocol: bgp, addresses: [172.16.10.0/24]}]\n"
+CONFIG = AgentConfig(
+    node="k8s-worker1",
+    node_ip=IPv4Address("192.168.1.21"),
+    pod_cidr=IPv4Network("10.0.1.0/24"),
+    router_ip=IPv4Address("10.0.1.1"),
+    uplink="eth0",
+    cluster_cidr=IPv4Network("10.0.0.0/16"),
+    service_cidr=IPv4Network("10.96.0.0/12"),
+    api_url="",
+    token="",
+    ca_file=Path(),
+    run_dir=Path(),
+)
+
+
+class Node:
+    """A node's announcing over a cluster with the article's service; `applied` is what FRR got."""
+
+    def __init__(self, applied: list[BgpConfig]) -> None:
+        self.served: Collection[Address] | None = None
+        self.applied = applied
+        self.cluster = Cluster(NOBODY, lambda *_: None)
+        for mirror in self.cluster.mirrors:
+            mirror.complete = True
+        self.cluster.nodes.objects = {
+            "k8s-worker1": node("k8s-worker1", "192.168.1.21", "10.0.1.0/24")
+        }
+        self.cluster.services.objects = {"default/web1-lb": service()}
+        self.cluster.slices.objects = {"default/x": endpoint_slice(endpoint("10.0.1.2"))}
+        self.cluster._slice_changed("default/x")
+        self.configure(PEERS + POOLS)
+        self.complaints = Complaints(NOBODY, "k8s-worker1", lambda _: None)
+        self._announcing = Announcing(
+            CONFIG,
+            self.cluster,
+            profile("cilium-1.10", {}),
+            lambda: self.served,
+            None,
+            self.complaints,
+            BgpMetrics(),
+        )
+
+    def configure(self, text: str) -> None:
+        found: Any = ConfigMap.from_dict({
+            "metadata": {"name": "bgp-config", "namespace": "kube-system"},
+            "data": {"config.yaml": text},
+        })  # fmt: skip
+        self.cluster.config_maps.objects = {BGP_CONFIG: found}
+
+    def settle(self) -> list[str] | None:
+        """The prefixes that FRR announces after another look; None when it was told nothing."""
+        before = len(self.applied)
+        asyncio.run(self._announcing.settle())
+        if len(self.applied) == before:
+            return None
+        return [str(each.prefix) for each in self.applied[-1].advertisements]
+
+
+@pytest.fixture
+def here() -> Iterator[Node]:
+    applied: list[BgpConfig] = []
+
+    def apply(_: Speaker, config: BgpConfig) -> list[str]:
+        applied.append(config)
+        return []
+
+    with patch.object(Speaker, "apply", apply):
+        yield Node(applied)
+
+
+def test_nothing_is_said_while_the_datapath_is_not_known_to_serve(here: Node) -> None:
+    """An earlier agent's announcements stay: it knew."""
+    assert here.settle() is None
+
+
+def test_a_vip_is_announced_when_the_datapath_serves_it_and_withdrawn_when_not(here: Node) -> None:
+    here.served = set()
+    assert here.settle() == []
+    here.served = {VIP}
+    assert here.settle() == ["172.16.10.0/32"]
+    assert here.settle() is None, "nothing changed"
+    here.served = set()
+    assert here.settle() == []
+
+
+def test_nothing_is_said_before_all_objects_are_known(here: Node) -> None:
+    here.served = {VIP}
+    here.cluster.config_maps.complete = False
+    assert here.settle() is None
+
+
+def test_a_broken_configuration_is_told_once_and_changes_nothing(
+    here: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    here.served = {VIP}
+    assert here.settle() == ["172.16.10.0/32"]
+    here.configure(PEERS.replace("peer-asn", "pear-asn") + POOLS)
+    assert [here.settle(), here.settle()] == [None, None]
+    complaints = [each.message for each in caplog.records if "not heeded" in each.message]
+    assert len(complaints) == 1
+    assert "peer 1: there is no field 'pear-asn'" in complaints[0]
+    here.served = set()
+    assert here.settle() == [], "the last good one still counts"
