@@ -13,6 +13,7 @@ import click
 from lab.console import out, say
 from lab.doctor.features import kernel_features
 from lab.doctor.finding import Finding, State
+from lab.doctor.freeing import look_when_freed
 from lab.doctor.host import Host
 from lab.doctor.leaks import leaks, mends
 from lab.doctor.machine import machine, tools
@@ -86,10 +87,10 @@ def _print(findings: Sequence[Finding]) -> None:
 def _examine_host(
     look_for_leaks: bool, save: Path | None, against: Path | None, output: str
 ) -> None:
-    held_before = _held()
-    host = Host.look()
-    # A lab that ended meanwhile was running when the picture shows it.
-    running = sorted(held_before | _held())
+    if look_for_leaks:
+        host, running = look_when_freed(_look, lambda seen: "BPF objects" in leaks(*seen))
+    else:
+        host, running = _look()
     dead = [run.name for run in all_run_dirs() if run.name not in running]
     if save:
         save.write_text(host.to_json())
@@ -104,6 +105,14 @@ def _examine_host(
         raise LeakError(f"new since {against}", new)
     if output == "text":
         _tell_clean(host, running, dead)
+
+
+def _look() -> tuple[Host, list[str]]:
+    """The host, and the labs that run on it."""
+    held_before = _held()
+    host = Host.look()
+    # A lab that ended meanwhile was running when the picture shows it.
+    return host, sorted(held_before | _held())
 
 
 def _held() -> set[str]:
