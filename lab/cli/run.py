@@ -44,7 +44,12 @@ class Wishes:
 @click.option("--repeat", type=click.IntRange(1), default=1, help="Run everything so many times.")
 @click.option("--shuffle", metavar="SEED", type=int, help="In another order, that SEED decides.")
 @output_option
-@click.option("--junit", "xml", type=click.Path(path_type=Path), help="Write JUnit XML to a file.")
+@click.option(
+    "--junit",
+    "xml",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    help="Write JUnit XML to a file.",
+)
 @click.option(
     "--artifacts",
     "folder",

@@ -53,6 +53,8 @@ def interface_names(topology: Topology) -> list[str]:
 
 
 def _names(topology: Topology) -> Iterator[str]:
+    if not topology.nodes:
+        yield "there is no node"
     yield from _twice("network", (network.name for network in topology.networks))
     yield from _twice("node", (node.name for node in topology.nodes))
     both = {n.name for n in topology.networks} & {n.name for n in topology.nodes}

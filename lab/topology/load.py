@@ -19,9 +19,15 @@ def names(directory: Path = DIRECTORY) -> list[str]:
 
 def find(name: str, directory: Path = DIRECTORY) -> Path:
     """The file of a topology given by name or by path; InputError lists what there is."""
-    path = Path(name) if name.endswith(".py") else directory / f"{name}.py"
+    if name.endswith(".py"):
+        if not Path(name).is_file():
+            raise InputError(f"there is no topology file {name}")
+        return Path(name)
+    path = directory / f"{name}.py"
     if not path.is_file():
-        raise InputError(f"no topology {name!r}; there are {_list(names(directory))}")
+        raise InputError(
+            f"no topology {name!r}; there are {_list(names(directory))}; or give a file, X.py"
+        )
     return path
 
 
@@ -33,11 +39,14 @@ def load(name: str, directory: Path = DIRECTORY, /, **parameters: object) -> Top
     path = find(name, directory)
     try:
         function = runpy.run_path(str(path)).get("topology")
-        made = function(**parameters) if callable(function) else None
+        if not callable(function):
+            raise InputError("it has no function topology() -> Topology")
+        made = function(**parameters)
     except (Exception, SystemExit) as exc:  # the file is the user's: whatever it raises is input
         raise InputError(f"topology file {path}{_line(exc, path)}: {_describe(exc)}") from exc
     if not isinstance(made, Topology):
-        raise InputError(f"topology file {path}: it has no function topology() -> Topology")
+        kind = type(made).__name__
+        raise InputError(f"topology file {path}: topology() returned {kind}, not a Topology")
     return made
 
 

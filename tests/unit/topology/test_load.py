@@ -48,7 +48,7 @@ def test_an_unknown_name_lists_what_there_is(tmp_path: Path) -> None:
         ("\ndef topology():\n    return 1 / 0", "line 3: ZeroDivisionError: division by zero"),
         ("raise SystemExit(3)", "line 1: SystemExit: 3"),
         ("x = 1", "has no function topology"),
-        ("def topology():\n    return 5", "has no function topology"),
+        ("def topology():\n    return 5", "topology() returned int, not a Topology"),
         (GOOD.replace("hosts=1", "a, b"), "missing 2 required positional arguments"),
     ],
 )

@@ -233,8 +233,9 @@ def test_good_ones_have_none() -> None:
             [*KUBE, router("r2"), link("r2", "nodes", "10.2.0.2"), cluster()],
             "network 'nodes' has one router for BGP, here are r, r2",
         ),
+        ([network("lan", "10.5.0.0/24")], "there is no node"),
         (
-            [network("a-long-network", "10.5.0.0/24")],
+            [*PAIR, network("a-long-network", "10.5.0.0/24")],
             "network 'a-long-network': name has more than 11 characters",
         ),
         (
