@@ -46,4 +46,4 @@ def test_two_may_put_it_in_place_at_once(tmp_path: Path, monkeypatch: pytest.Mon
     place(b"the program", str(target))
     assert target.read_bytes() == b"the program"
     assert os.access(target, os.X_OK)
-    assert os.listdir(tmp_path) == ["kubectl"]
+    assert list(tmp_path.iterdir()) == [target]
