@@ -39,11 +39,15 @@ def breaks(stage: Stage) -> None:
             nothing(),
             within=PACKETS_CAPTURED,
         )
-        cost, switched = load.cost(moment), moved(sent.printed())
-        unmoved = load.broken(moment) - switched
+        stage.becomes(
+            "connections, new or open, that broke without moving",
+            lambda: load.broken(moment) - moved(sent.printed()),
+            nothing(),
+            within=PACKETS_CAPTURED,
+        )
+        cost = load.cost(moment)
     stage.say(f"The load: {cost}.")
     stage.holds("open connections broke", cost.broken, at_least(3))
-    stage.holds("connections, new or open, that broke without moving", unmoved, nothing())
     stage.show(stage.control, f"kubectl label node {NODE} {web.EXCLUDE}-")
 
 
