@@ -19,6 +19,10 @@ _PACKET = re.compile(
     r"^(?P<time>[\d:.]+) IP6? (?:\(.*\) )?(?P<source>\S+) > (?P<destination>\S+): (?P<summary>.*)"
 )
 
+HEADERS = ("-s", "512", "-B", "8192")
+"""Bytes of a packet, KiB for all: in immediate mode the kernel keeps a place of the greatest length
+for each, and 2 MiB of places for a quarter of a megabyte are full after eight packets."""
+
 
 @dataclass(frozen=True)
 class Packet:
@@ -89,7 +93,7 @@ def capture(
     """Run tcpdump on a node's interface for the length of a `with` block."""
     # As root: a change of account would cut the tie that ends tcpdump with its caller.
     quiet = ("-n", "-l", "--immediate-mode", "-Z", "root")
-    argv = ["tcpdump", *quiet, *options, "-i", interface, expression]
+    argv = ["tcpdump", *quiet, *HEADERS, *options, "-i", interface, expression]
     with node.spawn(argv) as child:
         taken = Capture(name, f"tcpdump -n -i {interface} {shlex.quote(expression)}", child)
         try:
