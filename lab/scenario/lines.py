@@ -19,7 +19,11 @@ class Lines:
 
     def so_far(self) -> list[str]:
         """Whole lines, without their ends."""
-        return [line for _, line in list(self._lines)]
+        return self.since(0)
+
+    def since(self, count: int) -> list[str]:
+        """Those after the first `count`."""
+        return [line for _, line in self._lines[count:]]
 
     def stamped(self) -> list[tuple[float, str]]:
         """Whole lines, each with the moment it was read (CLOCK_MONOTONIC, seconds)."""

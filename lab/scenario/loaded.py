@@ -20,20 +20,37 @@ PROGRAM = Path(__file__).with_name("load.py")
 STEADY = Bound("a load gets its first answers", 10)
 
 
+class Told:
+    """What one client's load generator has printed. Each line is read once: there are many, and
+    whoever waits for the load to be steady asks again and again.
+    """
+
+    def __init__(self, client: int, child: Child) -> None:
+        self._client = client
+        self._out, self._err = Lines(child.stdout), Lines(child.stderr)
+        self._attempts: list[Attempt] = []
+        self._read = 0
+
+    def attempts(self) -> list[Attempt]:
+        """So far; kept connections of two clients have different names."""
+        new = self._out.since(self._read)
+        self._read += len(new)
+        self._attempts += (
+            attempt if attempt.connection == "fresh" else attempt.of_client(self._client)
+            for attempt in attempts(new)
+        )
+        return self._attempts
+
+
 class Load:
     """Load generators on some clients, and what they have told so far."""
 
     def __init__(self, children: Sequence[Child]) -> None:
-        self._told = [(Lines(child.stdout), Lines(child.stderr)) for child in children]
+        self._told = [Told(number, child) for number, child in enumerate(children)]
 
     def attempts(self) -> list[Attempt]:
-        """By client one after the other, so that connections of two clients stay apart."""
-        found: list[Attempt] = []
-        for number, (out, _) in enumerate(self._told):
-            found += (
-                attempt if attempt.connection == "fresh" else attempt.of_client(number)
-                for attempt in attempts(out.so_far())
-            )
+        """Of all clients, in the order of their starts."""
+        found = [attempt for told in self._told for attempt in told.attempts()]
         return sorted(found, key=lambda attempt: attempt.start)
 
     def answered(self, since: float) -> int:

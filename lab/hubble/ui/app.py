@@ -42,6 +42,7 @@ def application(hub: Hub) -> Starlette:
             task.cancel()
 
     async def page(request: Request) -> Response:
+        hub.look()
         return document.answer(request)
 
     async def stream(request: Request) -> Response:

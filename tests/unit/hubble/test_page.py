@@ -24,7 +24,7 @@ from lab.hubble.ui.app import application
 from lab.hubble.ui.cards import card_of
 from lab.hubble.ui.document import STATIC, assemble
 from lab.hubble.ui.filter_text import Choice
-from lab.hubble.ui.hub import Cluster, Hub, describe
+from lab.hubble.ui.hub import RATE_WINDOW, Cluster, Hub, describe
 from lab.hubble.ui.rows import row
 from lab.hubble.ui.service_map import MOST_LINKS, ServiceMap
 from lab.hubble.ui.viewer import ROWS, View, predicate
@@ -230,6 +230,7 @@ class Upstream:
 
 async def filled(known: Sequence[flow_pb2.Flow]) -> Hub:
     hub = Hub(Upstream(known))
+    hub.look()
     tasks = [asyncio.create_task(hub.read()), asyncio.create_task(hub.watch())]
     while not (hub.lost and hub.cluster.reachable):
         await asyncio.sleep(0)
@@ -244,7 +245,7 @@ def test_a_browser_is_told_what_there_is_and_then_what_is_new() -> None:
     hub.join(view)
     events = {name: json.loads(text) for name, text in view.tick(hub)}
     assert events["status"] == {
-        "rate": 1.2,
+        "rate": 0.0,
         "connected": 5,
         "total": 6,
         "unavailable": ["k8s-worker2"],
@@ -257,6 +258,57 @@ def test_a_browser_is_told_what_there_is_and_then_what_is_new() -> None:
     assert [name for name, _ in view.tick(hub)] == []
     view.take(MessageView(flows()[4]))
     assert [name for name, _ in view.tick(hub)] == ["map", "flows"]
+
+
+class Counted(Upstream):
+    """Knows whether it is being asked, and for what."""
+
+    asked: list[observer_pb2.GetFlowsRequest]
+    asking = 0
+
+    async def flows(
+        self, request: observer_pb2.GetFlowsRequest
+    ) -> AsyncIterator[observer_pb2.GetFlowsResponse]:
+        self.asked = [*getattr(self, "asked", []), request]
+        self.asking += 1
+        try:
+            async for response in super().flows(request):
+                yield response
+        finally:
+            self.asking -= 1
+
+
+def test_flows_are_followed_only_while_somebody_looks() -> None:
+    async def story() -> None:
+        upstream = Counted(flows())
+        hub = Hub(upstream, linger=0.01)
+        reading = asyncio.create_task(hub.read())
+        view = View(Choice(), frozenset())
+
+        async def until(asking: int) -> None:
+            while upstream.asking != asking:
+                await asyncio.sleep(0.001)
+
+        hub.join(view)
+        await until(1)
+        hub.leave(view)
+        await until(0)
+        assert len(upstream.asked) == 1
+        hub.look()
+        await until(1)
+        await until(0)
+        assert all(request.number and request.follow for request in upstream.asked)
+        reading.cancel()
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+
+
+def test_the_rate_is_that_of_the_flows_times() -> None:
+    """What is fetched when a page opens was seen long before."""
+    now = flows()[0]
+    now.time.GetCurrentTime()
+    hub = asyncio.run(filled([*flows(), *([now] * 10)]))
+    assert hub.rate() == 10 / RATE_WINDOW
 
 
 def test_a_flood_is_cut_to_its_newest_rows_and_counted() -> None:

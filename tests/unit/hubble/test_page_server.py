@@ -29,6 +29,7 @@ class Flood(Upstream):
     ) -> AsyncIterator[observer_pb2.GetFlowsResponse]:
         while True:
             for flow in self.known:
+                flow.time.GetCurrentTime()
                 yield observer_pb2.GetFlowsResponse(flow=flow)
             await asyncio.sleep(0)
 
