@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from lab.bench.model import Row
 from lab.bench.running import address_of, answers, apply, running
 from lab.bench.workload import deployment, load_balancer
 from lab.sandbox.handle import Lab
+from lab.scenario.bounds import AGENT_START
+from lab.scenario.faults import agent_kill
 from lab.scenario.loaded import clients, loaded
+from lab.scenario.standing import struck
+from lab.wait import until
 
 HERE = Path(__file__).parent
 CROWD = 50_000
@@ -40,6 +45,7 @@ def measure(_rounds: int) -> Iterator[Row]:
         answers(lab, "client1", f"http://{echo}:8080/")
         yield from _flood(lab, web)
         yield from _replaced(lab, web)
+        yield from _restarted(lab, web)
         yield from _crowd(lab, echo)
 
 
@@ -73,16 +79,43 @@ def _flood(lab: Lab, address: str) -> Iterator[Row]:
 def _replaced(lab: Lab, address: str) -> Iterator[Row]:
     """All nodes get other program text, three times, while connections run and begin."""
     nodes = [lab.node(node.name) for node in lab.plan.kube_nodes]
-    with loaded(lab, address, every=0.001, kept=34) as load:
-        load.until_steady(100)
-        moment = time.monotonic()
+
+    def replace() -> None:
         for which in ("off", "none", "medium"):
             for node in nodes:
                 node.run([sys.executable, "-m", "lab.bench.reinstall", which])
-            load.until_steady(100)
+
+    yield from _unnoticed(lab, address, "while programs were replaced", replace)
+
+
+def _restarted(lab: Lab, address: str) -> Iterator[Row]:
+    """Every agent is killed and comes back, one after the other."""
+
+    def restart() -> None:
+        for node in lab.plan.kube_nodes:
+            with struck(lab, agent_kill(node.name)):
+                pass
+            until(
+                partial(lab.node(node.name).probe, ["cilium", "status"]),
+                lambda seen: seen.code == 0,
+                within=AGENT_START.seconds,
+                what=f"an answer of the agent of {node.name}",
+            )
+
+    yield from _unnoticed(lab, address, "while agents were killed", restart)
+
+
+def _unnoticed(lab: Lab, address: str, when: str, act: Callable[[], None]) -> Iterator[Row]:
+    """A thousand connections begin a second, a hundred are open, and something is done."""
+    with loaded(lab, address, every=0.001, kept=34) as load:
+        load.until_steady(100)
+        moment = time.monotonic()
+        act()
+        load.until_steady(100)
         cost = load.cost(moment)
-    made = cost.attempted
-    yield _none(f"of {made:,} new connections, failed while programs were replaced", cost.failed)
+    pace = cost.attempted / (time.monotonic() - moment)
+    name = f"of {cost.attempted:,} new connections ({pace:.0f}/s), failed {when}"
+    yield _none(name, cost.failed)
     yield _none(f"of {cost.kept} open ones, broken", cost.broken)
 
 
