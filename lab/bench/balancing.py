@@ -29,7 +29,7 @@ BARE = "bare path"
 NGINX = """\
 daemon off; pid {here}/pid; error_log {here}/error; worker_processes 1;
 events {{}}
-http {{ access_log off; server {{ listen 80; root /usr/share/nginx/html; }} }}
+http {{ access_log {here}/access; server {{ listen 80; root /usr/share/nginx/html; }} }}
 """
 
 Run = Callable[[Sequence[str]], Result]

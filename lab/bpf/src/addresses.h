@@ -7,14 +7,6 @@
 
 #define IPCACHE_PREFIX(BITS) (32 + (BITS)) /* the 32 bits in front of the address count too */
 
-static __always_inline struct endpoint_info *endpoint_of(const union v6addr *address, __u8 family)
-{
-	struct endpoint_key key __attribute__((aligned(8))) = {.family = family};
-
-	addr_put(&key.ip, address);
-	return bpf_map_lookup_elem(&cilium_lxc, &key);
-}
-
 static __always_inline struct remote_endpoint_info *ipcache_of(const union v6addr *address,
 							       __u8 family)
 {
@@ -68,6 +60,19 @@ static __always_inline int is_local_pod(const union v6addr *address, __u8 family
 	if (!config.ipv6 || family == FAMILY_IPV4)
 		return (address->p[0] & config.pod_mask) == config.pod_cidr;
 	return addr_within(address, &config.pod_cidr6, &config.pod_mask6);
+}
+
+/* A pod of this node, or the node itself; NULL for everyone else. All of them are in the node's pod
+ * network or are its own address, so no one else has to be looked for.
+ */
+static __always_inline struct endpoint_info *endpoint_of(const union v6addr *address, __u8 family)
+{
+	struct endpoint_key key __attribute__((aligned(8))) = {.family = family};
+
+	if (!is_local_pod(address, family) && !is_node(address, family))
+		return NULL;
+	addr_put(&key.ip, address);
+	return bpf_map_lookup_elem(&cilium_lxc, &key);
 }
 
 /* Is the address in any node's pod network? */
