@@ -8,6 +8,7 @@ waiting for others is no cost of ours.
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import re
 import resource
@@ -28,6 +29,7 @@ from lab.bench.on_node import config
 from lab.bpf import datapath
 from lab.bpf.maps import Map
 from lab.bpf.tables import GLOBALS, MAGLEV
+from lab.sandbox.fork_server import GARBAGE
 
 DEPLOYMENTS = 100
 TABLE = 4 * 16381
@@ -62,6 +64,7 @@ def main(count: int, name: str) -> None:
     datapath.install(config(1))
     changes = dict(services(count))
     table, maps, before = Table(profile(name, {}), {}), NodeMaps([4]), memory()
+    gc.set_threshold(*GARBAGE)  # as every agent does
     began = time.process_time()
     operations = table.update(changes)
     computed = time.process_time()

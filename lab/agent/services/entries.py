@@ -26,6 +26,9 @@ Place = tuple[str, bytes]
 """A map's name and a key."""
 Entries = dict[Place, bytes]
 
+_SLOT_AT = {name: family.services.key.backend_slot.offset for name, family in SERVICES.items()}
+"""Where the two bytes of the number of a slot are in a key; parsing the whole key costs more."""
+
 _U16, _U32 = struct.Struct("=H"), struct.Struct("=I")
 _PRESENT = b"\1"
 
@@ -106,7 +109,8 @@ def rank(place: Place, *, removing: bool) -> int:
     elif name not in SERVICES:
         order = 1
     else:
-        order = 2 if SERVICES[name].services.key.parse(raw).backend_slot else 3
+        at = _SLOT_AT[name]
+        order = 2 if any(raw[at : at + 2]) else 3
     return 7 - order if removing else order
 
 
