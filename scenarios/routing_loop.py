@@ -22,6 +22,7 @@ def way(stage: Stage) -> None:
     and leave it to the node's routing, whose only way to that address is the default route: back
     to the router, which picks the same node again. (Hops marked * keep silent: Linux limits how
     many of these reports it sends.)"""
+    web.is_announced_by(stage, "every node is a next hop", observe.node_addresses(stage))
     web.is_answered(stage)
     line = f"traceroute -n -I -q 1 -N 1 -w 1 -m 8 {web.ADDRESS}"
     hops = [hop for hop in HOP.findall(stage.show(web.CLIENT, line).out) if hop != "*"]

@@ -26,6 +26,9 @@ from lab.sandbox.rundir import (
 from lab.shell import Result
 from lab.topology.plan import NodeKind, Plan, PlannedNode
 
+NO_SUCH_PROGRAM = 127
+"""The code by which a shell, setpriv(1) and nsenter(1) tell that there is nothing to run."""
+
 
 class LabNode:
     """One node of a running lab."""
@@ -74,7 +77,8 @@ class LabNode:
     ) -> Result:
         """Run a program in the node and return its result, whatever its code.
 
-        Results and errors tell the program's own words, not the way into the node.
+        CommandError when there is no such program: what did not run has no result. Results and
+        errors tell the program's own words, not the way into the node.
         """
         try:
             result = shell.probe(
@@ -82,6 +86,8 @@ class LabNode:
             )
         except CommandError as error:
             raise CommandError(argv, error.code, error.output, where=self.name) from error
+        if result.code == NO_SUCH_PROGRAM:
+            raise CommandError(argv, result.code, result.err, where=self.name)
         return replace(result, argv=tuple(argv))
 
     @contextmanager

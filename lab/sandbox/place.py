@@ -19,7 +19,10 @@ class Node(Protocol):
     def probe(
         self, argv: Sequence[str], *, input: str | None = None, timeout: float = 30
     ) -> Result:
-        """Run a program in the node and return its result, whatever its code."""
+        """Run a program in the node and return its result, whatever its code.
+
+        CommandError when there is no such program.
+        """
 
     def spawn(self, argv: Sequence[str]) -> AbstractContextManager[Child]:
         """Keep a program running in the node for the length of a `with` block."""

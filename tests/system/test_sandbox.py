@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lab import shell
-from lab.errors import InputError
+from lab.errors import CommandError, InputError
 from lab.sandbox.ending import end
 from lab.sandbox.handle import Lab
 from lab.sandbox.listing import summaries
@@ -215,6 +215,11 @@ def test_a_commands_code_and_output_are_its_own(name: str) -> None:
     failed = shell.probe([*run, "echo out; echo err >&2; exit 7"])
     assert (failed.code, failed.out, failed.err) == (7, "out\n", "err\n")
     assert shell.probe([*run, "kill -TERM $$"]).code == -signal.SIGTERM
+
+
+def test_a_program_that_is_not_there_has_no_result(name: str) -> None:
+    with pytest.raises(CommandError, match=r"no-such-program.* on host1 ended with code 127"):
+        up(name).node("host1").probe(["no-such-program"])
 
 
 def test_a_spawned_program_ends_with_its_block(name: str) -> None:

@@ -12,6 +12,9 @@ from lab.setup.machine import Distribution
 from lab.setup.packages import Package, find_program, names_on, needed
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+ALWAYS_THERE = {"bash", "sh", "cat"}
+THE_LABS_OWN = {"cilium", "hubble"}
+OF_FRR = {"vtysh"}
 
 
 def executable(path: Path) -> Path:
@@ -69,6 +72,17 @@ def test_ubuntu_has_bpftool_in_other_packages() -> None:
 
 def test_tests_need_all_that_a_lab_needs_and_more() -> None:
     assert set(needed(test=False)) < set(needed(test=True))
+
+
+def test_every_program_that_a_scenario_calls_is_installed() -> None:
+    call = re.compile(
+        r"""(?:stage\.(?:show|run|probe|spawn)\([^,()]+,|\bline =)\s*f?["']([a-z]\w+)"""
+    )
+    files = REPOSITORY.glob("scenarios/*.py")
+    called = {program for file in files for program in call.findall(file.read_text())}
+    installed = {program for package in needed(test=False) for program in package.programs}
+    assert {"traceroute", "kubectl", "ping", "ip"} <= called
+    assert called - installed - ALWAYS_THERE - THE_LABS_OWN - OF_FRR == set()
 
 
 def test_ubuntu_does_without_a_browser_that_is_a_snap() -> None:
