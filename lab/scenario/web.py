@@ -17,6 +17,9 @@ ROUTER = "bgp-router1"
 CLIENT = "client1"
 EXCLUDE = "node.kubernetes.io/exclude-from-external-load-balancers"
 """The label of nodes that shall not announce anything."""
+ONE_TRY = 0.5
+"""Seconds of one request out of many: a first segment that nobody answers, because the route is
+not there yet, is sent again after a whole second only."""
 
 
 def pods(stage: Stage) -> list[Pod]:
@@ -33,7 +36,7 @@ def is_answered(stage: Stage, client: str = CLIENT, *, url: str = URL) -> None:
     """The client gets 200, at the latest when an announcement has had the time to spread."""
     stage.becomes(
         f"{client} is answered 200",
-        lambda: observe.fetch(stage, client, url).status,
+        lambda: observe.fetch(stage, client, url, timeout=ONE_TRY).status,
         200,
         within=ANNOUNCEMENT,
         look=f"`curl -v {url}` on {client}, `ip route` on {ROUTER}, `hubble observe` on the nodes",
