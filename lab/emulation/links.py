@@ -78,6 +78,7 @@ class LabLink(IPLink):  # type: ignore[misc]
     def __init__(self, node1: Any, node2: Any, **params: Any) -> None:
         super().__init__(node1, node2, **{**params, "intf": LabInterface})
         self.mac: str = params["addr1"]
+        self._connected = False
         self.connect()
 
     @classmethod
@@ -99,8 +100,13 @@ class LabLink(IPLink):  # type: ignore[misc]
         )
         with Netlink() as netlink:
             netlink.send([request])
+        self._connected = True
 
     def cut(self) -> None:
-        """Remove the pair at once; the kernel would do it some time after the node's end."""
-        with Netlink() as netlink:
-            netlink.send([messages.delete(self.intf2.index)])
+        """Remove the pair at once, if that was not done yet; the kernel would do it some time after
+        the node's end.
+        """
+        if self._connected:
+            with Netlink() as netlink:
+                netlink.send([messages.delete(self.intf2.index)])
+        self._connected = False

@@ -72,10 +72,14 @@ class Emulated(IPNode):  # type: ignore[misc]  # IPMininet has no type hints
         result = shell.probe([*inside(self.pid), "/bin/sh", "-c", line])
         return result.out + result.err
 
-    def terminate(self) -> None:
-        """Power off: every process of the node is killed, its links are gone."""
+    def unplug(self) -> None:
+        """Cut all links of the node."""
         for interface in self.legs():
             interface.link.cut()
+
+    def terminate(self) -> None:
+        """Power off: every process of the node is killed, its links are gone."""
+        self.unplug()
         self.room.vacate()
         self.holder.reap()
 

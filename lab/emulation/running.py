@@ -51,6 +51,10 @@ class Nodes(Mapping[str, int]):
         else:
             leg.down()
 
+    def unplug(self, name: str) -> None:
+        """Cut all links of a node that is about to crash: what its processes say is not heard."""
+        self._running(name).unplug()
+
     def crash(self, name: str) -> None:
         """Power off: everything that runs on the node is killed, its links are gone."""
         node = self._running(name)

@@ -17,6 +17,9 @@ NOTHING = "nothing"
 FAST_TIMERS = "bgp route-map delay-timer 0"
 """Changed route maps apply at once instead of after five seconds."""
 
+FAST_QUEUE = "zebra work-queue 0"
+"""What bgpd decided reaches the kernel at once; zebra would gather more for 10 ms."""
+
 _PASSWORD = re.compile("[!-~]+")
 
 _SLOTS = 6000

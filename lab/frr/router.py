@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import IPv6Address
 
 from lab.frr.model import Address, Bfd
-from lab.frr.node import FAST_TIMERS, NOTHING, bfd_lines
+from lab.frr.node import FAST_QUEUE, FAST_TIMERS, NOTHING, bfd_lines
 from lab.frr.tree import Place, Tree
 from lab.topology.plan import Cluster, Interface, Plan, PlannedNode
 
@@ -24,7 +24,7 @@ def router_tree(plan: Plan, router: PlannedNode) -> Tree:
     bgp = (f"router bgp {cluster.asn}",)
     ipv4, ipv6 = ((*bgp, f"address-family ipv{version} unicast") for version in (4, 6))
     tree: dict[Place, tuple[str, ...]] = {
-        (): (FAST_TIMERS, *_prefix_lists(cluster)),
+        (): (FAST_QUEUE, FAST_TIMERS, *_prefix_lists(cluster)),
         **_bfd_sections(cluster),
         bgp: (*_speaker(plan, leg), *_sessions(plan, cluster, leg)),
         ipv4: tuple(_policies(plan, cluster)),

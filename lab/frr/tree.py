@@ -18,6 +18,7 @@ Tree = Mapping[Place, tuple[str, ...]]
 OPENERS = ("router bgp ", "address-family ", "route-map ", "bfd", "profile ")
 _CLOSERS = {"address-family ": "exit-address-family"}
 _OF_VTYSH = ("service integrated-vtysh-config", "frr version")
+_OF_ZEBRA = "zebra "
 _ENDS = ("exit", "exit-address-family", "end")
 
 
@@ -33,11 +34,11 @@ def part(tree: Tree, daemon: str) -> Tree:
     """The sections that a daemon understands: it stumbles over those of others."""
     if daemon == "bfdd":
         return {path: lines for path, lines in tree.items() if path[:1] == ("bfd",)}
+    top = tuple(line for line in tree.get((), ()) if not line.startswith(_OF_VTYSH))
     if daemon == "bgpd":
         own = {path: lines for path, lines in tree.items() if path[:1] != ("bfd",)}
-        top = tuple(line for line in own.get((), ()) if not line.startswith(_OF_VTYSH))
-        return {**own, (): top}
-    return {}
+        return {**own, (): tuple(line for line in top if not line.startswith(_OF_ZEBRA))}
+    return {(): tuple(line for line in top if line.startswith(_OF_ZEBRA))}
 
 
 def parse(configuration: str) -> dict[Place, tuple[str, ...]]:

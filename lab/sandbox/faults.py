@@ -68,6 +68,7 @@ class _Faults:
     def crash_node(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Power off: every process of the node is killed, its links are gone, nobody is told."""
         node = self._node(request)
+        self._site.network.unplug(node.name)  # or the kernel would end the services' connections
         for service in self._member(node).services(0):
             self._site.services.stop(service.name, signal.SIGKILL)
         self._site.network.crash(node.name)

@@ -11,7 +11,7 @@ import pytest
 from lab import shell
 from lab.frr.node import node_tree
 from lab.frr.plan import files
-from lab.frr.tree import parse, text
+from lab.frr.tree import parse, part, text
 from lab.topology import load, resolve
 
 from .configs import PLAIN, RICH
@@ -58,8 +58,14 @@ def test_frrs_check_is_not_blind(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_reading_it_back_gives_the_same_text(name: str) -> None:
     written = (GOLDEN / name).read_text()
-    body = written[written.index("bgp route-map") :]
+    body = written.partition("service integrated-vtysh-config\n!\n")[2] or written
     assert text(parse(body)) == body
+
+
+def test_zebra_and_bgpd_read_what_each_of_them_understands() -> None:
+    tree = parse(router())
+    assert text(part(tree, "zebra")) == "zebra work-queue 0\n!\n"
+    assert "zebra work-queue" not in text(part(tree, "bgpd"))
 
 
 def test_a_kubernetes_node_speaks_no_bgp_before_its_agent_tells_it_to() -> None:
