@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from lab.scenario import observe, web
 from lab.scenario.bounds import AGENT_START, ANNOUNCEMENT
@@ -67,7 +68,9 @@ def ungraceful(stage: Stage) -> None:
 @scenario.step("Graceful restart is agreed on")
 def agreed(stage: Stage) -> None:
     """Cilium's own resources take the place of MetalLB's configuration. In its OPEN each node now
-    says that it may restart (RFC 4724), and that it goes on forwarding meanwhile."""
+    says that it may restart (RFC 4724), and that it goes on forwarding meanwhile (the F bit). The
+    second matters when it is back: of a node that did not say so the router forgets all routes as
+    soon as the new session is up, whether or not they have been announced again."""
     stage.apply("graceful_restart.yaml")
     names = [node.name for node in stage.plan.kube_nodes]
     stage.becomes(
@@ -75,6 +78,13 @@ def agreed(stage: Stage) -> None:
         lambda: {graceful(stage, str(stage.plan.node(name).address)) for name in names},
         {True},
         within=ANNOUNCEMENT,
+    )
+    stage.becomes(
+        "every node says that it goes on forwarding",
+        lambda: {forwards(stage, str(stage.plan.node(name).address)) for name in names},
+        {True},
+        within=ANNOUNCEMENT,
+        look="`vtysh -c 'show running-config'` on a node: `bgp graceful-restart preserve-fw-state`",
     )
     web.is_announced_by(stage, "every node is a next hop", observe.node_addresses(stage))
     stage.show(stage.control, "kubectl get ciliumbgpclusterconfigs,ciliumbgppeerconfigs")
@@ -153,9 +163,21 @@ def stale(stage: Stage) -> set[str]:
     return {path["peerId"] for path in paths if path.get("stale")}
 
 
-def graceful(stage: Stage, neighbor: str) -> bool:
+def neighbor(stage: Stage, address: str) -> dict[str, Any]:
+    """All that the router knows of a neighbor."""
+    line = f"vtysh -c 'show bgp neighbors {address} json'"
+    told: dict[str, Any] = stage.run(web.ROUTER, line).json()[address]
+    return told
+
+
+def graceful(stage: Stage, address: str) -> bool:
     """Whether a neighbor of the router is up and has told that it may restart."""
-    line = f"vtysh -c 'show bgp neighbors {neighbor} json'"
-    told = stage.run(web.ROUTER, line).json()[neighbor]
+    told = neighbor(stage, address)
     capability = told.get("neighborCapabilities", {}).get("gracefulRestart", "")
     return bool(told["bgpState"] == "Established" and capability == "advertisedAndReceived")
+
+
+def forwards(stage: Stage, address: str) -> bool:
+    """Whether a neighbor of the router has told that it forwards while it restarts."""
+    told = neighbor(stage, address).get("gracefulRestartInfo", {}).get("ipv4Unicast", {})
+    return bool(told.get("fBit"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from lab.scenario import observe, spread, walk, web
 from lab.scenario.bounds import FLOW_EVENTS
 from lab.scenario.full_tables import nat_full
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
-from lab.scenario.wanted import containing
+from lab.scenario.wanted import between, containing
 
 INGRESS = "k8s-worker4"
 
@@ -17,10 +19,14 @@ scenario = Scenario("The last port of a node", manifests=(web.MANIFEST,))
 @scenario.step("Through this node, and it works")
 def works(stage: Stage) -> None:
     """A node that sends a connection on to another node's pod makes itself the source, with a
-    port from 32768 to 65535: that many connections to one pod, and no more."""
+    port from 32768 to 65535: that many connections to one pod, and no more. It keeps the client's
+    port if it can; for one below that range it has to find another."""
     web.is_announced_by(stage, "every node is a next hop", observe.node_addresses(stage))
     stage.holds("the pod is on another node", INGRESS in {p.node for p in web.pods(stage)}, False)
-    walk.from_router(stage, web.ROUTER, web.ADDRESS, {INGRESS}, first_port=40000)
+    high = walk.from_router(stage, web.ROUTER, web.ADDRESS, {INGRESS}, first_port=40000)
+    stage.holds("a high port is kept", translated(stage, high), high.port)
+    low = walk.from_router(stage, web.ROUTER, web.ADDRESS, {INGRESS}, first_port=20000)
+    stage.holds("a low one becomes another", translated(stage, low), between(32768, 65535))
 
 
 @scenario.step("Strangers hold all the ports")
@@ -53,3 +59,11 @@ def full(stage: Stage) -> None:
 def mended(stage: Stage) -> None:
     """A port is free as soon as its connection is forgotten."""
     walk.from_router(stage, web.ROUTER, web.ADDRESS, {INGRESS}, first_port=55000)
+    walk.from_router(stage, web.ROUTER, web.ADDRESS, {INGRESS}, first_port=25000)
+
+
+def translated(stage: Stage, way: walk.Walk) -> int:
+    """The port that the node gave to a connection; 0 when its table does not have it."""
+    told = stage.show(INGRESS, f"sh -c 'cilium bpf nat list | grep OUT.{way.client}'").out
+    found = re.search(r"XLATE_SRC \S+:(\d+) ", told)
+    return int(found[1]) if found else 0

@@ -37,9 +37,11 @@ def from_router(
     asked = stage.show(
         router, f"curl -s -m 5 --local-port {port} {families.url(target)} -o /dev/null {TELL}"
     )
-    stage.holds(f"curl from port {port} is answered 200", asked.out[:3], "200")
+    ingress = observe.node_at(stage, hop)
+    look = f"`hubble observe --port {port}` on {ingress}: was it dropped, and why?"
+    stage.holds(f"curl from port {port} is answered 200", asked.out[:3], "200", look=look)
     source = families.bracketed(families.peer_of(stage, target))
-    return Walk(f"{source}:{port}", observe.node_at(stage, hop))
+    return Walk(f"{source}:{port}", ingress)
 
 
 def others(stage: Stage, pod: Pod) -> set[str]:

@@ -43,6 +43,15 @@ CONFIG = AgentConfig(
 )
 
 
+def config_map(text: str) -> dict[str, Any]:
+    """What a mirror has of MetalLB's configuration."""
+    found: Any = ConfigMap.from_dict({
+        "metadata": {"name": "bgp-config", "namespace": "kube-system"},
+        "data": {"config.yaml": text},
+    })  # fmt: skip
+    return {BGP_CONFIG: found}
+
+
 class Node:
     """A node's announcing over a cluster with the article's service; `applied` is what FRR got."""
 
@@ -71,11 +80,7 @@ class Node:
         )
 
     def configure(self, text: str) -> None:
-        found: Any = ConfigMap.from_dict({
-            "metadata": {"name": "bgp-config", "namespace": "kube-system"},
-            "data": {"config.yaml": text},
-        })  # fmt: skip
-        self.cluster.config_maps.objects = {BGP_CONFIG: found}
+        self.cluster.config_maps.objects = config_map(text)
 
     def settle(self) -> list[str] | None:
         """The prefixes that FRR announces after another look; None when it was told nothing."""
