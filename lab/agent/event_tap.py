@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterable
 from pathlib import Path
+
+from lab.bpf import record
 
 PATH = Path("/run/cilium/monitor.sock")
 LENGTH = struct.Struct("!I")
@@ -29,11 +30,12 @@ class EventTap:
         self._listener.setblocking(False)
         self._listeners: list[socket.socket] = []
 
-    def send(self, events: Iterable[bytes]) -> None:
-        """Pass events on to all who listen, and let in those who newly do."""
+    def send(self, records: bytes) -> None:
+        """Pass the ring's records on to all who listen, and let in those who newly do."""
         self._admit()
-        if not self._listeners:
+        if not self._listeners or not records:
             return
+        events = record.events(records)
         data = b"".join(LENGTH.pack(len(event)) + event for event in events)
         self._listeners = [each for each in self._listeners if self._passed(each, data)]
 

@@ -17,7 +17,7 @@ from lab.bpf.events import EventRing
 from lab.hubble.agent_events import agent_started
 from lab.hubble.lookup import Peer
 from lab.hubble.metrics.exporter import MetricsServer
-from lab.hubble.observer import Observer
+from lab.hubble.observer import MOST_RECORDS, Observer
 from lab.hubble.server import Server, serve
 
 log = logging.getLogger(__name__)
@@ -25,9 +25,9 @@ log = logging.getLogger(__name__)
 HUBBLE_PORT = 4244
 CAPTURES = "captures"
 
-BATCH = 512
-"""Events read at once."""
-SHARE = 0.15
+AT_LEISURE = 64
+"""Flows decoded at a look that finds no event: the next question about them is answered sooner."""
+SHARE = 0.05
 """Of one processor, at most, whatever comes: a flood of events fills the ring and is counted as
 lost before it takes the processor away from the packets that make it."""
 EAGER, IDLE = 0.004, 0.015
@@ -92,11 +92,13 @@ class FlowLog:
             lost = ring.counts().lost
             while not self._stopping.wait(pause):
                 began = time.thread_time()
-                events = ring.read_timed(BATCH)
-                if events:
-                    self.observer.feed_timed(events)
-                    self._tap.send(event for _, event in events)
-                quiet = 0 if events else quiet + 1
+                records = ring.read(MOST_RECORDS)
+                if records:
+                    self.observer.feed_records(records)
+                else:
+                    self.observer.read_on(AT_LEISURE)
+                self._tap.send(records)
+                quiet = 0 if records else quiet + 1
                 looks += 1
                 if looks % LOST_LOOK == 0:
                     lost = self._tell_lost(ring.counts().lost, lost)

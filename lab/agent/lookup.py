@@ -1,13 +1,15 @@
 """What the flow log asks about addresses, answered from the mirrors: `EndpointLookup` of Hubble.
 
-The dictionaries are replaced as a whole by the agent's loop and read by the thread that reads
-events, so that neither waits for the other.
+What is known is replaced as a whole by the agent's loop and read by the thread that reads events,
+so that neither waits for the other, and events can be looked into later with what was known when
+they came.
 """
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from lightkube.models.meta_v1 import OwnerReference
@@ -25,25 +27,44 @@ from lab.hubble.lookup import Endpoint, Service, Workload
 _HASH = "pod-template-hash"
 
 
+@dataclass(frozen=True)
+class Known:
+    """Who is who at one time."""
+
+    endpoints: Mapping[bytes, Endpoint] = field(default_factory=dict)
+    identities: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    services: Mapping[tuple[bytes, int], Service] = field(default_factory=dict)
+
+    def endpoint(self, address: bytes) -> Endpoint | None:
+        return self.endpoints.get(address)
+
+    def labels(self, identity: int) -> tuple[str, ...]:
+        return self.identities.get(identity) or reserved_labels(identity)
+
+    def service(self, address: bytes, port: int) -> Service | None:
+        return self.services.get((address, port))
+
+
 class Directory:
     """Who is who on and around this node."""
 
     def __init__(self) -> None:
-        self._endpoints: Mapping[bytes, Endpoint] = {}
-        self._labels: Mapping[int, tuple[str, ...]] = {}
-        self._services: Mapping[tuple[bytes, int], Service] = {}
+        self._known = Known()
         self._interfaces: dict[int, str] = {}
         self.tell: Callable[[AgentEvent], None] = lambda _: None
         """Hears of every address and frontend that comes, changes or goes."""
 
+    def now(self) -> Known:
+        return self._known
+
     def endpoint(self, address: bytes) -> Endpoint | None:
-        return self._endpoints.get(address)
+        return self._known.endpoint(address)
 
     def labels(self, identity: int) -> tuple[str, ...]:
-        return self._labels.get(identity) or reserved_labels(identity)
+        return self._known.labels(identity)
 
     def service(self, address: bytes, port: int) -> Service | None:
-        return self._services.get((address, port))
+        return self._known.service(address, port)
 
     def interface(self, index: int) -> str:
         name = self._interfaces.get(index)
@@ -80,8 +101,9 @@ class Directory:
                 endpoint = _endpoint(pod, here.endpoint_id if here else 0)
                 found.update((address, endpoint) for address in addresses)
                 labels[endpoint.identity] = endpoint.labels
-        self._tell(endpoint_changes(self._endpoints, found))
-        self._endpoints, self._labels = found, labels
+        self._tell(endpoint_changes(self._known.endpoints, found))
+        if (found, labels) != (self._known.endpoints, self._known.identities):
+            self._known = replace(self._known, endpoints=found, identities=labels)
         # An index may have passed to another device.
         self._interfaces = {}
 
@@ -99,8 +121,9 @@ class Directory:
                 packed = _packed(address)
                 for port in spec.ports or ():
                     found[packed, port.port] = name
-        self._tell(service_changes(self._services, found))
-        self._services = found
+        self._tell(service_changes(self._known.services, found))
+        if found != self._known.services:
+            self._known = replace(self._known, services=found)
 
 
 def _endpoint(pod: Pod, number: int) -> Endpoint:

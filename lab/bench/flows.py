@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from lab.bench.model import Row, in_turns
+from lab.bpf import record
 from lab.hubble.api import flow_pb2
 from lab.hubble.filters.compile import Context, compile_filters
 from lab.hubble.identity import reserved_labels
@@ -22,6 +23,7 @@ ROUTER = IPv4Address("10.0.3.1").packed
 EVENTS = 20_000
 BATCH = 200
 """Events of one look at the ring, at 50,000 a second and one look every four milliseconds."""
+FLOOD_FLOWS = 3
 
 TRACE = struct.Struct("=BBHIIHHIIHBBI16x")
 FRAME = struct.Struct(">12xHBBHHHBBH4s4sHHIIBBHHH")
@@ -29,11 +31,12 @@ FRAME = struct.Struct(">12xHBBHHHBBH4s4sHHIIBBHHH")
 
 def measure(rounds: int) -> Iterator[Row]:
     """Processor time, so that other work on the machine matters less."""
-    plain, counted, filtered = in_turns(
-        rounds, lambda: _stored(()), lambda: _stored(DEFAULT), _filtered
+    plain, counted, kept, filtered = in_turns(
+        rounds, lambda: _stored(()), lambda: _stored(DEFAULT), _kept, _filtered
     )
     yield _row("events decoded and stored", "1/s", plain, 100_000, less_is_better=False)
     yield _row("the same, with metrics", "1/s", counted, 100_000, less_is_better=False)
+    yield _row("records of a flood, counted and kept", "1/s", kept, 100_000, less_is_better=False)
     yield _row("filter over a full ring", "ms", filtered, 10)
 
 
@@ -50,6 +53,17 @@ def _stored(metrics: Sequence[str]) -> float:
     start = time.process_time()
     for batch in batches:
         observer.feed_many(batch)
+    return EVENTS / (time.process_time() - start)
+
+
+def _kept() -> float:
+    """The ring's records of a few connections, which nobody asks for, with metrics."""
+    observer = Observer("bench", _Directory())
+    FlowMetrics(observer, DEFAULT)
+    batch = b"".join(_record(_event(number % FLOOD_FLOWS)) for number in range(BATCH))
+    start = time.process_time()
+    for _ in range(EVENTS // BATCH):
+        observer.feed_records(batch)
     return EVENTS / (time.process_time() - start)
 
 
@@ -94,6 +108,9 @@ class _Directory:
     def service(self, _address: bytes, _port: int) -> Service | None:
         return None
 
+    def now(self) -> _Directory:
+        return self
+
     def interface(self, _index: int) -> str:
         return "eth0"
 
@@ -105,3 +122,8 @@ def _event(number: int) -> bytes:
     frame = FRAME.pack(0x0800, *ip, *ports, 1, 2, 5 << 4, 2, 64240, 0, 0)
     header = TRACE.pack(4, 0, 77, 0, len(frame), len(frame), 1, 1, 35812, 77, 0, 0, 7)
     return header + frame
+
+
+def _record(event: bytes) -> bytes:
+    header = struct.pack("=II", record.LENGTH, 0)
+    return (header + event).ljust(record.TIME_AT, b"\0") + struct.pack("=Q", time.monotonic_ns())

@@ -23,9 +23,11 @@ DAY = 86_400
 EVENTS = {
     "off": (Aggregation.MAXIMUM, Timeouts(report=DAY)),
     "medium": (Aggregation.MEDIUM, Timeouts()),
+    "low": (Aggregation.LOW, Timeouts()),
     "none": (Aggregation.NONE, Timeouts()),
 }
-"""Aggregation and timeouts by name; `none`: no aggregation, so every packet makes events."""
+"""Aggregation and timeouts by name. `low`: a packet for a pod of this node makes one event, where
+it is delivered; `none`: one more where it arrives."""
 
 
 def node_config(plan: Plan, name: str, mtu: int, which: str) -> NodeConfig:

@@ -3,7 +3,8 @@
 The ring is mapped into the process, so a read of many events is a few memory accesses and no
 system call. Positions and record headers are the kernel's (kernel/bpf/ringbuf.c): one page with
 the consumer's position (ours to write), one with the producers', then the data, mapped twice in a
-row so that a record never wraps.
+row so that a record never wraps. Records have one size (lab.bpf.record): a read looks at their
+headers as at one column of a table, and copies them all at once.
 """
 
 from __future__ import annotations
@@ -13,28 +14,21 @@ import os
 from pathlib import Path
 from struct import Struct
 from types import TracebackType
-from typing import Any
 
+from lab.bpf import record
 from lab.bpf.libbpf import call
 from lab.bpf.maps import PerCpuMap
 from lab.bpf.object_info import map_info
 from lab.bpf.structs import event_counts
 from lab.bpf.tables import EVENT_COUNTS, EVENTS_NAME, GLOBALS, Index
+from lab.errors import LabError
 
 BUSY = 1 << 31
-DISCARDED = 1 << 30
-LENGTH = DISCARDED - 1
-RECORD_HEADER = 8
+"""In a record's length: it is still being written."""
 
 _POSITION = Struct("=Q")
-_RECORD = Struct("=I")
-_TIME = Struct("=Q")
-"""The end of every event's record."""
-_CAPTURED = Struct("=BBHIIH")
-"""The beginning of every event up to and including len_cap."""
-
-HEADER_LENGTH = {1: 36, 4: 48}
-"""Bytes of drop_notify and trace_notify by event type; the packet follows."""
+_WORD = 4
+"""Bytes of a record's length."""
 
 
 class EventRing:
@@ -51,6 +45,7 @@ class EventRing:
         self._theirs = mmap.mmap(
             ring, page + 2 * self._size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page
         )
+        self._words = memoryview(self._theirs).cast("I")
         self._counts: PerCpuMap[Index, event_counts] = PerCpuMap(EVENT_COUNTS, counts)
         self._position: int = _POSITION.unpack_from(self._ours, 0)[0]
         self.read_total = 0
@@ -78,50 +73,45 @@ class EventRing:
 
     def close(self) -> None:
         self._ours.close()
+        self._words.release()
         self._theirs.close()
         self._counts.close()
 
-    def read(self, limit: int = 4096) -> list[bytes]:
-        """The events that have come since the last call, at most `limit`, oldest first.
+    def read(self, limit: int = 4096) -> bytes:
+        """The records that have come since the last call, at most `limit`, oldest first.
 
-        Each is its header (trace_notify, drop_notify) and `len_cap` bytes of the packet.
+        They stand one behind the other, record.SIZE bytes each; see lab.bpf.record.
         """
-        return [event for _, event in self.read_timed(limit)]
+        waiting = (_POSITION.unpack_from(self._theirs, 0)[0] - self._position) // record.SIZE
+        start = mmap.PAGESIZE + (self._position & self._mask)
+        ready = self._written(start, min(waiting, limit))
+        if not ready:
+            return b""
+        records = self._theirs[start : start + ready * record.SIZE]
+        self._position += len(records)
+        # After the copy: from here on the kernel may overwrite what was read.
+        _POSITION.pack_into(self._ours, 0, self._position)
+        self.read_total += ready
+        return records
 
-    def read_timed(self, limit: int = 4096) -> list[tuple[int, bytes]]:
-        """The same with the time at which each was made: CLOCK_MONOTONIC, nanoseconds."""
-        data, mask, page = self._theirs, self._mask, mmap.PAGESIZE
-        position = self._position
-        end = _POSITION.unpack_from(data, 0)[0]
-        events: list[tuple[int, bytes]] = []
-        while position < end and len(events) < limit:
-            at = page + (position & mask)
-            length = _RECORD.unpack_from(data, at)[0]
-            if length & BUSY:
-                break  # still being written; it is next time's first
-            if not length & DISCARDED:
-                start = at + RECORD_HEADER
-                (time,) = _TIME.unpack_from(data, start + (length & LENGTH) - _TIME.size)
-                events.append((time, _cut(data, start)))
-            position += ((length & LENGTH) + RECORD_HEADER + 7) & ~7
-        if position != self._position:
-            # After the copies: from here on the kernel may overwrite what was read.
-            _POSITION.pack_into(self._ours, 0, position)
-            self._position = position
-            self.read_total += len(events)
-        return events
+    def _written(self, start: int, count: int) -> int:
+        """How many of the `count` records at `start` are there before one that is not yet."""
+        end = start + count * record.SIZE
+        lengths = self._words[start // _WORD : end // _WORD : record.SIZE // _WORD].tolist()
+        if lengths.count(record.LENGTH) == count:
+            return count
+        ready = next(at for at, length in enumerate(lengths) if length != record.LENGTH)
+        if not ready and not lengths[0] & BUSY:
+            raise LabError(
+                f"a record of {lengths[0]} bytes is in the ring of events, not of {record.LENGTH}: "
+                "programs of another version of the lab wrote it; bring the lab up anew"
+            )
+        return ready
 
     def counts(self) -> event_counts:
         """Events made and lost since the datapath was installed, over all processors."""
         found = self._counts.lookup(Index(0))
         return found if found is not None else event_counts()
-
-
-def _cut(data: Any, at: int) -> bytes:
-    head = _CAPTURED.unpack_from(data, at)
-    end: int = at + HEADER_LENGTH.get(head[0], 16) + head[5]
-    cut: bytes = data[at:end]
-    return cut
 
 
 def _pin(path: Path) -> int:

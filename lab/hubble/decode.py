@@ -14,7 +14,7 @@ from struct import Struct
 from lab.errors import LabError
 from lab.hubble import codes
 from lab.hubble.identity import reserved_labels
-from lab.hubble.lookup import Endpoint, EndpointLookup
+from lab.hubble.lookup import Addresses, Endpoint
 from lab.hubble.packet import parse
 from lab.hubble.record import Record
 
@@ -43,10 +43,10 @@ class MalformedEvent(LabError):
 class Decoder:
     """Makes Records; `profile` says which datapath generation writes the events."""
 
-    def __init__(self, lookup: EndpointLookup, profile: str) -> None:
-        self._endpoint = lookup.endpoint
-        self._service = lookup.service
-        self._labels = lookup.labels
+    def __init__(self, known: Addresses, profile: str) -> None:
+        self._endpoint = known.endpoint
+        self._service = known.service
+        self._labels = known.labels
         self._state_by_point = profile == "cilium-1.10"
         self._strangers: dict[int, Endpoint] = {}
 

@@ -50,8 +50,8 @@ class Peer:
     address: str
 
 
-class EndpointLookup(Protocol):
-    """What the node agent answers about addresses, frontends, identities and interfaces."""
+class Addresses(Protocol):
+    """What is known of addresses, frontends and identities."""
 
     def endpoint(self, address: bytes) -> Endpoint | None:
         """The endpoint of a pod, a node or a router address; None for the rest of the world."""
@@ -63,6 +63,14 @@ class EndpointLookup(Protocol):
 
     def service(self, address: bytes, port: int) -> Service | None:
         """The service with the frontend address:port (host byte order); None when none has."""
+        ...
+
+
+class EndpointLookup(Addresses, Protocol):
+    """What the node agent answers."""
+
+    def now(self) -> Addresses:
+        """What is known at this moment, for good; the same object until something changes."""
         ...
 
     def interface(self, index: int) -> str:

@@ -1,5 +1,8 @@
 """The flow log of one node: takes event bytes in, keeps the newest, tells what was lost.
 
+Events that come one by one are decoded at once. The kernel's records are kept as they are until
+somebody asks for them (lab.hubble.batch), and counted together (lab.hubble.tally).
+
 One thread feeds (the one that reads the kernel's ring buffer); any number of threads read.
 No gRPC here: lab.hubble.server serves an Observer, and only after the last fork.
 """
@@ -7,17 +10,22 @@ No gRPC here: lab.hubble.server serves an Observer, and only after the last fork
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from lab.bpf import record as ring_record
 from lab.hubble import codes
 from lab.hubble.agent_events import AgentEvent, DebugEvent, decode_debug
+from lab.hubble.batch import Batch
 from lab.hubble.decode import Decoder, MalformedEvent
 from lab.hubble.flow import FlowWriter
-from lab.hubble.lookup import EndpointLookup, Peer
+from lab.hubble.lookup import Addresses, EndpointLookup, Peer
 from lab.hubble.peers import PeerBook
+from lab.hubble.rate import Rate
 from lab.hubble.record import Record
 from lab.hubble.ring import Ring
+from lab.hubble.tally import Alike, Tally
 
 CAPACITY = 4095
 """Flows a node keeps, Cilium's default: one less than a power of two."""
@@ -28,10 +36,11 @@ EVENT_CAPACITY = 1023
 NAMESPACE_AGE = 3600 * 10**9
 """Nanoseconds for which a namespace is listed after its last flow."""
 
-RATE_WINDOW = 60 * 10**9
-"""Nanoseconds over which the flow rate is taken."""
+MOST_RECORDS = 4096
+"""Records that may be fed at once."""
 
 Tap = Callable[[Record], None]
+Count = Callable[[Record, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,7 @@ class Observer:
         self.version = version or VERSIONS.get(profile, profile)
         self.node_labels = node_labels
         self.started = time.time_ns()
-        self.flows: Ring[Record | Lost] = Ring(capacity)
+        self.flows: Ring[Record | Lost] = Ring(capacity, spare=MOST_RECORDS)
         self.agent_events: Ring[AgentEvent] = Ring(EVENT_CAPACITY)
         self.debug_events: Ring[DebugEvent] = Ring(EVENT_CAPACITY)
         self.peers = PeerBook()
@@ -76,9 +85,15 @@ class Observer:
         self.lost_events = 0
         self.missed_flows = 0
         """Flows that followers were too slow for, over all of them."""
-        self._decoder = Decoder(lookup, profile)
+        self._known: Addresses = lookup.now()
+        self._decoder = Decoder(self._known, profile)
+        self._tally = Tally()
+        self._unread: deque[Batch] = deque()
+        """Batches of the log that have not been decoded as a whole, oldest first."""
+        self._rate = Rate()
         self._namespaces: dict[str, int] = {}
         self._taps: tuple[Tap, ...] = ()
+        self._counts: tuple[Count, ...] = ()
 
     def feed(self, event: bytes, at: int | None = None) -> None:
         """Take one event as the BPF program wrote it; `at` is its time (Unix, nanoseconds).
@@ -89,17 +104,29 @@ class Observer:
 
     def feed_many(self, events: Iterable[bytes], at: int | None = None) -> None:
         """Take a batch in its order; cheaper than one by one, since followers wake once."""
+        self._look_around()
         at = time.time_ns() if at is None else at
         for event in events:
             self._feed(event, at)
         self.flows.wake()
 
-    def feed_timed(self, events: Iterable[tuple[int, bytes]]) -> None:
-        """Take a batch in its order, each with the kernel's time (CLOCK_MONOTONIC, nanoseconds)."""
+    def feed_records(self, records: bytes) -> None:
+        """Take what was read from the kernel's ring (lab.bpf.record): 1 to MOST_RECORDS."""
+        self._look_around()
         epoch = time.time_ns() - time.monotonic_ns()
-        for at, event in events:
-            self._feed(event, epoch + at)
+        alike = Alike(records)
+        if alike.are_flows:
+            self._feed_batch(Batch(records, self.flows.written, epoch, self._decoder), alike)
+        else:
+            for at, event in ring_record.timed_events(records):
+                self._feed(event, epoch + at)
         self.flows.wake()
+
+    def read_on(self, limit: int) -> None:
+        """Decode up to `limit` flows that nobody has asked for: the next question takes less."""
+        self._forget()
+        if self._unread and not self._unread[0].read_on(limit):
+            self._unread.popleft()
 
     def lost(self, count: int, cpu: int | None = None) -> None:
         """Note that the kernel's buffer was full and `count` events never reached `feed`."""
@@ -117,8 +144,15 @@ class Observer:
         self.peers.replace(peers)
 
     def add_tap(self, tap: Tap) -> None:
-        """Call `tap` with every flow, on the feeding thread (metrics, recordings)."""
+        """Call `tap` with every flow, on the feeding thread (recordings)."""
         self._taps = (*self._taps, tap)
+
+    def add_count(self, count: Count) -> None:
+        """Call `count` on the feeding thread with flows and how many are alike (metrics).
+
+        Alike are those that differ in nothing but MAC addresses, lengths, times and numbers.
+        """
+        self._counts = (*self._counts, count)
 
     def remove_tap(self, tap: Tap) -> None:
         self._taps = tuple(each for each in self._taps if each is not tap)
@@ -136,15 +170,49 @@ class Observer:
         return sorted(name for name, at in seen if name and at >= horizon)
 
     def rate(self) -> float:
-        """Flows a second over the last minute, or over the time the log covers when shorter."""
-        now = time.time_ns()
-        values, _, _ = self.flows.read(self.flows.oldest, self.flows.capacity)
-        recent = [value.at for value in values if value.at >= now - RATE_WINDOW]
-        if not recent:
-            return 0.0
-        whole_log = len(recent) == self.flows.capacity
-        covered = now - recent[0] if whole_log else min(RATE_WINDOW, now - self.started)
-        return len(recent) / max(covered / 10**9, 1.0)
+        """Flows a second over the last minute, or since the start when that is less long ago."""
+        return self._rate.a_second()
+
+    def _look_around(self) -> None:
+        """Go by what is known now. Events that came before are decoded with what was known then.
+
+        They are so at once, or each would keep the whole of its time's knowledge.
+        """
+        known = self.lookup.now()
+        if known is self._known:
+            return
+        while self._unread:
+            self.read_on(MOST_RECORDS)
+        self._known = known
+        self._decoder = Decoder(known, self.profile)
+        self._tally = Tally()
+
+    def _feed_batch(self, batch: Batch, alike: Alike) -> None:
+        at = batch.at
+        self.flows.extend(batch)
+        self._unread.append(batch)
+        self._forget()
+        for record, times in self._tally.count(alike, batch):
+            self._count(record, at, times)
+        if self._taps:
+            self._tap(batch)
+
+    def _forget(self) -> None:
+        """Let go of batches that the log has overwritten."""
+        while self._unread and self._unread[0].first + len(self._unread[0]) <= self.flows.oldest:
+            self._unread.popleft()
+
+    def _count(self, record: Record, at: int, times: int) -> None:
+        self._rate.add(at, times)
+        self._namespaces[record.source.namespace] = at
+        self._namespaces[record.destination.namespace] = at
+        for count in self._counts:
+            count(record, times)
+
+    def _tap(self, batch: Batch) -> None:
+        for number in range(batch.first, batch.first + len(batch)):
+            for tap in self._taps:
+                tap(batch.value(number))
 
     def _feed(self, event: bytes, at: int) -> None:
         if event and event[0] == codes.DEBUG:
@@ -160,8 +228,7 @@ class Observer:
             return
         record.number = self.flows.written
         self.flows.write(record)
-        self._namespaces[record.source.namespace] = at
-        self._namespaces[record.destination.namespace] = at
+        self._count(record, at, 1)
         for tap in self._taps:
             tap(record)
 

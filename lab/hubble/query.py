@@ -62,16 +62,20 @@ def start_of(ring: Ring[T], selection: Selection[T]) -> int:
     end = ring.written
     if selection.follow and not selection.number and not selection.since:
         return end
-    values, after, _ = ring.read(ring.oldest, ring.capacity)
-    found = 0
-    for back, value in enumerate(reversed(values)):
-        if value.at < selection.since:
-            return after - back
-        if selection.number and _matches(selection, value):
-            found += 1
-            if found == selection.number:
-                return after - back - 1
-    return after - len(values)
+    begin, found = end, 0
+    while begin > ring.oldest:
+        # Backwards bit by bit: what is read may have to be decoded first.
+        after, begin = begin, max(begin - BATCH, ring.oldest)
+        values, _, missed = ring.read(begin, after - begin)
+        for back, value in enumerate(reversed(values)):
+            if value.at < selection.since:
+                return after - back
+            if selection.number and _matches(selection, value):
+                found += 1
+                if found == selection.number:
+                    return after - back - 1
+        begin += missed
+    return begin
 
 
 def select(

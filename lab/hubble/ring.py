@@ -7,22 +7,37 @@ the reader is told exactly how many values it missed. Memory never grows with sl
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Later(ABC, Generic[T_co]):
+    """Values that stand in the log from number `first` on, and are made when one is read."""
+
+    first: int
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def value(self, number: int) -> T_co:
+        """The value with this number, on whichever thread asks."""
 
 
 class Ring(Generic[T]):
     """The newest `capacity` values; numbers never wrap.
 
-    There is one slot more than values: the one that the writer is filling at this moment.
+    There are `spare` slots more than values: those that the writer is filling at this moment.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, *, spare: int = 1) -> None:
         self.capacity = capacity
-        self._size = capacity + 1
-        self._slots: list[T | None] = [None] * self._size
+        self._spare = spare
+        self._size = capacity + spare
+        self._slots: list[T | Later[T] | None] = [None] * self._size
         self._next = 0
         self._waiting = 0
         self._closed = False
@@ -45,6 +60,17 @@ class Ring(Generic[T]):
         """Append one value. Call `wake` after a batch, so that followers see it."""
         self._slots[self._next % self._size] = value
         self._next += 1
+
+    def extend(self, values: Later[T]) -> None:
+        """Append all of them, at most `spare` at once; `first` is the number of the next value."""
+        count = len(values)
+        if values.first != self._next or count > self._spare:
+            raise ValueError(f"{count} values from {values.first} on do not fit at {self._next}")
+        start = self._next % self._size
+        before_end = min(count, self._size - start)
+        self._slots[start : start + before_end] = [values] * before_end
+        self._slots[: count - before_end] = [values] * (count - before_end)
+        self._next += count
 
     def wake(self) -> None:
         """Tell the waiting readers that there may be something new."""
@@ -79,8 +105,11 @@ class Ring(Generic[T]):
         """
         start = max(number, self.oldest)
         end = min(self._next, start + limit)
-        values = [self._slots[n % self._size] for n in range(start, end)]
+        slots = [self._slots[n % self._size] for n in range(start, end)]
         # The writer may have lapped the copy just made: drop what it has overwritten since.
-        stale = min(max(0, self.oldest - start), len(values))
-        kept: Iterable[T | None] = values[stale:]
-        return [v for v in kept if v is not None], end, start + stale - number
+        stale = min(max(0, self.oldest - start), len(slots))
+        values = (
+            slot.value(n) if isinstance(slot, Later) else slot
+            for n, slot in enumerate(slots[stale:], start + stale)
+        )
+        return [value for value in values if value is not None], end, start + stale - number

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from scapy.layers.l2 import Ether
 
 from lab import shell
-from lab.bpf import devices, maglev, sockets
+from lab.bpf import devices, maglev, record, sockets
 from lab.bpf import structs as s
 from lab.bpf import tables as t
 from lab.bpf.build import compiled
@@ -154,10 +154,10 @@ class Rig:
     def events(self) -> list[Any]:
         """Headers of the events since the last call, oldest first."""
         parse = {1: s.drop_notify.parse, 4: s.trace_notify.parse}
-        return [parse[raw[0]](raw) for raw in self._ring.read()]
+        return [parse[raw[0]](raw) for raw in self.raw_events()]
 
     def raw_events(self) -> list[bytes]:
-        return self._ring.read()
+        return list(record.events(self._ring.read()))
 
     def event_counts(self) -> s.event_counts:
         return self._ring.counts()

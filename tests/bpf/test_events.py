@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from scapy.layers.l2 import Ether
 
+from lab.bpf import record
 from lab.bpf.codes import Aggregation, EventType, ObsPoint
 from lab.bpf.tables import EVENTS_NAME
 
@@ -14,8 +15,6 @@ from .packets import request
 from .rig import CONFIG, POD, REMOTE_POD, VIP, Backend, Rig
 
 RING = 4096
-RECORD = 8 + 176
-"""Bytes of a trace event in the ring: its length, the header, room for 128 bytes of packet."""
 
 
 def test_every_event_is_read(rig: Rig) -> None:
@@ -35,7 +34,7 @@ def test_full_ring_loses_and_counts(make_rig: Callable[..., Rig]) -> None:
     read = len(rig.raw_events())
     counts = rig.event_counts()
     assert counts.made == 60
-    assert 0 < read <= RING // RECORD
+    assert 0 < read <= RING // record.SIZE
     assert read + counts.lost == 60
     rig.run("from_netdev", request())
     assert len(rig.raw_events()) == 1, "there is room again"

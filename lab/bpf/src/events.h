@@ -4,6 +4,9 @@
  * them, in the last eight bytes of its record in the ring, stands the time at which it was made:
  * the reader comes by every few milliseconds, and nodes that a packet passes in microseconds must
  * not look as if it had passed them in any order.
+ *
+ * Records of both kinds have one size. What the reader finds in the ring is an array, which it
+ * takes as a whole; record by record would cost it more than the events cost the packets.
  */
 #ifndef LAB_EVENTS_H
 #define LAB_EVENTS_H
@@ -12,7 +15,9 @@
 #include "packet.h"
 
 #define CAPTURE_LENGTH 128
-#define NOTIFY_VERSION 1
+#define TRACE_VERSION 1
+#define DROP_VERSION 3 /* the first of Cilium's that is as long as its trace_notify */
+#define DROP_IPV6 1
 #define ALWAYS CAPTURE_LENGTH /* as `monitor`: report this packet whatever was reported before */
 
 struct trace_event {
@@ -24,9 +29,10 @@ struct trace_event {
 struct drop_event {
 	struct drop_notify notify;
 	__u8 packet[CAPTURE_LENGTH];
-	__u8 pad[4];
 	__u64 time;
 };
+
+_Static_assert(sizeof(struct drop_event) == sizeof(struct trace_event), "the ring is an array");
 
 static __always_inline void count(__u32 bytes, __u8 reason, __u8 direction)
 {
@@ -77,7 +83,12 @@ static __always_inline void fill_header(context *ctx, struct capture_header *hea
 	head->source = source;
 	head->hash = packet_hash(ctx);
 	head->len_orig = packet_length(ctx);
-	head->version = NOTIFY_VERSION;
+	head->version = type == EVENT_DROP ? DROP_VERSION : TRACE_VERSION;
+}
+
+static __always_inline int is_ipv6(context *ctx)
+{
+	return ether_type(ctx) == bpf_htons(ETH_P_IPV6);
 }
 
 /* What a trace event says beside the packet. */
@@ -148,7 +159,7 @@ static __always_inline void trace_from(context *ctx, __u8 obs, __u16 source, __u
 		.source = source,
 		.src_label = label,
 		.ifindex = interface(ctx),
-		.family = ether_type(ctx) == bpf_htons(ETH_P_IPV6) ? FAMILY_IPV6 : FAMILY_IPV4,
+		.family = is_ipv6(ctx) ? FAMILY_IPV6 : FAMILY_IPV4,
 	};
 
 	trace(ctx, &point, 0);
@@ -184,6 +195,9 @@ VERIFIED_ONCE int drop(context *ctx, const struct drop_point *point, int reason)
 	event->notify.file = 0;
 	event->notify.ext_error = 0;
 	event->notify.ifindex = interface(ctx);
+	event->notify.flags = is_ipv6(ctx) ? DROP_IPV6 : 0;
+	__builtin_memset(event->notify.pad, 0, sizeof(event->notify.pad));
+	event->notify.ip_trace_id = 0;
 	event->notify.head.len_cap = capture(ctx, event->packet);
 	event->time = bpf_ktime_get_ns();
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);

@@ -285,6 +285,9 @@ struct drop_notify {
 	__u8 file;
 	__s8 ext_error;
 	__u32 ifindex;
+	__u8 flags;
+	__u8 pad[3];
+	__u64 ip_trace_id;
 };
 
 #endif

@@ -60,7 +60,7 @@ class trace_notify(Layout):
 
 
 class drop_notify(Layout):
-    """Drop event (EventType.DROP, version 1); `subtype` is a Reason. The packet follows."""
+    """Drop event (EventType.DROP, version 3); `subtype` is a Reason. The packet follows."""
 
     _fields_ = [
         *_capture_header,
@@ -71,4 +71,7 @@ class drop_notify(Layout):
         ("file", c_uint8),
         ("ext_error", c_int8),
         ("ifindex", c_uint32),
+        ("flags", c_uint8),
+        ("pad", c_uint8 * 3),
+        ("ip_trace_id", c_uint64),
     ]

@@ -35,7 +35,8 @@ Key = tuple[int | str, ...]
 class Counter:
     """Counts flows by a key of numbers; `samples` turns the keys into label values.
 
-    `take` runs on the feeding thread for every flow, `samples` on a thread that serves a scrape.
+    `take` runs on the feeding thread, for a flow and all that are alike; `samples` on a thread that
+    serves a scrape.
     """
 
     name: ClassVar[str]
@@ -51,10 +52,10 @@ class Counter:
     def labels(self) -> tuple[str, ...]:
         return (*self.own_labels, *self.context.names)
 
-    def take(self, record: Record) -> None:
+    def take(self, record: Record, times: int = 1) -> None:
         for key in self.keys(record):
             at = (key, self.context.values(record) if self.context.readers else ())
-            self._counts[at] = self._counts.get(at, 0) + 1
+            self._counts[at] = self._counts.get(at, 0) + times
 
     def samples(self) -> Iterator[tuple[tuple[str, ...], int]]:
         """Label values and count, as of now."""

@@ -29,11 +29,11 @@ class FlowMetrics(Collector):
         """
         self._observer = observer
         self._counters = parse(configuration)
-        observer.add_tap(self.take)
+        observer.add_count(self.take)
 
-    def take(self, record: Record) -> None:
+    def take(self, record: Record, times: int) -> None:
         for counter in self._counters:
-            counter.take(record)
+            counter.take(record, times)
 
     def collect(self) -> Iterator[Metric]:
         for counter in self._counters:

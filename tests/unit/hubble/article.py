@@ -64,6 +64,9 @@ class Directory:
     def service(self, address: bytes, port: int) -> Service | None:
         return self.services.get((address, port))
 
+    def now(self) -> Directory:
+        return self
+
     def interface(self, index: int) -> str:
         return self.interfaces.get(index, "")
 
@@ -151,7 +154,7 @@ def drop(
     """struct drop_notify and the packet."""
     header = struct.pack("=BBHIIHH", 1, reason, source, 0x5F1A, len(packet), len(packet), version)
     fixed = struct.pack("=IIIHBbI", *identities, 0, 42, 1, 0, interface)
-    tail = {0: b"", 1: b"", 2: bytes(4)}[version]
+    tail = {0: b"", 1: b"", 2: bytes(4), 3: bytes(12)}[version]
     return header + fixed + tail + packet
 
 

@@ -30,7 +30,7 @@ def test_trace_header_grows_with_its_version(version: int) -> None:
     assert address_text(record.source_address) == "192.168.1.1"
 
 
-@pytest.mark.parametrize(("version", "start"), [(0, 36), (1, 36), (2, 40)])
+@pytest.mark.parametrize(("version", "start"), [(0, 36), (1, 36), (2, 40), (3, 48)])
 def test_drop_header_grows_with_its_version(version: int, start: int) -> None:
     event = article.drop(158, article.client_to_pod(SYN), identities=(2, 0), version=version)
     record = decode(event)
