@@ -27,8 +27,9 @@ COUNTED = (
 )
 
 
-def record(event: bytes, at: int = 1) -> bytes:
-    """An event in the ring; behind a short packet stands what was there before."""
+def record(event: bytes, at: int | None = None) -> bytes:
+    """An event in the ring, made now; behind a short packet stands what was there before."""
+    at = time.monotonic_ns() if at is None else at
     room = ring_record.LENGTH - 8
     noise = random.randbytes(room - len(event))
     return struct.pack("=II", ring_record.LENGTH, 0) + event + noise + struct.pack("=Q", at)
