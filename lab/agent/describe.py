@@ -10,7 +10,7 @@ from lab.agent.flow_log import FlowLog
 from lab.agent.identity import labels_of, number_of
 from lab.agent.pods.worker import PodWorker
 from lab.agent.profile import Profile
-from lab.kube.discovery import SERVER_VERSION
+from lab.kube.discovery.version import SERVER_VERSION
 
 Json = dict[str, Any]
 

@@ -18,7 +18,7 @@ from lightkube.resources.core_v1 import Node
 from lightkube.types import PatchType
 
 from lab.agent.bell import Bell
-from lab.kube.discovery import SERVER_VERSION
+from lab.kube.discovery.version import SERVER_VERSION
 from lab.kube.kubelet_api import LEASE_PERIOD
 
 log = logging.getLogger(__name__)

@@ -1,1 +1,1 @@
-"""The Kubernetes control plane of a lab: API server, controllers, load-balancer addresses."""
+"""The API server of a lab's Kubernetes: its table of kinds, its store, what it serves."""

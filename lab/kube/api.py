@@ -13,14 +13,22 @@ from typing import Any
 
 import msgspec
 
-from lab.kube import defaults, names, status
-from lab.kube.decoding import TRUSTED, Write, decode
-from lab.kube.deletion import DEFAULT, Deletion, check_preconditions, finalizers, grace_of, waits
+from lab.kube import names, status
 from lab.kube.kinds import NAMESPACE, NODE, POD, SERVICE, Registry, Resource
-from lab.kube.pods import qos_class
-from lab.kube.services import ServiceNumbers, drop_stale
+from lab.kube.rules import defaults
+from lab.kube.rules.decoding import TRUSTED, Write, decode
+from lab.kube.rules.deletion import (
+    DEFAULT,
+    Deletion,
+    check_preconditions,
+    finalizers,
+    grace_of,
+    waits,
+)
+from lab.kube.rules.qos import qos_class
+from lab.kube.rules.service_numbers import ServiceNumbers, drop_stale
+from lab.kube.rules.validation import validate
 from lab.kube.store import Key, Store, Stored
-from lab.kube.validation import validate
 
 Object = dict[str, Any]
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hmac
 
-from lab.kube import discovery, openapi, status
+from lab.kube import status
 from lab.kube.api import Api
-from lab.kube.http import (
+from lab.kube.discovery import groups, openapi
+from lab.kube.discovery.version import version
+from lab.kube.node_proxy import NodeProxy
+from lab.kube.paths import locate
+from lab.kube.rest import Rest
+from lab.kube.wire.http import (
     Answer,
     Message,
     Receive,
@@ -19,9 +24,6 @@ from lab.kube.http import (
     send_refusal,
     with_body,
 )
-from lab.kube.node_proxy import NodeProxy
-from lab.kube.paths import locate
-from lab.kube.rest import Rest
 
 HEALTH = ("healthz", "livez", "readyz")
 
@@ -68,13 +70,11 @@ class App:
     async def _answer(self, request: Request) -> Answer:
         path = request.path
         if path[:1] == ("version",):
-            return json_answer(discovery.version())
+            return json_answer(version())
         if path and path[0] in HEALTH:
             return Answer(body=b"ok", content_type="text/plain")
         registry = self._api.registry
-        found = discovery.serve(request, registry, self._address) or openapi.serve(
-            request, registry
-        )
+        found = groups.serve(request, registry, self._address) or openapi.serve(request, registry)
         if found:
             return found
         minimum = {"api": 3, "apis": 4}.get(path[0], 99) if path else 99

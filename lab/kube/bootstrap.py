@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from lab.kube.discovery import SERVER_VERSION
+from lab.kube.discovery.version import SERVER_VERSION
 from lab.topology.plan import Cluster, NodeKind, Plan, PlannedNode
 
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"

@@ -1,49 +1,25 @@
-"""CustomResourceDefinitions -> kinds that the server serves."""
+"""CustomResourceDefinitions -> kinds that the server serves, from the write of a definition on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from lab.kube.api import Api
-from lab.kube.controller import set_condition
-from lab.kube.kinds import CRD, Column, Resource
-from lab.kube.store import Change, Key
+from lab.kube.kinds import CRD, Column, Registry, Resource
+from lab.kube.store import Change, Listener
 
 Object = dict[str, Any]
 
 
-class DefinitionController:
-    """Reconciles one CustomResourceDefinition a turn."""
+def into(registry: Registry) -> Listener:
+    """A listener of the store that keeps a registry's custom kinds as the definitions are."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    def observe(change: Change) -> None:
+        if change.kind == CRD.qualified:
+            plural, _, group = change.key[1].partition(".")
+            found = resources_of(change.new.object) if change.new else ()
+            registry.replace_custom(group, plural, found)
 
-    def existing(self) -> Iterable[Key]:
-        return [key for key, _ in self._api.store.all(CRD.qualified)]
-
-    def affected(self, change: Change) -> Iterable[Key]:
-        return [change.key] if change.kind == CRD.qualified else []
-
-    def reconcile(self, key: Key) -> float | None:
-        plural, _, group = key[1].partition(".")
-        stored = self._api.find(CRD, key)
-        if stored is None:
-            for instance, _ in self._api.store.all(key[1]):
-                self._api.store.remove(key[1], instance)
-            self._api.registry.replace_custom(group, plural, ())
-            return None
-        self._api.registry.replace_custom(group, plural, resources_of(stored.object))
-        obj = self._api.fresh(CRD, key)
-        status = obj.setdefault("status", {})
-        status["acceptedNames"] = obj["spec"]["names"]
-        status["storedVersions"] = [v["name"] for v in obj["spec"]["versions"] if v["storage"]]
-        conditions = status.setdefault("conditions", [])
-        text = "the initial names have been accepted"
-        set_condition(conditions, "NamesAccepted", "True", "NoConflicts", "no conflicts found")
-        set_condition(conditions, "Established", "True", "InitialNamesAccepted", text)
-        self._api.update(CRD, key, obj, subresource="status")
-        return None
+    return observe
 
 
 def resources_of(definition: Object) -> tuple[Resource, ...]:

@@ -1,10 +1,10 @@
-"""The process of the API server: store, controllers and web server in one event loop."""
+"""The process of the API server: store, web server and what is put beside it, in one event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -12,26 +12,15 @@ from typing import Any
 
 import uvicorn
 
-from lab.kube import controller
+from lab.kube import custom
 from lab.kube.api import Api
 from lab.kube.app import App
-from lab.kube.connection import Connection
-from lab.kube.controller import Controller
-from lab.kube.custom import DefinitionController
-from lab.kube.deployment import DeploymentController
-from lab.kube.endpoints import EndpointsController
-from lab.kube.garbage import GarbageCollector, NamespaceController
-from lab.kube.kinds import CRD, Registry
-from lab.kube.kubelet_api import LEASE_GRACE
-from lab.kube.nodes import NodeController
-from lab.kube.replicaset import ReplicaSetController
-from lab.kube.scheduler import Scheduler
-from lab.kube.services import ServiceNumbers
-from lab.kube.store import Change, Key, Store
+from lab.kube.kinds import Registry
+from lab.kube.rules.service_numbers import ServiceNumbers
+from lab.kube.store import Store
+from lab.kube.wire.connection import Connection
 
 Object = dict[str, Any]
-
-API_SERVICE: Key = ("default", "kubernetes")
 
 SERVICE_CIDR = IPv4Network("10.96.0.0/12")
 
@@ -49,14 +38,12 @@ class ServerConfig:
     """The SQLite file."""
     bootstrap: Sequence[Object] = ()
     """Objects made at the first start; those that are there stay as they are."""
-    extensions: Callable[[Api], Iterable[Controller]] = lambda _: ()
-    """Makes the controllers that run beside Kubernetes' own."""
+    beside: Callable[[Api], None] = lambda _: None
+    """Starts the controllers, which run in the server's event loop."""
     service_cidr: IPv4Network = SERVICE_CIDR
     service_cidr6: IPv6Network | None = None
     """Addresses of Services in the other family; None: the cluster has one family."""
     node_ports: tuple[int, int] = (30000, 32767)
-    lease_grace: float = LEASE_GRACE
-    """Seconds without a renewed lease after which a node is lost."""
 
 
 def main(config: ServerConfig) -> int:
@@ -93,51 +80,14 @@ async def _serve(config: ServerConfig) -> None:
 
 
 def build(store: Store, config: ServerConfig) -> Api:
-    """The API over a store, its bootstrap objects and its running controllers."""
+    """The API over a store, with its bootstrap objects and the controllers beside it."""
     networks = [each for each in (config.service_cidr, config.service_cidr6) if each]
-    numbers = ServiceNumbers(networks, config.node_ports)
-    store.replay(numbers.observe)
-    store.listen(numbers.observe)
-    api = Api(store, Registry(), numbers)
-    definitions = DefinitionController(api)
-    for key in definitions.existing():
-        definitions.reconcile(key)
-    _bootstrap(api, definitions, config.bootstrap)
-    controller.run(api, [
-        definitions,
-        DeploymentController(api),
-        ReplicaSetController(api),
-        Scheduler(api),
-        EndpointsController(api),
-        NodeController(api, config.lease_grace),
-        GarbageCollector(api),
-        NamespaceController(api),
-        ApiService(api, config.bootstrap),
-        *config.extensions(api),
-    ])  # fmt: skip
+    numbers, registry = ServiceNumbers(networks, config.node_ports), Registry()
+    for listener in (numbers.observe, custom.into(registry)):
+        store.replay(listener)
+        store.listen(listener)
+    api = Api(store, registry, numbers)
+    for obj in config.bootstrap:
+        api.ensure(obj)
+    config.beside(api)
     return api
-
-
-class ApiService:
-    """Keeps `default/kubernetes` there: clients find the API server by it, so it comes back."""
-
-    def __init__(self, api: Api, objects: Sequence[Object]) -> None:
-        self._api = api
-        self._own = [o for o in objects if o["metadata"]["name"] == API_SERVICE[1]]
-
-    def existing(self) -> list[Key]:
-        return [API_SERVICE] if self._own else []
-
-    def affected(self, change: Change) -> list[Key]:
-        return self.existing() if change.key == API_SERVICE and change.new is None else []
-
-    def reconcile(self, _: Key) -> None:
-        for obj in self._own:
-            self._api.ensure(obj)
-
-
-def _bootstrap(api: Api, definitions: DefinitionController, objects: Sequence[Object]) -> None:
-    for obj in objects:
-        if api.ensure(obj) is CRD:
-            # Objects of the new kind may follow.
-            definitions.reconcile(("", obj["metadata"]["name"]))

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from lab.kube import status
-from lab.kube.http import Answer, Message, Receive, Request, Send
 from lab.kube.kinds import NODE, POD
 from lab.kube.kubelet_api import HEADER, MAX_FRAME, PORT, UPGRADE, frame
 from lab.kube.store import Key, Store
+from lab.kube.wire.http import Answer, Message, Receive, Request, Send
 
 Object = dict[str, Any]
 

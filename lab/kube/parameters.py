@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
-from lab.kube import patch, status
-from lab.kube.decoding import Write
-from lab.kube.deletion import Deletion
-from lab.kube.http import Request
+from lab.kube import status
+from lab.kube.changes import patch
+from lab.kube.rules.decoding import Write
+from lab.kube.rules.deletion import Deletion
 from lab.kube.store import Key
 from lab.kube.watch import LONGEST, Start
+from lab.kube.wire.http import Request
 
 Object = dict[str, Any]
 

@@ -7,15 +7,17 @@ from typing import Any
 
 import msgspec
 
-from lab.kube import parameters, schema, selectors, status, views
+from lab.kube import parameters, selectors, status
 from lab.kube.api import Api, copy_of, served_as
-from lab.kube.decoding import Write
-from lab.kube.http import Answer, Request, decode_body, decode_yaml, json_answer
+from lab.kube.changes.server_side_apply import apply_object
 from lab.kube.kinds import ACCESS_REVIEW, NODE, POD
 from lab.kube.paths import Target
-from lab.kube.server_side_apply import apply_object
+from lab.kube.printing import views
+from lab.kube.rules import schema
+from lab.kube.rules.decoding import Write
 from lab.kube.store import Key, Stored
 from lab.kube.watch import Scope, Watch, bookmark
+from lab.kube.wire.http import Answer, Request, decode_body, decode_yaml, json_answer
 
 Object = dict[str, Any]
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from typing import Any
 
+from lab.controllers.conditions import set_condition
 from lab.kube.api import Api
-from lab.kube.controller import set_condition
 from lab.kube.kinds import NODE, SECRET, Resource
 from lab.kube.selectors import from_object, matches
 from lab.kube.store import Change, Key

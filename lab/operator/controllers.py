@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lab.controllers.loop import Controller
 from lab.kube.api import Api
-from lab.kube.controller import Controller
 from lab.operator.addons import AddonController
 from lab.operator.bgp_conditions import BgpConditions
 from lab.operator.installation import ARTICLE

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from lab.controllers.conditions import set_condition
 from lab.kube.api import Api, copy_of
-from lab.kube.controller import set_condition
 from lab.kube.kinds import SERVICE, Resource
 from lab.kube.store import Change, Key
 from lab.operator.lb_ipam import Ipam, Outcome

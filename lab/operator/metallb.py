@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 
-from lab.kube.ip_families import PREFER
+from lab.kube.rules.ip_families import PREFER
 from lab.operator.metallb_pools import Address, Pool, PoolError
 
 POOL_ANNOTATION = "metallb.universe.tf/address-pool"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 from typing import Any
 
+from lab.controllers.events import record
 from lab.kube.api import Api, copy_of
-from lab.kube.controller import record
 from lab.kube.kinds import CONFIG_MAP, SERVICE
 from lab.kube.store import Change, Key
 from lab.operator.metallb import Allocator, Request

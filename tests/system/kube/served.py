@@ -18,7 +18,9 @@ from lightkube import AsyncClient, KubeConfig
 from lightkube.resources.core_v1 import Node, Pod
 from lightkube.types import PatchType
 
+from lab.controllers import kubernetes, loop
 from lab.kube import bootstrap
+from lab.kube.api import Api
 from lab.kube.credentials import credentials
 from lab.kube.kubelet_api import ERROR, HEADER, PORT, STDIN, STDOUT, exit_status, frame
 from lab.kube.main import ServerConfig, main
@@ -124,6 +126,10 @@ async def _kubelet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     writer.close()
 
 
+def start_controllers(api: Api) -> None:
+    loop.run(api, [*kubernetes.controllers(api), *controllers(api, installation.ARTICLE)])
+
+
 def serve(directory: Path) -> int:
     """The API server; a second process that ends with it plays the agents."""
     run(["ip", "link", "set", "lo", "up"])
@@ -137,7 +143,7 @@ def serve(directory: Path) -> int:
             token=secrets.token,
             state=directory / "state.db",
             bootstrap=[*bootstrap.objects(plan()), *installation.objects(plan())],
-            extensions=lambda api: controllers(api, installation.ARTICLE),
+            beside=start_controllers,
         )
     )
 

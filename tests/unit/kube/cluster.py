@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from lab.controllers import kubernetes, loop
 from lab.kube.api import Api
 from lab.kube.app import App
 from lab.kube.bootstrap import namespace
-from lab.kube.http import Request
 from lab.kube.main import ServerConfig, build
 from lab.kube.paths import locate
 from lab.kube.rest import Rest
 from lab.kube.store import Store
+from lab.kube.wire.http import Request
 from lab.operator.controllers import controllers
 
 Object = dict[str, Any]
@@ -203,12 +204,17 @@ def with_cluster(
     async def tell() -> None:
         # An exception in a controller reaches the loop, which would only log it.
         asyncio.get_running_loop().set_exception_handler(lambda _, context: broken.append(context))
+
+        def start_controllers(api: Api) -> None:
+            ciliums = controllers(api, profile, addons)
+            loop.run(api, [*kubernetes.controllers(api, lease_grace), *ciliums])
+
         store = Store(state)
         here = Path()
         config = ServerConfig(
             "192.0.2.1", 6443, here, here, TOKEN, here,
-            bootstrap=(*NAMESPACES, *objects), lease_grace=lease_grace,
-            extensions=lambda api: controllers(api, profile, addons), service_cidr6=service_cidr6,
+            bootstrap=(*NAMESPACES, *objects), beside=start_controllers,
+            service_cidr6=service_cidr6,
         )  # fmt: skip
         cluster = Cluster(build(store, config))
         await cluster.settle()

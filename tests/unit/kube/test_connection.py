@@ -9,8 +9,8 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from lab.kube import connection
-from lab.kube.connection import Connection, JoinedWrites
+from lab.kube.wire import connection
+from lab.kube.wire.connection import Connection, JoinedWrites
 
 
 class Wire(asyncio.Transport):

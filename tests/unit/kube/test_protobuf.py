@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lab.kube.protobuf import MAGIC, MEDIA, decode
 from lab.kube.status import ApiError
+from lab.kube.wire.protobuf import MAGIC, MEDIA, decode
 from tests.unit.kube.cluster import Cluster, with_cluster
 
 

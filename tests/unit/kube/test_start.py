@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from lab.kube import schema
 from lab.kube.bootstrap import kubernetes_service, objects
 from lab.kube.credentials import credentials
 from lab.kube.kinds import BUILT_IN
+from lab.kube.rules import schema
 from lab.operator import cilium_crds, installation
 from lab.topology.plan import Cluster
 from tests.system.kube.served import plan

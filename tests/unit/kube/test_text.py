@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from lab.kube import selectors
-from lab.kube.age import duration
-from lab.kube.columns import external_ip, pod_status
 from lab.kube.names import parse_time, template_hash
-from lab.kube.scheduler import choose, explain, refusal, tolerated
+from lab.kube.printing.age import duration
+from lab.kube.printing.columns import external_ip, pod_status
+from lab.kube.printing.table import walk
 from lab.kube.status import ApiError
-from lab.kube.table import walk
 
 
 @pytest.mark.parametrize(
@@ -137,49 +136,3 @@ def test_the_hash_of_a_template_is_its_contents_alone() -> None:
     assert template_hash({"a": 1, "b": 2}) == template_hash({"b": 2, "a": 1})
     assert template_hash({"a": 1}) != template_hash({"a": 2})
     assert set(template_hash({"a": 1})) <= set("bcdfghjklmnpqrstvwxz2456789")
-
-
-TAINT = {"key": "k", "value": "v", "effect": "NoSchedule"}
-
-
-@pytest.mark.parametrize(
-    ("toleration", "covered"),
-    [
-        ({"operator": "Exists"}, True),
-        ({"key": "k", "operator": "Exists"}, True),
-        ({"key": "k", "value": "v"}, True),
-        ({"key": "k", "value": "w"}, False),
-        ({"key": "j", "operator": "Exists"}, False),
-        ({"key": "k", "operator": "Exists", "effect": "NoExecute"}, False),
-    ],
-)
-def test_tolerations(toleration: dict[str, Any], covered: bool) -> None:
-    assert tolerated(TAINT, {"tolerations": [toleration]}) is covered
-
-
-def _node(name: str, **labels: str) -> dict[str, Any]:
-    return {"metadata": {"name": name, "labels": labels}, "spec": {}}
-
-
-def test_where_a_pod_may_run() -> None:
-    pod = {"spec": {"nodeSelector": {"disk": "ssd"}}}
-    assert refusal(pod, _node("a", disk="ssd"), {}) == ""
-    assert "node affinity/selector" in refusal(pod, _node("a"), {})
-    assert refusal(pod, _node("a", disk="ssd"), {"a": 110}) == "Too many pods"
-    term = {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["x"]}]}
-    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
-    picky = {"spec": {"affinity": {"nodeAffinity": required}}}
-    assert refusal(picky, _node("a", zone="x"), {}) == ""
-    assert refusal(picky, _node("a", zone="y"), {}) != ""
-
-
-def test_pods_spread_by_owner_then_by_load_then_by_name() -> None:
-    nodes = [_node("a"), _node("b"), _node("c")]
-    assert choose({"spec": {}}, nodes, {}, {}) == "a"
-    assert choose({"spec": {}}, nodes, {"a": 1}, {}) == "b"
-    assert choose({"spec": {}}, nodes, {"b": 5, "c": 9}, {"a": 1}) == "b"
-
-
-def test_why_no_node_fits() -> None:
-    assert explain(["x", "y", "x"]) == "0/3 nodes are available: 1 y, 2 x."
-    assert explain([]) == "no nodes available to schedule pods"

@@ -1,0 +1,1 @@
+"""Kubernetes' controllers: they watch the API's objects and make true what these ask for."""

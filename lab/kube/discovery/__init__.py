@@ -1,0 +1,1 @@
+"""What clients ask before they ask for objects: versions, kinds, schemas."""

@@ -1,0 +1,206 @@
+"""What fields an object may have, of which types: one walk for built-in and custom kinds.
+
+Built-in kinds come from models.json (see derive_models), custom ones bring OpenAPI v3 themselves;
+both are OpenAPI here, so the same tree serves validation, merge keys and /openapi.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lab.kube.kinds import Resource
+from lab.kube.status import Cause
+
+Schema = dict[str, Any]
+
+_REF = "#/definitions/"
+_QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_SIMPLE: dict[str, Schema] = {
+    "string": {"type": "string"},
+    "integer": {"type": "integer"},
+    "number": {"type": "number"},
+    "boolean": {"type": "boolean"},
+    "time": {"type": "string", "format": "date-time"},
+    "quantity": {"type": "string", "format": "quantity"},
+    "intstr": {"x-kubernetes-int-or-string": True},
+    "any": {},
+}
+_PYTHON = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
+_GO = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
+_GO_WANTED = {"integer": "int32", "boolean": "bool", "array": "[]", "object": "map"}
+
+
+@cache
+def models() -> dict[str, dict[str, str]]:
+    """Definition name -> field name -> type, in the notation of derive_models."""
+    raw = Path(__file__).with_name("models.json").read_bytes()
+    return msgspec.json.decode(raw, type=dict[str, dict[str, str]])
+
+
+@cache
+def definitions() -> dict[str, Schema]:
+    """Every built-in definition as an OpenAPI schema, `$ref`s and merge keys included."""
+    return {name: _definition(fields) for name, fields in models().items()}
+
+
+def of(resource: Resource) -> Schema:
+    """The schema of a kind."""
+    return definitions()[resource.kind] if resource.schema is None else resource.schema
+
+
+def resolve(schema: Schema) -> Schema:
+    """Follow a `$ref` to its definition."""
+    reference = schema.get("$ref")
+    return definitions()[reference[len(_REF) :]] if reference else schema
+
+
+def _definition(fields: dict[str, str]) -> Schema:
+    schema: Schema = {"type": "object", "properties": {n: _field(t) for n, t in fields.items()}}
+    required = [name for name, text in fields.items() if text.endswith("!")]
+    if required:
+        schema["required"] = required
+    return schema
+
+
+@cache
+def _field(text: str) -> Schema:
+    text, marked, merge_key = text.rstrip("!").partition("@")
+    if text.startswith("#"):
+        return {"$ref": _REF + text[1:]}
+    if text.startswith("{}"):
+        return {"type": "object", "additionalProperties": _field(text[2:])}
+    if not text.startswith("[]"):
+        return _SIMPLE[text]
+    schema: Schema = {"type": "array", "items": _field(text[2:])}
+    if marked:
+        schema["x-kubernetes-patch-strategy"] = "merge"
+    if merge_key:
+        schema["x-kubernetes-patch-merge-key"] = merge_key
+    return schema
+
+
+@dataclass
+class Findings:
+    """What is wrong with an object. `unknown` fields were dropped from it, as Kubernetes does."""
+
+    unknown: list[str]
+    types: list[str]
+    causes: list[Cause]
+
+
+def check(resource: Resource, obj: Any) -> Findings:
+    """Walk an object that nobody else holds yet: drop nulls and unknown fields, fill defaults."""
+    findings = Findings([], [], [])
+    schema = of(resource)
+    if resource.custom:
+        properties = {**definitions()["ConfigMap"]["properties"], **schema.get("properties", {})}
+        known = {k: properties[k] for k in (*schema.get("properties", {}), "apiVersion", "kind")}
+        schema = {**schema, "properties": {**known, "metadata": properties["metadata"]}}
+    _walk(schema, obj, "", findings)
+    return findings
+
+
+def _walk(schema: Schema, value: Any, path: str, findings: Findings) -> None:
+    schema = resolve(schema)
+    if not _type_fits(schema, value):
+        findings.types.append(_type_error(schema, value, path))
+    elif isinstance(value, dict):
+        _walk_object(schema, value, path, findings)
+    elif isinstance(value, list):
+        value[:] = [item for item in value if item is not None]
+        for index, item in enumerate(value):
+            _walk(schema.get("items", {}), item, f"{path}[{index}]", findings)
+    else:
+        findings.causes.extend(_value_errors(schema, value, path))
+    if isinstance(value, (dict, list)):
+        findings.causes.extend(_size_errors(schema, value, path))
+
+
+def _walk_object(schema: Schema, value: dict[str, Any], path: str, findings: Findings) -> None:
+    properties = schema.get("properties", {})
+    extra = schema.get("additionalProperties")
+    closed = bool(properties) and not extra
+    closed = closed and not schema.get("x-kubernetes-preserve-unknown-fields")
+    for name in [n for n, v in value.items() if v is None]:
+        del value[name]
+    for name, inner in properties.items():
+        if "default" in inner and name not in value:
+            value[name] = msgspec.json.decode(msgspec.json.encode(inner["default"]))
+    for name in list(value):
+        inner = properties.get(name, extra if isinstance(extra, dict) else {})
+        where = f"{path}.{name}" if path else name
+        if closed and name not in properties:
+            findings.unknown.append(where)
+            del value[name]
+        else:
+            _walk(inner, value[name], where, findings)
+    for name in schema.get("required", ()):
+        if name not in value:
+            findings.causes.append(Cause.required(f"{path}.{name}" if path else name))
+
+
+def _type_fits(schema: Schema, value: Any) -> bool:
+    wanted = schema.get("type")
+    if schema.get("x-kubernetes-int-or-string"):
+        return isinstance(value, (int, str)) and not isinstance(value, bool)
+    if schema.get("format") == "quantity":
+        text = isinstance(value, str) and _QUANTITY.fullmatch(value)
+        return bool(text) or (isinstance(value, (int, float)) and not isinstance(value, bool))
+    if wanted == "number":
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if wanted is None:
+        return True
+    if wanted == "integer":
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return whole and -(2**63) <= value < 2**63
+    fits = isinstance(value, _PYTHON[wanted]) and (wanted == "boolean" or value is not True)
+    if fits and schema.get("format") == "date-time":
+        return bool(_TIME.fullmatch(value))
+    return fits
+
+
+def _type_error(schema: Schema, value: Any, path: str) -> str:
+    if schema.get("format") == "quantity":
+        return f"{path}: quantities must match the regular expression {_QUANTITY.pattern!r}"
+    if schema.get("format") == "date-time" and isinstance(value, str):
+        return f'{path}: parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse'
+    seen = _GO[type(value)]
+    wanted = _GO_WANTED.get(schema.get("type", ""), schema.get("type", "intstr.IntOrString"))
+    return f"json: cannot unmarshal {seen} into Go struct field {path} of type {wanted}"
+
+
+def _value_errors(schema: Schema, value: Any, path: str) -> Iterator[Cause]:
+    if "enum" in schema and value not in schema["enum"]:
+        yield Cause.unsupported(path, value, [str(choice) for choice in schema["enum"]])
+    if isinstance(value, str):
+        if "pattern" in schema and not re.search(schema["pattern"], value):
+            text = f"{path} in body should match '{schema['pattern']}'"
+            yield Cause.invalid(path, value, text)
+        yield from _bounds(schema, len(value), path, value, ("minLength", "maxLength"))
+    elif isinstance(value, (int, float)):
+        yield from _bounds(schema, value, path, value, ("minimum", "maximum"))
+
+
+def _size_errors(schema: Schema, value: dict[str, Any] | list[Any], path: str) -> Iterator[Cause]:
+    array = isinstance(value, list)
+    names = ("minItems", "maxItems") if array else ("minProperties", "maxProperties")
+    yield from _bounds(schema, len(value), path, len(value), names)
+
+
+def _bounds(
+    schema: Schema, measure: float, path: str, value: object, names: tuple[str, str]
+) -> Iterator[Cause]:
+    low, high = schema.get(names[0]), schema.get(names[1])
+    if low is not None and measure < low:
+        text = f"{path} in body should be greater than or equal to {low}"
+        yield Cause.invalid(path, value, text)
+    if high is not None and measure > high:
+        yield Cause.invalid(path, value, f"{path} in body should be less than or equal to {high}")
