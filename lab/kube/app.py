@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hmac
 
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+
 from lab.kube import status
 from lab.kube.api import Api
 from lab.kube.discovery import groups, openapi
@@ -11,19 +15,7 @@ from lab.kube.discovery.version import version
 from lab.kube.node_proxy import NodeProxy
 from lab.kube.paths import locate
 from lab.kube.rest import Rest
-from lab.kube.wire.http import (
-    Answer,
-    Message,
-    Receive,
-    Request,
-    Send,
-    error_answer,
-    json_answer,
-    read_head,
-    send_answer,
-    send_refusal,
-    with_body,
-)
+from lab.kube.wire.request import Request, error_answer, json_answer
 
 HEALTH = ("healthz", "livez", "readyz")
 
@@ -38,48 +30,43 @@ class App:
         self._expected = f"Bearer {token}".encode()
         self._address = address
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
         if scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
+            await self._websocket(request, WebSocket(scope, receive, send))
             return
         try:
-            request = read_head(scope)
             self._authenticate(request)
-            answer = await self._answer(await with_body(request, receive))
+            await request.read(receive)
+            answer = await self._answer(request)
         except status.ApiError as error:
             answer = error_answer(error)
-        await send_answer(answer, receive, send)
+        await answer(scope, receive, send)
 
-    async def _websocket(self, scope: Message, receive: Receive, send: Send) -> None:
-        await receive()
+    async def _websocket(self, request: Request, client: WebSocket) -> None:
         try:
-            request = read_head(scope)
             self._authenticate(request)
-            target = locate(self._api.registry, request.path) if len(request.path) > 2 else None
-            if target is None or target.subresource != "exec":
+            target = locate(self._api.registry, request.path)
+            if target.subresource != "exec":
                 raise status.bad_request("only exec speaks WebSocket")
-            await self._nodes.exec(request, target.key, receive, send)
+            await self._nodes.exec(request, target.key, client)
         except status.ApiError as error:
-            await send_refusal(error_answer(error), send)
+            await client.send_denial_response(error_answer(error))
 
     def _authenticate(self, request: Request) -> None:
         given = request.headers.get("authorization", "").encode("latin-1")
         if not hmac.compare_digest(given, self._expected):
             raise status.unauthorized()
 
-    async def _answer(self, request: Request) -> Answer:
-        path = request.path
-        if path[:1] == ("version",):
+    async def _answer(self, request: Request) -> Response:
+        path, registry = request.path, self._api.registry
+        if path == ("version",):
             return json_answer(version())
         if path and path[0] in HEALTH:
-            return Answer(body=b"ok", content_type="text/plain")
-        registry = self._api.registry
+            return PlainTextResponse("ok")
         found = groups.serve(request, registry, self._address) or openapi.serve(request, registry)
         if found:
             return found
-        minimum = {"api": 3, "apis": 4}.get(path[0], 99) if path else 99
-        if len(path) < minimum:
-            raise status.no_such_path()
         target = locate(registry, path)
         if target.subresource == "log" and request.method == "GET":
             return await self._nodes.logs(request, target.key)

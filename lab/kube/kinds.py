@@ -13,6 +13,7 @@ from typing import Any
 Object = dict[str, Any]
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+_CHANGE = ("get", "patch", "update")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,16 @@ class Column:
     type: str
     path: str
     priority: int = 0
+
+
+@dataclass(frozen=True)
+class Subresource:
+    """What hangs below an object's path: the kind it speaks and what may be done with it."""
+
+    name: str
+    kind: str
+    api_version: str
+    verbs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,8 @@ class Resource:
     status: bool = False
     """Has a /status subresource, which alone writes .status."""
     scale: bool = False
+    parts: tuple[Subresource, ...] = ()
+    """Subresources beside status and scale."""
     generation: bool = False
     """metadata.generation counts the changes of .spec."""
     fields: tuple[str, ...] = ()
@@ -73,6 +86,12 @@ class Resource:
         return self.schema is not None
 
     @property
+    def subresources(self) -> tuple[Subresource, ...]:
+        own = Subresource("status", self.kind, self.api_version, _CHANGE)
+        scale = Subresource("scale", "Scale", "autoscaling/v1", _CHANGE)
+        return (*[own] * self.status, *[scale] * self.scale, *self.parts)
+
+    @property
     def root(self) -> str:
         """The path of its group and version: `/api/v1` or `/apis/GROUP/VERSION`."""
         return f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
@@ -80,7 +99,7 @@ class Resource:
 
 NAMESPACE = Resource(
     "", "v1", "Namespace", "namespaces", "namespace", ("ns",), namespaced=False, status=True,
-    fields=("status.phase",),
+    fields=("status.phase",), parts=(Subresource("finalize", "Namespace", "v1", ("update",)),),
 )  # fmt: skip
 NODE = Resource(
     "", "v1", "Node", "nodes", "node", ("no",), namespaced=False, status=True,
@@ -90,6 +109,12 @@ POD = Resource(
     "", "v1", "Pod", "pods", "pod", ("po",), categories=("all",), status=True, grace=30,
     fields=("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.hostNetwork",
             "spec.serviceAccountName", "status.phase", "status.podIP"),
+    parts=(
+        Subresource("binding", "Binding", "v1", ("create",)),
+        Subresource("eviction", "Eviction", "policy/v1", ("create",)),
+        Subresource("exec", "PodExecOptions", "v1", ("create", "get")),
+        Subresource("log", "Pod", "v1", ("get",)),
+    ),
 )  # fmt: skip
 SERVICE = Resource(
     "", "v1", "Service", "services", "service", ("svc",), categories=("all",), status=True,

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from starlette.responses import StreamingResponse
+from starlette.websockets import WebSocket
+
 from lab.kube import status
 from lab.kube.kinds import NODE, POD
 from lab.kube.kubelet_api import HEADER, MAX_FRAME, PORT, UPGRADE, frame
 from lab.kube.store import Key, Store
-from lab.kube.wire.http import Answer, Message, Receive, Request, Send
+from lab.kube.wire.request import Request
 
 Object = dict[str, Any]
 
@@ -41,7 +44,7 @@ class NodeProxy:
         self._store = store
         self._token = token
 
-    async def logs(self, request: Request, key: Key) -> Answer:
+    async def logs(self, request: Request, key: Key) -> StreamingResponse:
         """The log of a container, as a stream that ends where the log does or the client goes."""
         pod = self._pod(key)
         container = _container(pod, request)
@@ -50,23 +53,22 @@ class NodeProxy:
             _check_started(pod, container)
         path = f"/containerLogs/{_path(key, container)}?{urlencode(pairs)}"
         connection = await self._open(pod, "GET", path)
-        return Answer(body=_until_end(connection), content_type="text/plain")
+        return StreamingResponse(_until_end(connection), media_type="text/plain")
 
-    async def exec(self, request: Request, key: Key, receive: Receive, send: Send) -> None:
+    async def exec(self, request: Request, key: Key, client: WebSocket) -> None:
         """Carry a WebSocket's messages to the agent and back, until the command has ended."""
-        offered = request.headers.get("sec-websocket-protocol", "")
-        wanted = [name.strip() for name in offered.split(",")]
-        spoken = next((name for name in SUBPROTOCOLS if name in wanted), None)
+        offered = request.scope.get("subprotocols", ())
+        spoken = next((name for name in SUBPROTOCOLS if name in offered), None)
         if spoken is None:
             raise status.bad_request(f"exec speaks {', '.join(SUBPROTOCOLS)}, not {offered!r}")
         pod = self._pod(key)
         container = _container(pod, request)
-        pairs = [(name, value) for name, value in request.query if name == "command"]
+        pairs = [("command", word) for word in request.query_params.getlist("command")]
         pairs += [(name, request.param(name)) for name in _EXEC_PARAMETERS if request.flag(name)]
         path = f"/exec/{_path(key, container)}?{urlencode(pairs)}"
         connection = await self._open(pod, "POST", path, upgrade=True)
-        await send({"type": "websocket.accept", "subprotocol": spoken})
-        await _carry(connection, receive, send)
+        await client.accept(spoken)
+        await _carry(connection, client)
 
     def _pod(self, key: Key) -> Object:
         stored = self._store.get(POD.qualified, key)
@@ -113,10 +115,10 @@ async def _until_end(connection: Connection) -> AsyncIterator[bytes]:
         connection.writer.close()
 
 
-async def _carry(connection: Connection, receive: Receive, send: Send) -> None:
+async def _carry(connection: Connection, client: WebSocket) -> None:
     tasks = [
-        asyncio.ensure_future(_to_agent(connection.writer, receive)),
-        asyncio.ensure_future(_to_client(connection.reader, send)),
+        asyncio.ensure_future(_to_agent(connection.writer, client)),
+        asyncio.ensure_future(_to_client(connection.reader, client)),
     ]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -126,26 +128,21 @@ async def _carry(connection: Connection, receive: Receive, send: Send) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
         connection.writer.close()
     if not tasks[0].done() or tasks[0].cancelled():
-        await send({"type": "websocket.close", "code": 1000})
+        await client.close()
 
 
-async def _to_agent(writer: asyncio.StreamWriter, receive: Receive) -> None:
+async def _to_agent(writer: asyncio.StreamWriter, client: WebSocket) -> None:
     while True:
-        message = await receive()
+        message = await client.receive()
         if message["type"] == "websocket.disconnect":
             return
-        data = _payload(message)
+        data = message.get("bytes") or (message.get("text") or "").encode()
         if data and len(data) <= MAX_FRAME:
             writer.write(frame(data[0], data[1:]))
             await writer.drain()
 
 
-def _payload(message: Message) -> bytes:
-    data, text = message.get("bytes"), message.get("text")
-    return bytes(data) if data is not None else (text or "").encode()
-
-
-async def _to_client(reader: asyncio.StreamReader, send: Send) -> None:
+async def _to_client(reader: asyncio.StreamReader, client: WebSocket) -> None:
     while True:
         try:
             channel, length = HEADER.unpack(await reader.readexactly(HEADER.size))
@@ -154,7 +151,7 @@ async def _to_client(reader: asyncio.StreamReader, send: Send) -> None:
             payload = await reader.readexactly(length)
         except (OSError, EOFError):
             return
-        await send({"type": "websocket.send", "bytes": bytes([channel]) + payload})
+        await client.send_bytes(bytes([channel]) + payload)
 
 
 def _container(pod: Object, request: Request) -> str:

@@ -9,12 +9,11 @@ from typing import Any
 import msgspec
 
 from lab.kube import status
-from lab.kube.changes import patch
 from lab.kube.rules.decoding import Write
 from lab.kube.rules.deletion import Deletion
 from lab.kube.store import Key
 from lab.kube.watch import LONGEST, Start
-from lab.kube.wire.http import Request
+from lab.kube.wire.request import Request
 
 Object = dict[str, Any]
 
@@ -45,19 +44,6 @@ def deletion(body: Object, request: Request) -> Deletion:
         str(conditions.get("resourceVersion") or ""),
         "Orphan" if orphan else str(policy or ""),
         bool(dry),
-    )
-
-
-def patched(obj: Object, change: Any, media: str, kind_schema: Object) -> Any:
-    if media == "application/json-patch+json":
-        return patch.json_patch(obj, change)
-    if media == "application/merge-patch+json":
-        return patch.merge(obj, change)
-    if media == "application/strategic-merge-patch+json":
-        return patch.strategic(obj, change, kind_schema)
-    raise status.unsupported_media(
-        "application/json-patch+json, application/merge-patch+json, "
-        "application/strategic-merge-patch+json, application/apply-patch+yaml"
     )
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab.kube import status
-from lab.kube.kinds import POD, Registry, Resource
+from lab.kube.kinds import Registry, Resource
 from lab.kube.store import Key
-
-SUBRESOURCES = ("status", "scale", "binding", "eviction", "finalize", "log", "exec")
 
 
 @dataclass(frozen=True)
@@ -27,10 +25,13 @@ class Target:
 
 def locate(registry: Registry, path: tuple[str, ...]) -> Target:
     """Read `/api/v1/...` or `/apis/GROUP/VERSION/...`; 404 for what is not served."""
-    if path[0] == "api":
-        group, version, rest = "", *path[1:2], path[2:]
-    else:
-        group, version, rest = *path[1:3], path[3:]
+    if path[:1] == ("apis",):
+        path = path[1:]
+    elif path[:1] == ("api",):
+        path = ("", *path[1:])
+    if len(path) < 3:
+        raise status.no_such_path()
+    group, version, rest = path[0], path[1], path[2:]
     namespace = ""
     if len(rest) >= 3 and rest[0] == "namespaces" and rest[2] not in ("status", "finalize"):
         namespace, rest = rest[1], rest[2:]
@@ -40,14 +41,6 @@ def locate(registry: Registry, path: tuple[str, ...]) -> Target:
     name, subresource = (*rest[1:], "", "")[:2]
     if name and resource.namespaced and not namespace:
         raise status.no_such_path()
-    if subresource and not _offers(resource, subresource):
+    if subresource and subresource not in (part.name for part in resource.subresources):
         raise status.no_such_path()
     return Target(resource, namespace, name, subresource)
-
-
-def _offers(resource: Resource, subresource: str) -> bool:
-    if subresource in ("status", "scale"):
-        return bool(getattr(resource, subresource))
-    if subresource == "finalize":
-        return resource.kind == "Namespace"
-    return resource is POD and subresource in SUBRESOURCES

@@ -52,12 +52,12 @@ class ApiError(LabError):
     """A refused request, ready to be sent as a Status."""
 
     def __init__(
-        self, code: int, reason: str, message: str, details: dict[str, Any] | None = None
+        self, code: int, reason: str, message: str, about: dict[str, Any] | None = None
     ) -> None:
         self.code = code
         self.reason = reason
         self.message = message
-        self.details = details or {}
+        self.details = about or {}
         super().__init__(message)
 
     def status(self) -> dict[str, Any]:
@@ -90,12 +90,12 @@ def no_such_path() -> ApiError:
 
 def not_found(resource: Resource, name: str) -> ApiError:
     message = f'{resource.qualified} "{name}" not found'
-    return ApiError(404, "NotFound", message, _details(resource, name))
+    return ApiError(404, "NotFound", message, details(resource, name))
 
 
 def already_exists(resource: Resource, name: str) -> ApiError:
     message = f'{resource.qualified} "{name}" already exists'
-    return ApiError(409, "AlreadyExists", message, _details(resource, name))
+    return ApiError(409, "AlreadyExists", message, details(resource, name))
 
 
 def conflict(resource: Resource, name: str, why: str = "") -> ApiError:
@@ -104,7 +104,7 @@ def conflict(resource: Resource, name: str, why: str = "") -> ApiError:
         "and try again"
     )
     message = f'Operation cannot be fulfilled on {resource.qualified} "{name}": {why}'
-    return ApiError(409, "Conflict", message, _details(resource, name))
+    return ApiError(409, "Conflict", message, details(resource, name))
 
 
 def method_not_allowed() -> ApiError:
@@ -132,7 +132,7 @@ def expired(message: str) -> ApiError:
 
 def forbidden(resource: Resource, name: str, why: str) -> ApiError:
     message = f'{resource.qualified} "{name}" is forbidden: {why}'
-    return ApiError(403, "Forbidden", message, _details(resource, name))
+    return ApiError(403, "Forbidden", message, details(resource, name))
 
 
 def unavailable(message: str) -> ApiError:
@@ -144,18 +144,15 @@ def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> ApiError:
     lines = [f"{cause.field}: {cause.message}" for cause in causes]
     text = lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
     title = resource.kind + (f".{resource.group}" if resource.group else "")
-    details = _details(resource, name, kind=resource.kind)
-    details["causes"] = [
-        {"reason": c.reason, "message": c.message, "field": c.field} for c in causes
-    ]
-    return ApiError(422, "Invalid", f'{title} "{name}" is invalid: {text}', details)
+    told = [{"reason": c.reason, "message": c.message, "field": c.field} for c in causes]
+    about = {**details(resource, name), "kind": resource.kind, "causes": told}
+    return ApiError(422, "Invalid", f'{title} "{name}" is invalid: {text}', about)
 
 
-def _details(resource: Resource, name: str, kind: str = "") -> dict[str, Any]:
-    details: dict[str, Any] = {"name": name, "kind": kind or resource.plural}
-    if resource.group:
-        details["group"] = resource.group
-    return details
+def details(resource: Resource, name: str) -> dict[str, Any]:
+    """Which object a Status is about."""
+    about = {"name": name, "group": resource.group, "kind": resource.plural}
+    return {field: text for field, text in about.items() if text}
 
 
 def _quote(value: object) -> str:

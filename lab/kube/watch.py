@@ -77,9 +77,9 @@ class Watch:
             if first:
                 yield b"".join(first)
             while loop.time() < end and len(self._pending) < BACKLOG:
-                yield await self._sleep(end)
-                batch = b"".join(self._drain())
-                if batch:
+                if bookmark := await self._sleep(end):
+                    yield bookmark
+                if batch := b"".join(self._drain()):
                     self._sent_at.append(loop.time())
                     yield batch
         finally:

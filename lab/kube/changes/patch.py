@@ -9,12 +9,26 @@ import jsonpatch
 import jsonpointer
 
 from lab.kube.rules.schema import Schema, resolve
-from lab.kube.status import ApiError, bad_request
+from lab.kube.status import ApiError, bad_request, unsupported_media
 
 _DIRECTIVE = "$patch"
 _DELETE_PRIMITIVES = "$deleteFromPrimitiveList/"
 _ORDER = "$setElementOrder/"
 _RETAIN = "$retainKeys"
+
+
+def patched(obj: Any, change: Any, media: str, schema: Schema) -> Any:
+    """An object after a patch of some media type; 415 for a type that is none of a patch."""
+    if media == "application/json-patch+json":
+        return json_patch(obj, change)
+    if media == "application/merge-patch+json":
+        return merge(obj, change)
+    if media == "application/strategic-merge-patch+json":
+        return strategic(obj, change, schema)
+    raise unsupported_media(
+        "application/json-patch+json, application/merge-patch+json, "
+        "application/strategic-merge-patch+json, application/apply-patch+yaml"
+    )
 
 
 def json_patch(obj: dict[str, Any], operations: Any) -> Any:

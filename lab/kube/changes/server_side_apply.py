@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -34,19 +35,30 @@ _UNOWNED: tuple[Path, ...] = (
 )
 
 
+@dataclass(frozen=True)
+class Applier:
+    """Who applies, to an object or to a subresource of it; `force` takes fields from others."""
+
+    manager: str
+    subresource: str
+    force: bool
+
+    def made(self, entry: Object) -> bool:
+        """Whether an entry of managedFields is this applier's."""
+        who = (entry.get("manager"), entry.get("subresource", ""))
+        return who == (self.manager, self.subresource)
+
+
 def apply_object(
     api: Api,
     resource: Resource,
     key: Key,
     applied: Object,
     write: Write,
-    *,
-    manager: str,
-    force: bool,
-    subresource: str,
+    applier: Applier,
 ) -> tuple[Stored, bool]:
     """Create or change an object to what a manager wants; tells whether it was created."""
-    if not manager:
+    if not applier.manager:
         why = status.Cause.required("fieldManager", "is required for apply patch")
         text = f'PatchOptions.meta.k8s.io "" is invalid: {why.field}: {why.message}'
         raise status.ApiError(422, "Invalid", text)
@@ -58,19 +70,19 @@ def apply_object(
     wanted = dict(_leaves(applied, kind_schema, ()))
     for path in _UNOWNED:
         wanted.pop(path, None)
-    entry = _entry(resource, manager, subresource, wanted)
+    entry = _entry(resource, applier, wanted)
     old = api.find(resource, key)
     if old is None:
         meta["managedFields"] = [entry]
         return api.create(resource, key[0], applied, write), True
     entries = old.object["metadata"].get("managedFields") or []
-    others = [e for e in entries if not _is(e, manager, subresource)]
-    if force:
+    others = [e for e in entries if not applier.made(e)]
+    if applier.force:
         others = [_disowned(e, wanted) for e in others]
     else:
         _check_owners(others, dict(_leaves(old.object, kind_schema, ())), wanted)
     base = copy_of(old)
-    for mine in (e for e in entries if _is(e, manager, subresource)):
+    for mine in (e for e in entries if applier.made(e)):
         kept = {path for e in others for path in _paths(e["fieldsV1"])} | set(wanted)
         for path in sorted(set(_paths(mine["fieldsV1"])) - kept, reverse=True):
             _drop(base, path)
@@ -79,7 +91,7 @@ def apply_object(
     if not meta.get("resourceVersion"):
         new["metadata"].pop("resourceVersion", None)
     _keep_time(entries, entry)
-    return api.update(resource, key, new, write, subresource=subresource), False
+    return api.update(resource, key, new, write, subresource=applier.subresource), False
 
 
 def _check_owners(others: list[Object], current: dict[Path, Any], wanted: dict[Path, Any]) -> None:
@@ -125,17 +137,17 @@ def _leaves(value: Any, kind_schema: Object, path: Path) -> Iterator[tuple[Path,
     yield path, value
 
 
-def _entry(resource: Resource, manager: str, subresource: str, leaves: dict[Path, Any]) -> Object:
+def _entry(resource: Resource, applier: Applier, leaves: dict[Path, Any]) -> Object:
     entry: Object = {
-        "manager": manager,
+        "manager": applier.manager,
         "operation": "Apply",
         "apiVersion": resource.api_version,
         "time": names.now(),
         "fieldsType": "FieldsV1",
         "fieldsV1": _tree(leaves),
     }
-    if subresource:
-        entry["subresource"] = subresource
+    if applier.subresource:
+        entry["subresource"] = applier.subresource
     return entry
 
 
@@ -176,10 +188,6 @@ def _step(obj: Any, step: str) -> Any:
     wanted = msgspec.json.decode(step[2:])
     items = obj if isinstance(obj, list) else []
     return next((i for i in items if wanted.items() <= i.items()), None)
-
-
-def _is(entry: Object, manager: str, subresource: str) -> bool:
-    return (entry.get("manager"), entry.get("subresource", "")) == (manager, subresource)
 
 
 def _keep_time(entries: list[Object], entry: Object) -> None:

@@ -6,13 +6,14 @@ import hashlib
 from typing import Any
 
 import msgspec
+from starlette.responses import Response
 
 from lab.kube.discovery.openapi_protobuf import document
 from lab.kube.discovery.version import SERVER_VERSION
 from lab.kube.kinds import Registry, Resource
 from lab.kube.rules import schema
 from lab.kube.rules.schema import Schema
-from lab.kube.wire.http import Answer, Request, json_answer
+from lab.kube.wire.request import Request, json_answer
 
 Object = dict[str, Any]
 
@@ -21,7 +22,7 @@ _INFO = {"title": "Kubernetes", "version": SERVER_VERSION}
 _PARAMETERS = ("dryRun", "fieldManager", "fieldValidation", "force", "pretty")
 
 
-def serve(request: Request, registry: Registry) -> Answer | None:
+def serve(request: Request, registry: Registry) -> Response | None:
     """Answer a path below /openapi; None when it is another one."""
     path = request.path
     if path == ("openapi", "v2"):
@@ -38,7 +39,7 @@ def serve(request: Request, registry: Registry) -> Answer | None:
     return json_answer(_version_3(served)) if served else None
 
 
-def _version_2(request: Request, registry: Registry) -> Answer:
+def _version_2(request: Request, registry: Registry) -> Response:
     definitions = {name: _export(s, 2) for name, s in schema.definitions().items()}
     for resource in registry:
         definitions[_name(resource)] = _kind_schema(resource, 2)
@@ -53,7 +54,7 @@ def _version_2(request: Request, registry: Registry) -> Answer:
         # Old clients name the form with an `@` and then cannot parse that as a media type.
         media = accept.partition(",")[0]
         media = "application/octet-stream" if "@" in media else media
-        return Answer(body=document(doc), content_type=media)
+        return Response(document(doc), media_type=media)
     return json_answer(doc)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -12,130 +12,94 @@ from lab.kube import status
 from lab.kube.kinds import Resource
 from lab.kube.printing.table import columns_of, row_of
 from lab.kube.store import Stored
+from lab.kube.wire.request import Request
 
 Object = dict[str, Any]
 
 _encode = msgspec.json.Encoder().encode
 
 
-class View(Protocol):
-    """How objects become bytes."""
-
-    def one(self, stored: Stored) -> bytes: ...
-
-    def many(self, found: Sequence[Stored], meta: Object) -> bytes: ...
-
-    def event(self, stored: Stored, first: bool) -> bytes: ...
-
-
 @dataclass(frozen=True)
-class Plain:
+class View:
     """Whole objects: the bytes are those that the store made once."""
 
-    resource: Resource
+    api_version: str
+    kind: str
 
     def one(self, stored: Stored) -> bytes:
         return stored.raw
 
     def many(self, found: Sequence[Stored], meta: Object) -> bytes:
-        head = _encode({
-            "kind": self.resource.kind + "List",
-            "apiVersion": self.resource.api_version,
-            "metadata": meta,
-        })  # fmt: skip
-        return head[:-1] + b',"items":[' + b",".join(s.raw for s in found) + b"]}"
+        kind = self.kind + "List"
+        head = _encode({"kind": kind, "apiVersion": self.api_version, "metadata": meta})
+        return head[:-1] + b',"items":[' + b",".join(map(self.one, found)) + b"]}"
 
     def event(self, stored: Stored, first: bool) -> bytes:
+        """An object in a watch; `first` is the first one of it."""
         del first
-        return stored.raw
+        return self.one(stored)
 
 
-@dataclass(frozen=True)
-class MetadataOnly:
+class MetadataOnly(View):
     """PartialObjectMetadata."""
 
     def one(self, stored: Stored) -> bytes:
         return _encode(_partial(stored.object))
 
-    def many(self, found: Sequence[Stored], meta: Object) -> bytes:
-        return _encode({
-            "kind": "PartialObjectMetadataList",
-            "apiVersion": "meta.k8s.io/v1",
-            "metadata": meta,
-            "items": [_partial(stored.object) for stored in found],
-        })  # fmt: skip
-
-    def event(self, stored: Stored, first: bool) -> bytes:
-        del first
-        return self.one(stored)
-
 
 @dataclass(frozen=True)
-class Table:
+class Table(View):
     """Rows for `kubectl get`; each carries as much of its object as was asked for."""
 
     resource: Resource
     include: str
     """None, Metadata or Object."""
-    version: str = "v1"
 
     def one(self, stored: Stored) -> bytes:
-        meta = {"resourceVersion": stored.object["metadata"]["resourceVersion"]}
-        return self._table([stored], meta, columns=True)
+        return self.event(stored, first=True)
 
     def many(self, found: Sequence[Stored], meta: Object) -> bytes:
-        return self._table(found, meta, columns=True)
+        return self._table(found, meta, columns_of(self.resource))
 
     def event(self, stored: Stored, first: bool) -> bytes:
         meta = {"resourceVersion": stored.object["metadata"]["resourceVersion"]}
-        return self._table([stored], meta, columns=first)
+        return self._table([stored], meta, columns_of(self.resource) if first else [])
 
-    def _table(self, found: Sequence[Stored], meta: Object, *, columns: bool) -> bytes:
-        attach = {"None": _nothing, "Object": _whole}.get(self.include, _partial)
+    def _table(self, found: Sequence[Stored], meta: Object, columns: list[Object]) -> bytes:
         return _encode({
-            "kind": "Table",
-            "apiVersion": f"meta.k8s.io/{self.version}",
+            "kind": self.kind,
+            "apiVersion": self.api_version,
             "metadata": meta,
-            "columnDefinitions": columns_of(self.resource) if columns else [],
-            "rows": [self._row(stored, attach) for stored in found],
+            "columnDefinitions": columns,
+            "rows": [self._row(stored.object) for stored in found],
         })  # fmt: skip
 
-    def _row(self, stored: Stored, attach: Callable[[Object], Object | None]) -> Object:
-        row: Object = {"cells": row_of(self.resource, stored.object)}
-        shown = attach(stored.object)
-        if shown is not None:
-            row["object"] = shown
-        return row
+    def _row(self, obj: Object) -> Object:
+        cells = {"cells": row_of(self.resource, obj)}
+        if self.include == "None":
+            return cells
+        return {**cells, "object": obj if self.include == "Object" else _partial(obj)}
 
 
-def _nothing(obj: Object) -> None:
-    del obj
-
-
-def _whole(obj: Object) -> Object:
-    return obj
+_META = "meta.k8s.io/v1"
+_PARTIAL = "PartialObjectMetadata"
 
 
 def _partial(obj: Object) -> Object:
-    return {
-        "kind": "PartialObjectMetadata",
-        "apiVersion": "meta.k8s.io/v1",
-        "metadata": obj["metadata"],
-    }
+    return {"kind": _PARTIAL, "apiVersion": _META, "metadata": obj["metadata"]}
 
 
-def choose(accept: str, resource: Resource, include: str) -> View:
+def choose(request: Request, resource: Resource) -> View:
     """The first form of an Accept header that there is; 406 when there is none."""
-    for choice in accept.split(","):
-        media, *parameters = (part.strip() for part in choice.split(";"))
-        wanted = dict(p.partition("=")[::2] for p in parameters)
+    for media, wanted in request.accepted():
         if media not in ("application/json", "application/*", "*/*", ""):
             continue
-        form = wanted.get("as", "")
-        if form == "Table" and wanted.get("v") in ("v1", "v1beta1"):
-            return Table(resource, include or "Metadata", wanted["v"])
-        if form in ("PartialObjectMetadata", "PartialObjectMetadataList"):
-            return MetadataOnly()
+        form, version = wanted.get("as", ""), wanted.get("v", "")
+        if form == "Table" and version in ("v1", "v1beta1"):
+            include = request.param("includeObject", "Metadata")
+            return Table(f"meta.k8s.io/{version}", form, resource, include)
+        if form in (_PARTIAL, _PARTIAL + "List"):
+            return MetadataOnly(_META, _PARTIAL)
         if not form:
-            return Plain(resource)
+            return View(resource.api_version, resource.kind)
     raise status.not_acceptable("application/json")

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
+
+from starlette.responses import StreamingResponse
 
 from lab.controllers import kubernetes, loop
 from lab.kube.api import Api
@@ -19,7 +21,7 @@ from lab.kube.main import ServerConfig, build
 from lab.kube.paths import locate
 from lab.kube.rest import Rest
 from lab.kube.store import Store
-from lab.kube.wire.http import Request
+from lab.kube.wire.request import Request
 from lab.operator.controllers import controllers
 
 Object = dict[str, Any]
@@ -97,24 +99,17 @@ class Cluster:
         raw = (
             body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         )
-        parts = urlsplit(url)
         headers = {"content-type": media, "accept": accept, "authorization": f"Bearer {token}"}
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": parts.path,
-            "query_string": parts.query.encode(),
-            "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
-        }
         sent: list[Any] = []
+        bodies = [{"type": "http.request", "body": raw, "more_body": False}]
 
         async def receive() -> Any:
-            return {"type": "http.request", "body": raw, "more_body": False}
+            return bodies.pop() if bodies else await asyncio.Future()
 
         async def send(message: Any) -> None:
             sent.append(message)
 
-        await self.app(scope, receive, send)
+        await self.app(_scope(method, url, headers), receive, send)
         text = b"".join(m.get("body", b"") for m in sent[1:])
         got = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
         return Reply(sent[0]["status"], _decoded(text, got["content-type"]), got)
@@ -127,15 +122,12 @@ class Cluster:
 
     async def chunks(self, url: str) -> AsyncIterator[bytes]:
         """A watch's stream, piece by piece as the server sends it."""
-        parts = urlsplit(url)
-        query = tuple(parse_qsl(parts.query))
-        path = tuple(part for part in parts.path.split("/") if part)
-        request = Request("GET", path, query, {"accept": JSON})
-        answer = Rest(self.api).serve(request, locate(self.api.registry, path))
-        assert not isinstance(answer.body, bytes)
-        async for chunk in answer.body:
-            if chunk:
-                yield chunk
+        request = Request(_scope("GET", url, {"accept": JSON}))
+        answer = Rest(self.api).serve(request, locate(self.api.registry, request.path))
+        assert isinstance(answer, StreamingResponse)
+        async for chunk in answer.body_iterator:
+            assert isinstance(chunk, bytes)
+            yield chunk
 
     async def watch(self, url: str) -> AsyncIterator[Any]:
         """The events of a watch, one by one, until the caller stops asking."""
@@ -169,6 +161,17 @@ class Cluster:
             elif pod["spec"].get("nodeName") and pod["status"]["phase"] == "Pending":
                 await self.call("PATCH", f"{url}/status", running(number), media=STRATEGIC)
         await self.settle()
+
+
+def _scope(method: str, url: str, headers: dict[str, str]) -> Object:
+    parts = urlsplit(url)
+    return {
+        "type": "http",
+        "method": method,
+        "path": parts.path,
+        "query_string": parts.query.encode(),
+        "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
+    }
 
 
 def running(number: int) -> Object:

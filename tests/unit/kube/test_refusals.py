@@ -18,9 +18,11 @@ from tests.unit.kube.cluster import (
     Cluster,
     with_cluster,
 )
+from tests.unit.kube.objects import pod
 
 PODS = "/api/v1/namespaces/default/pods"
 SERVICES = "/api/v1/namespaces/default/services"
+POOLS = "/apis/cilium.io/v2/ciliumloadbalancerippools"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 
 SERVICE: dict[str, Any] = {
@@ -136,6 +138,30 @@ def test_patching(media: str, body: Any, code: int, words: str) -> None:
     with_cluster(story)
 
 
+@pytest.mark.parametrize(
+    ("method", "url", "body"),
+    [
+        ("PUT", f"{DEPLOYMENTS}/web/scale", {"spec": "many"}),
+        ("PUT", f"{DEPLOYMENTS}/web/scale", {"metadata": [1], "spec": {"replicas": 1}}),
+        ("PUT", f"{DEPLOYMENTS}/web/scale", {"spec": {"replicas": True}}),
+        ("PUT", f"{DEPLOYMENTS}/web/scale", {"spec": {"replicas": -1}}),
+        ("PUT", f"{POOLS}/blue", {"metadata": "blue"}),
+        ("POST", f"{PODS}/one/eviction", {"deleteOptions": "now"}),
+        ("POST", f"{PODS}/one/binding", {"target": ["w1"]}),
+    ],
+)
+def test_parts_of_a_wrong_shape(method: str, url: str, body: Any) -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.post(DEPLOYMENTS, DEPLOYMENT)
+        await cluster.post(POOLS, POOL)
+        await cluster.post(PODS, pod("one"))
+        reply = await cluster.call(method, url, body)
+        assert reply.code in (400, 422), reply.body
+        assert reply.body["kind"] == "Status"
+
+    with_cluster(story, *cilium_crds.definitions())
+
+
 def test_a_token_is_required() -> None:
     refused("GET", PODS, None, 401, "Unauthorized", "Unauthorized", token="wrong")
 
@@ -214,7 +240,7 @@ DEFINITION: dict[str, Any] = {
     [
         (DEPLOYMENTS, DEPLOYMENT),
         (SERVICES, {**SERVICE, "metadata": {"name": "other", "labels": {"a": "b"}}}),
-        ("/apis/cilium.io/v2/ciliumloadbalancerippools", POOL),
+        (POOLS, POOL),
         ("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", DEFINITION),
         ("/api/v1/nodes", {"metadata": {"name": "n"}, "spec": {"taints": [
             {"key": "a", "effect": "NoSchedule"}]}, "status": {"addresses": []}}),
