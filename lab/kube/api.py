@@ -28,6 +28,7 @@ from lab.kube.rules.deletion import (
 from lab.kube.rules.qos import qos_class
 from lab.kube.rules.service_numbers import ServiceNumbers, drop_stale
 from lab.kube.rules.validation import validate
+from lab.kube.status import Cause
 from lab.kube.store import Key, Store, Stored
 
 Object = dict[str, Any]
@@ -68,7 +69,7 @@ class Api:
         assert resource is not None, f"no kind {obj['kind']}"
         key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
         if self.find(resource, key) is None:
-            self.create(resource, key[0], deep_copy(obj))
+            self.create(resource, key[0], deep_copy(obj), Write(strictness="Strict"))
         return resource
 
     def fresh(self, resource: Resource, key: Key) -> Object:
@@ -79,7 +80,7 @@ class Api:
         self, resource: Resource, namespace: str, obj: Object, write: Write = TRUSTED
     ) -> Stored:
         """Store a new object; the object handed in is the caller's no more."""
-        decode(resource, obj, write)
+        causes = decode(resource, obj, write)
         meta = _metadata_of(obj)
         key = self._new_key(resource, namespace, meta)
         if meta.get("resourceVersion"):
@@ -94,7 +95,7 @@ class Api:
             obj.pop("status", None)
         if resource.kind in FIRST_STATUS:
             obj.setdefault("status", FIRST_STATUS[resource.kind].copy())
-        self._complete(resource, key, obj, None, write)
+        self._complete(resource, key, obj, None, write, causes)
         if self.store.get(resource.qualified, key):
             raise status.already_exists(resource, key[1])
         if resource is POD:
@@ -112,7 +113,7 @@ class Api:
     ) -> Stored:
         """Replace an object, or only its status; a stale resourceVersion is a conflict."""
         old = self.get(resource, key)
-        decode(resource, obj, write)
+        causes = decode(resource, obj, write)
         meta = _metadata_of(obj)
         if (meta.get("name"), meta.get("namespace", key[0])) != (key[1], key[0]):
             raise status.bad_request(
@@ -128,7 +129,9 @@ class Api:
             _keep(new, old.object, "status")
         self._carry(resource, new, old.object)
         if subresource != "status":
-            self._complete(resource, key, new, old.object, write)
+            self._complete(resource, key, new, old.object, write, causes)
+        elif causes:
+            raise status.invalid(resource, key[1], causes)
         return self._save(resource, key, old, new, write)
 
     def bind(self, key: Key, pod: Object) -> Stored:
@@ -204,13 +207,20 @@ class Api:
             raise status.forbidden(resource, key[1], text)
 
     def _complete(
-        self, resource: Resource, key: Key, new: Object, old: Object | None, write: Write
+        self,
+        resource: Resource,
+        key: Key,
+        new: Object,
+        old: Object | None,
+        write: Write,
+        causes: list[Cause],
     ) -> None:
+        """Defaults, the rules beyond single fields, numbers; `causes`: mistakes known already."""
         if not resource.custom:
             defaults.apply(resource.kind, new)
         if resource is SERVICE and old:
             drop_stale(new, old)
-        causes = [] if write.trusted else validate(resource, new, old)
+        causes = causes if write.trusted else causes + validate(resource, new, old)
         if not causes and resource is SERVICE:
             causes = self._numbers.assign(key, new, old)
         if causes:

@@ -38,10 +38,11 @@ class Requirement:
             return value is None or value not in self.values
         if self.operator in ("Exists", "DoesNotExist"):
             return (value is not None) == (self.operator == "Exists")
-        if value is None or not re.fullmatch(r"-?\d+", value):
+        pair = (value, *self.values)
+        if len(pair) != 2 or not all(re.fullmatch(r"-?\d{1,18}", text or "") for text in pair):
             return False
-        bound = int(self.values[0])
-        return int(value) > bound if self.operator == "Gt" else int(value) < bound
+        number, bound = map(int, (value or "", self.values[0]))
+        return number > bound if self.operator == "Gt" else number < bound
 
 
 Selector = tuple[Requirement, ...]

@@ -14,6 +14,8 @@ import msgspec
 from lab.errors import LabError
 from lab.kube.kinds import Resource
 
+REQUIRED = "FieldValueRequired"
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -25,9 +27,7 @@ class Cause:
 
     @classmethod
     def required(cls, field: str, detail: str = "") -> Cause:
-        return cls(
-            field, "FieldValueRequired", "Required value" + (f": {detail}" if detail else "")
-        )
+        return cls(field, REQUIRED, "Required value" + (f": {detail}" if detail else ""))
 
     @classmethod
     def invalid(cls, field: str, value: object, detail: str) -> Cause:

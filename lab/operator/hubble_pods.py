@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.kube.bootstrap import CONTROL_PLANE
+from lab.controllers.bootstrap import CONTROL_PLANE
 
 Object = dict[str, Any]
 

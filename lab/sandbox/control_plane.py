@@ -7,8 +7,7 @@ in a process of its own, which stands in the master's namespaces already.
 from __future__ import annotations
 
 import lab.kube.main
-from lab.controllers import kubernetes, loop
-from lab.kube import bootstrap
+from lab.controllers import bootstrap, kubernetes, loop
 from lab.kube.api import Api
 from lab.kube.main import ServerConfig
 from lab.operator import controllers, hubble_pods, installation

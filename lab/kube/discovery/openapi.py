@@ -12,6 +12,7 @@ from lab.kube.discovery.openapi_protobuf import document
 from lab.kube.discovery.version import SERVER_VERSION
 from lab.kube.kinds import Registry, Resource
 from lab.kube.rules import schema
+from lab.kube.rules.fields import FORMATS
 from lab.kube.rules.schema import Schema
 from lab.kube.wire.request import Request, json_answer
 
@@ -123,7 +124,11 @@ def _export(part: Any, version: int) -> Any:
         return {"$ref": where + name}
     if part.get("x-kubernetes-int-or-string") is True:
         return {"type": "string", "format": "int-or-string"} if version == 2 else _INT_OR_STRING
-    return {name: _export(value, version) for name, value in part.items()}
+    return {
+        name: _export(value, version)
+        for name, value in part.items()
+        if not (name == "format" and isinstance(value, str) and value in FORMATS)
+    }
 
 
 _INT_OR_STRING = {"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]}

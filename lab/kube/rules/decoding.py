@@ -8,6 +8,7 @@ from typing import Any
 from lab.kube import status
 from lab.kube.kinds import Resource
 from lab.kube.rules import schema
+from lab.kube.status import Cause
 
 Object = dict[str, Any]
 
@@ -27,8 +28,12 @@ class Write:
 TRUSTED = Write(trusted=True)
 
 
-def decode(resource: Resource, obj: Object, write: Write) -> None:
-    """Check an object that a client sent, in place: unknown fields go, mistakes are ApiErrors."""
+def decode(resource: Resource, obj: Object, write: Write) -> list[Cause]:
+    """Check an object that a client sent, in place: unknown fields go, plain defaults come.
+
+    Returns values that may not be; what the other rules could not be asked about (wrong types,
+    missing fields) is an ApiError.
+    """
     title = f'{resource.kind} in version "{resource.version}"'
     for name, wanted in (("apiVersion", resource.api_version), ("kind", resource.kind)):
         if obj.setdefault(name, wanted) != wanted:
@@ -37,7 +42,7 @@ def decode(resource: Resource, obj: Object, write: Write) -> None:
                 f"({wanted})"
             )
     if write.trusted:
-        return
+        return []
     findings = schema.check(resource, obj)
     refusal = f"{title} cannot be handled as a {resource.kind}: "
     if findings.types:
@@ -47,6 +52,7 @@ def decode(resource: Resource, obj: Object, write: Write) -> None:
         raise status.bad_request(refusal + "strict decoding error: " + ", ".join(unknown))
     if write.strictness == "Warn":
         write.warnings += unknown
-    if findings.causes:
+    if any(cause.reason == status.REQUIRED for cause in findings.causes):
         name = (obj.get("metadata") or {}).get("name", "")
         raise status.invalid(resource, name, findings.causes)
+    return findings.causes

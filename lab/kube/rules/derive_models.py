@@ -17,31 +17,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from lab.kube.kinds import BUILT_IN
+
 TABLE = Path(__file__).with_name("models.json")
 
-MODULES = (
-    "core_v1", "apps_v1", "discovery_v1", "coordination_v1", "authorization_v1",
-    "apiextensions_v1", "meta_v1",
-)  # fmt: skip
-ROOTS = {
-    "core_v1": [
-        "Namespace",
-        "Node",
-        "Pod",
-        "Service",
-        "Endpoints",
-        "ConfigMap",
-        "Secret",
-        "Event",
-        "Binding",
-    ],
-    "apps_v1": ["Deployment", "ReplicaSet"],
-    "discovery_v1": ["EndpointSlice"],
-    "coordination_v1": ["Lease"],
-    "authorization_v1": ["SelfSubjectAccessReview"],
-    "apiextensions_v1": ["CustomResourceDefinition"],
-    "meta_v1": ["DeleteOptions"],
-}
+OTHERS = (("core_v1", "Binding"), ("meta_v1", "DeleteOptions"))
+"""What clients send beside the kinds of the table."""
 
 MERGE_KEYS = {
     "PodSpec.containers": "name",
@@ -80,37 +61,29 @@ QUANTITIES = {"allocatable", "capacity", "hard", "limits", "overhead", "requests
 """Fields that lightkube calls a plain dict and Kubernetes a ResourceList."""
 
 _SCALARS = {str: "string", int: "integer", float: "number", bool: "boolean", datetime: "time"}
+_ALIASES = {"Quantity": "quantity", "IntOrString": "intstr", "MicroTime": "time", "Time": "time"}
 
 
 def derive() -> dict[str, dict[str, str]]:
-    """Definition name -> field name -> type, for the roots and all they reach."""
-    modules = [import_module(f"lightkube.models.{name}") for name in MODULES]
-    quantity = import_module("lightkube.models.resource").Quantity
-    known: dict[str, Any] = {"quantity": quantity}
-    for module in reversed(modules):
-        known |= {
-            n: c for n, c in vars(module).items() if getattr(c, "__module__", "") == module.__name__
-        }
+    """Definition name -> field name -> type, for the kinds of the table and all they reach."""
+    roots = [(f"{r.group.partition('.')[0] or 'core'}_{r.version}", r.kind) for r in BUILT_IN]
     table: dict[str, dict[str, str]] = {}
-    todo = [name for names in ROOTS.values() for name in names]
+    # The last one first: where two groups have a definition of one name, the core's is meant.
+    todo = [getattr(import_module(f"lightkube.models.{m}"), n) for m, n in (*OTHERS, *roots[::-1])]
     while todo:
-        name = todo.pop()
-        if name in table:
-            continue
-        table[name] = _fields(known[name], name)
-        todo += [
-            t.rstrip("!").split("@")[0].split("#")[1] for t in table[name].values() if "#" in t
-        ]
+        model = todo.pop()
+        if model.__name__ not in table:
+            table[model.__name__] = _fields(model, todo)
     return dict(sorted(table.items()))
 
 
-def _fields(model: Any, name: str) -> dict[str, str]:
-    scope = vars(import_module(model.__module__))
+def _fields(model: Any, reached: list[Any]) -> dict[str, str]:
+    scope, name = vars(import_module(model.__module__)), model.__name__
     fields = {}
     names = zip(model.__struct_fields__, model.__struct_encode_fields__, strict=True)
     for attribute, field in names:
         annotation = model.__annotations__[attribute]
-        text = _type(annotation, scope)
+        text = _type(annotation, scope, reached)
         if text == "any" and "dict" in annotation.lower():
             text = _map_type(name, field)
         if f"{name}.{field}" in MERGE_KEYS:
@@ -125,18 +98,19 @@ def _map_type(definition: str, field: str) -> str:
     return "any" if definition == "JSONSchemaProps" or field == "fieldsV1" else "{}string"
 
 
-def _type(text: str, scope: dict[str, Any]) -> str:
+def _type(text: str, scope: dict[str, Any], reached: list[Any]) -> str:
     """One annotation; read as text, because an alias like Quantity is a plain str at run time."""
     for prefix, mark in (("Optional[", ""), ("List[", "[]"), ("Dict[str, ", "{}")):
         if text.startswith(prefix):
-            return mark + _type(text[len(prefix) : -1], scope)
+            return mark + _type(text[len(prefix) : -1], scope, reached)
     last = text.rpartition(".")[2]
-    if last in ("Quantity", "IntOrString", "MicroTime", "Time"):
-        return {"Quantity": "quantity", "IntOrString": "intstr"}.get(last, "time")
+    if last in _ALIASES:
+        return _ALIASES[last]
     value = typing.cast(Any, eval(text, scope))
-    if value in _SCALARS:
-        return _SCALARS[value]
-    return f"#{last}" if hasattr(value, "__struct_fields__") else "any"
+    if hasattr(value, "__struct_fields__"):
+        reached.append(value)
+        return f"#{last}"
+    return _SCALARS.get(value, "any")
 
 
 if __name__ == "__main__":

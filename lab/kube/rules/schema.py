@@ -6,6 +6,7 @@ both are OpenAPI here, so the same tree serves validation, merge keys and /opena
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 import msgspec
 
 from lab.kube.kinds import Resource
+from lab.kube.rules.fields import FIELDS, FORMATS
 from lab.kube.status import Cause
 
 Schema = dict[str, Any]
@@ -48,7 +50,7 @@ def models() -> dict[str, dict[str, str]]:
 @cache
 def definitions() -> dict[str, Schema]:
     """Every built-in definition as an OpenAPI schema, `$ref`s and merge keys included."""
-    return {name: _definition(fields) for name, fields in models().items()}
+    return {name: _definition(name, fields) for name, fields in models().items()}
 
 
 def of(resource: Resource) -> Schema:
@@ -62,9 +64,12 @@ def resolve(schema: Schema) -> Schema:
     return definitions()[reference[len(_REF) :]] if reference else schema
 
 
-def _definition(fields: dict[str, str]) -> Schema:
-    schema: Schema = {"type": "object", "properties": {n: _field(t) for n, t in fields.items()}}
-    required = [name for name, text in fields.items() if text.endswith("!")]
+def _definition(name: str, fields: dict[str, str]) -> Schema:
+    properties = {
+        f: {**_field(text), **FIELDS.get(f"{name}.{f}", {})} for f, text in fields.items()
+    }
+    schema: Schema = {"type": "object", "properties": properties}
+    required = [field for field, text in fields.items() if text.endswith("!")]
     if required:
         schema["required"] = required
     return schema
@@ -109,10 +114,12 @@ def check(resource: Resource, obj: Any) -> Findings:
 
 
 def _walk(schema: Schema, value: Any, path: str, findings: Findings) -> None:
+    form = FORMATS.get(schema.get("format", ""))
     schema = resolve(schema)
     if not _type_fits(schema, value):
         findings.types.append(_type_error(schema, value, path))
-    elif isinstance(value, dict):
+        return
+    if isinstance(value, dict):
         _walk_object(schema, value, path, findings)
     elif isinstance(value, list):
         value[:] = [item for item in value if item is not None]
@@ -122,6 +129,8 @@ def _walk(schema: Schema, value: Any, path: str, findings: Findings) -> None:
         findings.causes.extend(_value_errors(schema, value, path))
     if isinstance(value, (dict, list)):
         findings.causes.extend(_size_errors(schema, value, path))
+    if form and not findings.types:
+        findings.causes.extend(form(path, value))
 
 
 def _walk_object(schema: Schema, value: dict[str, Any], path: str, findings: Findings) -> None:
@@ -133,7 +142,7 @@ def _walk_object(schema: Schema, value: dict[str, Any], path: str, findings: Fin
         del value[name]
     for name, inner in properties.items():
         if "default" in inner and name not in value:
-            value[name] = msgspec.json.decode(msgspec.json.encode(inner["default"]))
+            value[name] = copy.deepcopy(inner["default"])
     for name in list(value):
         inner = properties.get(name, extra if isinstance(extra, dict) else {})
         where = f"{path}.{name}" if path else name

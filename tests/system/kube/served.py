@@ -18,8 +18,7 @@ from lightkube import AsyncClient, KubeConfig
 from lightkube.resources.core_v1 import Node, Pod
 from lightkube.types import PatchType
 
-from lab.controllers import kubernetes, loop
-from lab.kube import bootstrap
+from lab.controllers import bootstrap, kubernetes, loop
 from lab.kube.api import Api
 from lab.kube.credentials import credentials
 from lab.kube.kubelet_api import ERROR, HEADER, PORT, STDIN, STDOUT, exit_status, frame

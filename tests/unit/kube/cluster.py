@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 from starlette.responses import StreamingResponse
 
 from lab.controllers import kubernetes, loop
+from lab.controllers.bootstrap import namespace
 from lab.kube.api import Api
 from lab.kube.app import App
-from lab.kube.bootstrap import namespace
 from lab.kube.main import ServerConfig, build
 from lab.kube.paths import locate
 from lab.kube.rest import Rest

@@ -96,10 +96,33 @@ def test_reading(url: str, code: int, reason: str, words: str) -> None:
         ("/api/v1/namespaces/nowhere/configmaps", {"metadata": {"name": "x"}}, 404, "NotFound",
          'namespaces "nowhere" not found'),
         ("/api/v1/pods", {"metadata": {"name": "x"}}, 405, "MethodNotAllowed", "not allow"),
+        ("/api/v1/nodes", {"metadata": {"name": "n"}, "spec": {"taints": [
+            {"key": "a", "effect": "NoLunch"}]}}, 422, "Invalid",
+         'spec.taints[0].effect: Unsupported value: "NoLunch"'),
+        ("/api/v1/namespaces/default/endpoints", {"metadata": {"name": "e"}, "subsets": [
+            {"addresses": [{"ip": "10.0.0.x"}], "ports": [{"port": 80}]}]}, 422, "Invalid",
+         "subsets[0].addresses[0].ip: Invalid value: \"10.0.0.x\": must be a valid IP address"),
+        (DEPLOYMENTS, {"metadata": {"name": "x"}, "spec": {
+            "selector": {"matchExpressions": [{"key": "app", "operator": "Likes"}]},
+            "template": {"metadata": {"labels": {"app": "x"}}, "spec": {"containers": []}}}},
+         422, "Invalid", 'spec.selector.matchExpressions[0].operator: Unsupported value: "Likes"'),
     ],
 )  # fmt: skip
 def test_creating(url: str, body: Any, code: int, reason: str, words: str) -> None:
     refused("POST", url, body, code, reason, words)
+
+
+def test_all_mistakes_of_an_object_are_told_at_once() -> None:
+    async def story(cluster: Cluster) -> None:
+        ports = [{"port": 70000, "name": "a"}, {"port": 80, "name": "a", "protocol": "ICMP"}]
+        spec = {"type": "Magic", "ports": ports, "externalIPs": ["10.0.0.256"]}
+        reply = await cluster.post(SERVICES, {"metadata": {"name": "7up"}, "spec": spec})
+        assert sorted(cause["field"] for cause in reply.body["details"]["causes"]) == [
+            "metadata.name", "spec.externalIPs[0]", "spec.ports[0].port", "spec.ports[1].name",
+            "spec.ports[1].protocol", "spec.type",
+        ]  # fmt: skip
+
+    with_cluster(story)
 
 
 @pytest.mark.parametrize(

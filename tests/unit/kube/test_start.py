@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from lab.kube.bootstrap import kubernetes_service, objects
+from lab.controllers.bootstrap import kubernetes_service, objects
 from lab.kube.credentials import credentials
 from lab.kube.kinds import BUILT_IN
 from lab.kube.rules import schema

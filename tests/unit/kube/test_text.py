@@ -35,6 +35,14 @@ def test_label_selectors(text: str, labels: dict[str, str], matches: bool) -> No
     assert selectors.matches(selectors.parse(text), labels) is matches
 
 
+@pytest.mark.parametrize("values", [[], ["x"], ["1", "2"]])
+def test_a_comparison_with_no_number_matches_nothing(values: list[str]) -> None:
+    expression = {"key": "n", "operator": "Gt", "values": values}
+    wanted = selectors.from_object({"matchExpressions": [expression]})
+    assert wanted is not None
+    assert not selectors.matches(wanted, {"n": "5"})
+
+
 @pytest.mark.parametrize("text", ["a===b", "=b", "a in b", "a in (b", "a b", ",", "a>x", "a,,b"])
 def test_selectors_that_are_none(text: str) -> None:
     with pytest.raises(ApiError):

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from lab.agent.pods.images import find
+from lab.controllers.bootstrap import CONTROL_PLANE
 from lab.hubble.relay import main as relay
 from lab.hubble.ui import main as page
-from lab.kube.bootstrap import CONTROL_PLANE
 from lab.operator import hubble_pods
 from tests.unit.kube.cluster import STRATEGIC, Cluster, node, with_cluster
 
