@@ -10,7 +10,7 @@ import msgspec
 
 from lab.kube import status
 from lab.kube.kinds import Resource
-from lab.kube.printing.table import columns_of, row_of
+from lab.kube.printing.columns import header, row
 from lab.kube.store import Stored
 from lab.kube.wire.request import Request
 
@@ -59,11 +59,11 @@ class Table(View):
         return self.event(stored, first=True)
 
     def many(self, found: Sequence[Stored], meta: Object) -> bytes:
-        return self._table(found, meta, columns_of(self.resource))
+        return self._table(found, meta, header(self.resource))
 
     def event(self, stored: Stored, first: bool) -> bytes:
         meta = {"resourceVersion": stored.object["metadata"]["resourceVersion"]}
-        return self._table([stored], meta, columns_of(self.resource) if first else [])
+        return self._table([stored], meta, header(self.resource) if first else [])
 
     def _table(self, found: Sequence[Stored], meta: Object, columns: list[Object]) -> bytes:
         return _encode({
@@ -75,7 +75,7 @@ class Table(View):
         })  # fmt: skip
 
     def _row(self, obj: Object) -> Object:
-        cells = {"cells": row_of(self.resource, obj)}
+        cells = {"cells": row(self.resource, obj)}
         if self.include == "None":
             return cells
         return {**cells, "object": obj if self.include == "Object" else _partial(obj)}

@@ -9,8 +9,8 @@ import pytest
 from lab.kube import selectors
 from lab.kube.names import parse_time, template_hash
 from lab.kube.printing.age import duration
-from lab.kube.printing.columns import external_ip, pod_status
-from lab.kube.printing.table import walk
+from lab.kube.printing.cells import external_ip, pod_status
+from lab.kube.printing.jsonpath import walk
 from lab.kube.status import ApiError
 
 
