@@ -154,12 +154,13 @@ def _since(condition: Json, before: PodCondition | None, now: str) -> Json:
 def _container(pod: Pod, view: ContainerView) -> Json:
     assert pod.metadata is not None
     text = f"{pod.metadata.uid}/{view.spec.name}/{view.attempt}"
+    ran = view.process is not None or view.last is not None
     last = _terminated(view.last) if view.last is not None else {}
     return {
         "name": view.spec.name,
         "image": view.spec.image,
-        "imageID": f"lab/{view.spec.image}",
-        "containerID": f"lab://{hashlib.sha256(text.encode()).hexdigest()}",
+        "imageID": f"lab/{view.spec.image}" if ran else "",
+        "containerID": f"lab://{hashlib.sha256(text.encode()).hexdigest()}" if ran else "",
         "ready": view.ready,
         "started": view.started,
         "restartCount": view.attempt,

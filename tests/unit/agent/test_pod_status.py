@@ -177,6 +177,15 @@ def test_a_ready_pod() -> None:
     }
 
 
+def test_what_never_ran_has_no_image_and_no_container() -> None:
+    refused = ContainerView(SPEC, waiting=Refusal("ErrImagePull", "unknown"))
+    (told,) = status(refused)["containerStatuses"]
+    assert (told["imageID"], told["containerID"]) == ("", "")
+    (ran,) = status(ContainerView(SPEC, process=RUNS))["containerStatuses"]
+    assert ran["imageID"] == "lab/nginx"
+    assert ran["containerID"].startswith("lab://")
+
+
 def test_an_unready_pod_says_which_container() -> None:
     ready = condition(status(ContainerView(SPEC, process=RUNS)), "Ready")
 
