@@ -138,12 +138,7 @@ class Api:
         """Give a pod its node, in the same write as the condition that says so."""
         return self._save(POD, key, self.get(POD, key), pod, TRUSTED)
 
-    def delete(
-        self,
-        resource: Resource,
-        key: Key,
-        options: Deletion = DEFAULT,
-    ) -> Stored:
+    def delete(self, resource: Resource, key: Key, options: Deletion = DEFAULT) -> Stored:
         """Delete, or begin to: with grace or finalizers left the object stays, marked."""
         old = self.get(resource, key)
         check_preconditions(resource, key, old, options)

@@ -17,7 +17,7 @@ import msgspec
 
 from lab.kube import names, status
 from lab.kube.api import Api, copy_of
-from lab.kube.changes.patch import strategic
+from lab.kube.changes.strategic import strategic
 from lab.kube.kinds import Resource
 from lab.kube.rules import schema
 from lab.kube.rules.decoding import Write

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.kube.changes.patch import strategic
+from lab.kube.changes.strategic import strategic
 from tests.unit.kube.cluster import APPLY, JSON_PATCH, STRATEGIC, Cluster, with_cluster
 from tests.unit.kube.objects import MAPS, SERVICES, config
 
