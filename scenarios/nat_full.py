@@ -6,10 +6,10 @@ import re
 
 from lab.scenario import observe, spread, walk, web
 from lab.scenario.bounds import FLOW_EVENTS
-from lab.scenario.full_tables import nat_full
+from lab.scenario.full_tables import conntrack_full, nat_full
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
-from lab.scenario.wanted import between, containing
+from lab.scenario.wanted import at_least, between, containing
 
 INGRESS = "k8s-worker4"
 
@@ -55,6 +55,17 @@ def full(stage: Stage) -> None:
         walk.from_router(stage, web.ROUTER, web.ADDRESS, others, first_port=50000)
 
 
+@scenario.step("Strangers fill the table of connections, too")
+def crowded(stage: Stage) -> None:
+    """A table without room is another matter: it forgets what was used least recently, so every new
+    connection is served. What it forgot is counted, beside what it holds."""
+    before = forgotten(stage)
+    with stage.fault(conntrack_full(INGRESS)):
+        walk.from_router(stage, web.ROUTER, web.ADDRESS, {INGRESS}, first_port=52000)
+        stage.show(INGRESS, "cilium status --verbose")
+        stage.holds("connections forgotten", forgotten(stage) - before, at_least(1))
+
+
 @scenario.step("The strangers leave")
 def mended(stage: Stage) -> None:
     """A port is free as soon as its connection is forgotten."""
@@ -67,3 +78,10 @@ def translated(stage: Stage, way: walk.Walk) -> int:
     told = stage.show(INGRESS, f"sh -c 'cilium bpf nat list | grep OUT.{way.client}'").out
     found = re.search(r"XLATE_SRC \S+:(\d+) ", told)
     return int(found[1]) if found else 0
+
+
+def forgotten(stage: Stage) -> int:
+    """Entries of the table for TCP that the node evicted, as `cilium` tells them."""
+    lines = stage.run(INGRESS, "cilium status --verbose").out.splitlines()
+    (line,) = [line for line in lines if line.startswith("  TCP connection tracking")]
+    return int(line.split()[-1])

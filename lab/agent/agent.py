@@ -29,7 +29,6 @@ from lab.agent.bgp_objects import BgpObjects
 from lab.agent.bgp_status import keep_telling
 from lab.agent.cilium_objects import CiliumObjects
 from lab.agent.cluster import BGP_CONFIG, Cluster
-from lab.agent.collecting import keep_collecting
 from lab.agent.config import AgentConfig
 from lab.agent.health_ports import HealthPorts, wanted_ports
 from lab.agent.kubelet import Kubelet
@@ -139,7 +138,6 @@ class Agent:
             self._loop("bgp", self._bgp, self._announcing.settle, at_least_every=BGP_LOOK),
             self._loop("pods", self._pods, self._settle_pods),
             keep_reporting(self._client, self._config.node),
-            keep_collecting(),
             self._cilium_objects.run(),
             self.kubelet.events.run(),
             self._complaints.run(),

@@ -13,6 +13,7 @@ from lightkube.config.models import Cluster, User
 from lab.agent import status, warm
 from lab.agent.agent import Agent
 from lab.agent.bgp_metrics import BgpMetrics
+from lab.agent.collecting import FlowTables
 from lab.agent.config import AgentConfig
 from lab.agent.describe import describe
 from lab.agent.flow_log import FlowLog
@@ -42,10 +43,11 @@ def main(config: AgentConfig) -> int:
     programs.load()
     log.info("datapath installed")
     bgp_metrics = BgpMetrics()
-    flow_log = FlowLog(config, AgentMetrics(bgp_metrics))
+    flow_tables = FlowTables()
+    flow_log = FlowLog(config, AgentMetrics(bgp_metrics, flow_tables))
     flow_log.start()
     try:
-        asyncio.run(_serve(config, chosen, programs, flow_log, bgp_metrics))
+        asyncio.run(_serve(config, chosen, programs, flow_log, bgp_metrics, flow_tables))
     finally:
         flow_log.stop()
     return 0
@@ -57,11 +59,12 @@ async def _serve(
     programs: NodePrograms,
     flow_log: FlowLog,
     bgp_metrics: BgpMetrics,
+    flow_tables: FlowTables,
 ) -> None:
     agent = Agent(config, chosen, _client(config), programs, flow_log, bgp_metrics)
     await KubeletServer(agent.kubelet, config).start()
     await status.serve(lambda: describe(config, chosen, agent, flow_log))
-    running = asyncio.ensure_future(agent.run())
+    running = asyncio.gather(agent.run(), flow_tables.keep_collecting())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     try:
         await running

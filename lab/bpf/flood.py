@@ -13,13 +13,14 @@ from __future__ import annotations
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from lab.bpf.codes import TupleFlag
 from lab.bpf.config import NodeConfig
+from lab.bpf.ledger import Entry, Ledger
 from lab.bpf.maps import Map
 from lab.bpf.object_info import pinned_entries
 from lab.bpf.structs import ct_entry, ipv4_nat_entry
@@ -30,9 +31,6 @@ TCP = 6
 HTTP = 80
 LIFETIME = 6 * 3600
 """Seconds for which the agent's garbage collection leaves a stranger's connection alone."""
-
-Entry = tuple[bytes, bytes]
-"""Key and value as they are in the kernel: 100,000 ctypes structs would take seconds to make."""
 
 _KEY = struct.Struct(">IIHHBB")
 """ipv4_ct_tuple."""
@@ -46,11 +44,11 @@ def translations(pod: IPv4Address, port: int, source: IPv4Address) -> int:
     Ports in use are left to their flows. Each of the others gets what a real flow has: a
     connection, and a translation in each direction.
     """
-    with _open(SNAT) as nat, _open(CT_TCP) as connections:
+    with Ledger.pinned() as books, _open(SNAT) as nat, _open(CT_TCP) as connections:
         taken = {key for key, _ in nat.raw_items()}
         flows = [flow for flow in _translated(pod, port, source) if flow[1][0][0] not in taken]
-        connections.update_batch([connection for connection, _ in flows])
-        nat.update_batch([entry for _, entries in flows for entry in entries])
+        _enter(books, connections, [connection for connection, _ in flows])
+        _enter(books, nat, [entry for _, entries in flows for entry in entries])
         return len(flows)
 
 
@@ -58,11 +56,16 @@ def connections() -> int:
     """Enter as many connections as the table holds: whoever was used least recently goes."""
     room = pinned_entries(GLOBALS)[CT_TCP.name]
     service = IPv4Address("198.19.255.254")
-    with _open(CT_TCP) as table:
-        table.update_batch(
-            [_connection(_stranger(n), service, HTTP, 1024 + n % 60000) for n in range(room)]
-        )
+    with Ledger.pinned() as books, _open(CT_TCP) as table:
+        entries = (_connection(_stranger(n), service, HTTP, 1024 + n % 60000) for n in range(room))
+        _enter(books, table, entries)
     return room
+
+
+def _enter(books: Ledger, table: Map[Any, Any], entries: Iterable[Entry]) -> None:
+    """What an earlier flood has left stays as it is: the books are about new entries."""
+    there = {key for key, _ in table.raw_items()}
+    books.add(table, [entry for entry in entries if entry[0] not in there])
 
 
 def clear() -> int:
@@ -70,12 +73,13 @@ def clear() -> int:
     low, high = (int(STRANGERS[at]).to_bytes(4, "big") for at in (0, -1))
     removed = 0
     for table in (SNAT, CT_TCP):
-        with _open(table) as opened:
-            removed += opened.delete_raw(
+        with Ledger.pinned() as books, _open(table) as opened:
+            strangers = [
                 key
                 for key, value in opened.raw_items()
                 if any(low <= address <= high for address in (key[:4], key[4:8], value[32:36]))
-            )
+            ]
+            removed += books.remove(opened, strangers)
     return removed
 
 

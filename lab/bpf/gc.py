@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lab.bpf.codes import TupleFlag
+from lab.bpf.ledger import Entry, Ledger, Reading
 from lab.bpf.maps import Map
+from lab.bpf.object_info import map_info
 from lab.bpf.structs import ct_entry
 from lab.bpf.tables import CT_ANY, CT_ANY6, CT_TCP, CT_TCP6, GLOBALS, SNAT, SNAT6, Table
-
-Entry = tuple[bytes, bytes]
-"""Key and value as they are in the kernel."""
 
 _LIFETIME = slice(ct_entry.lifetime.offset, ct_entry.lifetime.offset + ct_entry.lifetime.size)
 FAMILIES = ((CT_TCP, CT_ANY, SNAT, 4), (CT_TCP6, CT_ANY6, SNAT6, 16))
@@ -28,11 +27,21 @@ FAMILIES = ((CT_TCP, CT_ANY, SNAT, 4), (CT_TCP6, CT_ANY6, SNAT6, 16))
 
 
 @dataclass(frozen=True)
+class Fill:
+    """A flow table at the end of a pass. `evicted`: since it was made, at least."""
+
+    size: int
+    entries: int
+    evicted: int
+
+
+@dataclass(frozen=True)
 class Collected:
-    """What one pass removed."""
+    """What one pass removed, and what it left, by the tables' names."""
 
     connections: int
     translations: int
+    tables: Mapping[str, Fill]
 
 
 def collect(root: Path = GLOBALS) -> Collected:
@@ -43,17 +52,27 @@ def collect(root: Path = GLOBALS) -> Collected:
     """
     now = int(time.clock_gettime(time.CLOCK_MONOTONIC))
     connections = translations = 0
-    for tcp, other, nat, width in FAMILIES:
-        with _open(nat, root) as translated, _open(tcp, root) as a, _open(other, root) as b:
-            entries = translated.raw_items()
-            alive: set[bytes] = set()
-            for table in (a, b):
-                found = table.raw_items()
-                over = expired(found, now)
-                alive.update(key for key, _ in found if key not in over)
-                connections += table.delete_raw(over)
-            translations += translated.delete_raw(orphans(entries, alive, width))
-    return Collected(connections, translations)
+    tables: dict[str, Fill] = {}
+    with Ledger.pinned(root) as books:
+        for tcp, other, nat, width in FAMILIES:
+            with _open(nat, root) as translated, _open(tcp, root) as a, _open(other, root) as b:
+                entries = books.read(translated)
+                alive: set[bytes] = set()
+                for table in (a, b):
+                    found = books.read(table)
+                    over = expired(found.entries, now)
+                    alive.update(key for key, _ in found.entries if key not in over)
+                    connections += books.remove(table, over)
+                    tables[table.table.name] = _fill(table, found, over)
+                lost = orphans(entries.entries, alive, width)
+                translations += books.remove(translated, lost)
+                tables[nat.name] = _fill(translated, entries, lost)
+    return Collected(connections, translations, tables)
+
+
+def _fill(table: Map[Any, Any], found: Reading, gone: Collection[bytes]) -> Fill:
+    left = len(found.entries) - len(gone)
+    return Fill(int(map_info(table.fd).max_entries), left, found.evicted)
 
 
 def expired(entries: Iterable[Entry], now: int) -> set[bytes]:

@@ -8,7 +8,7 @@ Every map is pinned as /sys/fs/bpf/tc/globals/NAME in its node's own bpffs.
 
 from __future__ import annotations
 
-from ctypes import c_uint8, c_uint16, c_uint32
+from ctypes import c_uint8, c_uint16, c_uint32, c_uint64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,12 @@ class Index(Layout):
     _fields_ = [("index", c_uint32)]
 
 
+class Count(Layout):
+    """Value of counters."""
+
+    _fields_ = [("number", c_uint64)]
+
+
 @dataclass(frozen=True)
 class Table:
     """A map's name and the types of its keys and values."""
@@ -73,6 +79,9 @@ CT_TCP6 = Table("cilium_ct6_global", s.ipv6_ct_tuple, s.ct_entry)
 CT_ANY6 = Table("cilium_ct_any6_global", s.ipv6_ct_tuple, s.ct_entry)
 SNAT = Table("cilium_snat_v4_external", s.ipv4_ct_tuple, s.ipv4_nat_entry)
 SNAT6 = Table("cilium_snat_v6_external", s.ipv6_ct_tuple, s.ipv6_nat_entry)
+FLOWS_ENTERED = Table("cilium_flows_entered", Index, Count, per_cpu=True)
+FLOWS_LEDGER = Table("cilium_flows_ledger", Index, s.flow_ledger)
+"""What came into the tables of connections and translations, and went: see `ledger`."""
 SOCKETS = Table("cilium_lb_reverse_sk", s.socket_peer, s.nat_target)
 FRAGMENTS = Table("cilium_ipv4_frag_datagrams", s.ipv4_frag_id, s.frag_l4ports)
 FRAGMENTS6 = Table("cilium_ipv6_frag_datagrams", s.ipv6_frag_id, s.frag_l4ports)

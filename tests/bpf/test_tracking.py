@@ -94,13 +94,6 @@ def test_aggregation_reports_what_is_new(rig: Rig) -> None:
     assert seen == ["S", "A", "PA", "FA"]
 
 
-def test_full_table_evicts_and_forwards(make_rig: Callable[..., Rig]) -> None:
-    rig = make_rig(CONFIG, {t.CT_TCP.name: 64, t.SNAT.name: 64})
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    verdicts = {rig.run("from_netdev", request(sport=port)).verdict for port in range(40000, 40500)}
-    assert verdicts == {REDIRECT}
-
-
 def test_many_clients_with_one_port_get_ports_of_their_own(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig(CONFIG, {t.CT_TCP.name: 4096, t.SNAT.name: 4096})
     rig.service(VIP, 80, [Backend(REMOTE_POD)])

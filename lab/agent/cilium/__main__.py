@@ -6,13 +6,14 @@ import argparse
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from lab.agent.cilium import (
     balancer,
     bgp,
     counters,
+    fill,
     flows,
     monitor,
     places,
@@ -21,7 +22,9 @@ from lab.agent.cilium import (
 )
 from lab.agent.cilium.asking import ask
 from lab.bpf import tables
+from lab.bpf.ledger import Ledger
 from lab.bpf.maps import Map, PerCpuMap
+from lab.bpf.object_info import map_info
 from lab.errors import LabError
 
 Lines = Iterable[str]
@@ -92,7 +95,20 @@ def _metrics_list(_: argparse.Namespace) -> Lines:
 
 
 def _status(arguments: argparse.Namespace) -> Lines:
-    return status.status(ask(), verbose=arguments.verbose)
+    said = ask()
+    lines = status.status(said, verbose=arguments.verbose)
+    return [*lines, *fill.bpf_maps(_fills(said))] if arguments.verbose else lines
+
+
+def _fills(said: Mapping[str, Any]) -> Iterator[fill.Row]:
+    """The tables of the address families that the node has, as they are at this moment."""
+    with Ledger.pinned() as books:
+        for name, table, version in fill.TABLES:
+            if version == 4 or said["config"].get("ipv6"):
+                with Map[Any, Any].pinned(table) as opened:
+                    found = books.read(opened)
+                    size = int(map_info(opened.fd).max_entries)
+                yield name, size, len(found.entries), found.evicted
 
 
 def _endpoint_list(_: argparse.Namespace) -> Lines:

@@ -7,7 +7,7 @@
 #define LAB_CONNTRACK_H
 
 #include "flow.h"
-#include "maps.h"
+#include "entering.h"
 #include "events.h"
 
 /* What is known of a packet's flow. The values of `status` are those of enum trace_reason. */
@@ -249,15 +249,15 @@ VERIFIED_ONCE int ct_create(const struct flow *f, const struct ct_init *init, __
 
 		ct_key4(&key, f, flags, 0);
 		failed = f->proto == IPPROTO_TCP
-			? bpf_map_update_elem(&cilium_ct4_global, &key, &entry, BPF_ANY)
-			: bpf_map_update_elem(&cilium_ct_any4_global, &key, &entry, BPF_ANY);
+			? enter(&cilium_ct4_global, TABLE_CT_TCP4, &key, &entry)
+			: enter(&cilium_ct_any4_global, TABLE_CT_ANY4, &key, &entry);
 	} else {
 		struct ipv6_ct_tuple key __attribute__((aligned(8)));
 
 		ct_key6(&key, f, flags, 0);
 		failed = f->proto == IPPROTO_TCP
-			? bpf_map_update_elem(&cilium_ct6_global, &key, &entry, BPF_ANY)
-			: bpf_map_update_elem(&cilium_ct_any6_global, &key, &entry, BPF_ANY);
+			? enter(&cilium_ct6_global, TABLE_CT_TCP6, &key, &entry)
+			: enter(&cilium_ct_any6_global, TABLE_CT_ANY6, &key, &entry);
 	}
 	return failed ? -DROP_CT_CREATE_FAILED : 0;
 }

@@ -95,6 +95,15 @@ static __always_inline int dsr_read(context *ctx, const struct flow *f,
 	return 1;
 }
 
+/* Every datagram tells the service anew; most tell nothing new. */
+static __always_inline int dsr_known(const struct flow *reply, const struct nat_target *service)
+{
+	struct nat_target known = {};
+
+	return nat_find(&known, reply, TUPLE_OUT) && known.port == service->port &&
+	       addr_equal(&known.address, &service->address);
+}
+
 /* Remember the service for the replies of the flow that begins here. */
 VERIFIED_ONCE int dsr_learn(context *ctx, const struct flow *f)
 {
@@ -109,7 +118,8 @@ VERIFIED_ONCE int dsr_learn(context *ctx, const struct flow *f)
 	addr_copy(&reply.daddr, &f->saddr);
 	reply.sport = f->dport;
 	reply.dport = f->sport;
-	return !nat_insert(&reply, TUPLE_OUT, &service.address, service.port, BPF_ANY);
+	return dsr_known(&reply, &service) ||
+	       !nat_insert(&reply, TUPLE_OUT, &service.address, service.port, 0);
 }
 
 /* Give a reply the service's address. */

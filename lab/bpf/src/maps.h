@@ -70,6 +70,24 @@ FLOW_TABLE(cilium_ct_any6_global, struct ipv6_ct_tuple, struct ct_entry, 32768);
 /* Source translation, both directions of each flow. */
 FLOW_TABLE(cilium_snat_v4_external, struct ipv4_ct_tuple, struct ipv4_nat_entry, 131072);
 FLOW_TABLE(cilium_snat_v6_external, struct ipv6_ct_tuple, struct ipv6_nat_entry, 65536);
+/* Entries made in the connection and translation tables, by enum flow_table (entering.h). */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(max_entries, 6);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} cilium_flows_entered SEC(".maps");
+
+/* Entries that user space made and removed there; no program looks at it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct flow_ledger);
+	__uint(max_entries, 6);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} cilium_flows_ledger SEC(".maps");
+
 /* Ports of a datagram's first fragment. */
 FLOW_TABLE(cilium_ipv4_frag_datagrams, struct ipv4_frag_id, struct frag_l4ports, 2048);
 FLOW_TABLE(cilium_ipv6_frag_datagrams, struct ipv6_frag_id, struct frag_l4ports, 2048);

@@ -63,8 +63,9 @@ static __always_inline int nat_find(struct nat_target *to, const struct flow *f,
 	return 1;
 }
 
+/* Enter a half: with `only_new` not in the place of another. 0 or negative. */
 static __always_inline int nat_insert(const struct flow *f, __u8 flags, const union v6addr *address,
-				      __be16 port, __u64 mode)
+				      __be16 port, int only_new)
 {
 	struct nat_key key;
 
@@ -76,12 +77,16 @@ static __always_inline int nat_insert(const struct flow *f, __u8 flags, const un
 			.to_port = port,
 		};
 
-		return bpf_map_update_elem(&cilium_snat_v4_external, &key.v4, &entry, mode);
+		return only_new
+			? enter_new(&cilium_snat_v4_external, TABLE_SNAT4, &key.v4, &entry)
+			: enter(&cilium_snat_v4_external, TABLE_SNAT4, &key.v4, &entry);
 	} else {
 		struct ipv6_nat_entry entry = {.created = now_seconds(), .to_port = port};
 
 		addr_copy(&entry.to_addr, address);
-		return bpf_map_update_elem(&cilium_snat_v6_external, &key.v6, &entry, mode);
+		return only_new
+			? enter_new(&cilium_snat_v6_external, TABLE_SNAT6, &key.v6, &entry)
+			: enter(&cilium_snat_v6_external, TABLE_SNAT6, &key.v6, &entry);
 	}
 }
 
@@ -145,7 +150,7 @@ static __always_inline int nat_enter_reply(const struct flow *f, const struct fl
 {
 	struct nat_target owner = {};
 
-	if (!nat_insert(reply, TUPLE_IN, &f->saddr, f->sport, BPF_NOEXIST))
+	if (!nat_insert(reply, TUPLE_IN, &f->saddr, f->sport, 1))
 		return 0;
 	return nat_find(&owner, reply, TUPLE_IN) && owner.port == f->sport &&
 	       addr_equal(&owner.address, &f->saddr) ? 0 : -1;
@@ -163,7 +168,7 @@ VERIFIED_ONCE int nat_reserve(context *ctx, const struct flow *f, struct nat_tar
 	reply_of(&reply, f, to);
 	if (port_used_by_node(ctx, &reply) || nat_enter_reply(f, &reply))
 		return -1;
-	return nat_insert(f, TUPLE_OUT, &to->address, to->port, BPF_ANY);
+	return nat_insert(f, TUPLE_OUT, &to->address, to->port, 0);
 }
 
 /* Find a port of `to` for a new flow: the client's own, or another one from all over the range, for

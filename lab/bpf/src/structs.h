@@ -254,6 +254,12 @@ struct event_counts {
 	__u64 lost;
 };
 
+/* Entries that user space made in a flow table, and removed from it. */
+struct flow_ledger {
+	__u64 added;
+	__u64 removed;
+};
+
 /* What every event begins with. */
 struct capture_header {
 	__u8 type;

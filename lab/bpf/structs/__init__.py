@@ -18,6 +18,7 @@ from lab.bpf.structs.events import (
 )
 from lab.bpf.structs.flows import (
     ct_entry,
+    flow_ledger,
     frag_l4ports,
     ipv4_ct_tuple,
     ipv4_frag_id,
@@ -50,6 +51,7 @@ __all__ = [
     "endpoint_info",
     "endpoint_key",
     "event_counts",
+    "flow_ledger",
     "frag_l4ports",
     "ipcache_key",
     "ipv4_ct_tuple",

@@ -112,3 +112,9 @@ class frag_l4ports(Layout):
 
     _pack_ = 1
     _fields_ = [("sport", be16), ("dport", be16)]
+
+
+class flow_ledger(Layout):
+    """Entries that user space made in a flow table, and removed from it."""
+
+    _fields_ = [("added", c_uint64), ("removed", c_uint64)]

@@ -6,7 +6,7 @@ import struct
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from lab.agent.cilium import balancer, counters, flows, monitor, places, status
+from lab.agent.cilium import balancer, counters, fill, flows, monitor, places, status
 from lab.agent.cilium.columns import columns
 from lab.agent.profile import profile
 from lab.agent.services.table import Table
@@ -247,6 +247,15 @@ def test_status_tells_that_the_api_server_is_away() -> None:
     assert "Kubernetes:             Failure   v1.32.4 [linux]" in lines
     assert "  Mode:                   SNAT" in lines
     assert "IPAM:                   IPv4: 2/254 allocated from 10.0.1.0/24" in lines
+
+
+def test_flow_tables_tell_what_they_evicted() -> None:
+    assert fill.bpf_maps([("TCP connection tracking", 131072, 131070, 12), ("NAT", 9, 0, 0)]) == [
+        "BPF Maps:",
+        "  Name                      Size     Entries   Evicted",
+        "  TCP connection tracking   131072   131070    12",
+        "  NAT                       9        0         0",
+    ]
 
 
 def test_endpoints_with_one_label_a_line() -> None:
