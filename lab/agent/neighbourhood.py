@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv4Network
 
 from lab.agent.cluster import Cluster
 from lab.agent.config import AgentConfig
@@ -26,6 +25,7 @@ from lab.agent.pods.local import LocalPod
 from lab.agent.services.table import Operation
 from lab.bpf import structs
 from lab.bpf.codes import Identity
+from lab.bpf.layout import Address, Network
 from lab.shell import run
 
 
@@ -58,7 +58,7 @@ class Neighbourhood:
             side.pod_cidr if side else None,
         )
         self._held = {name: maps.read(name) for name in (IPCACHE, ENDPOINTS)}
-        self._routes: dict[IPv4Network, IPv4Address] = {}
+        self._routes: dict[Network, Address] = {}
 
     def settle_local(self) -> None:
         """Bring the entries of this node's own addresses up to date."""
@@ -94,12 +94,13 @@ class Neighbourhood:
         self._maps.carry_out(operations)
         self._held[name] = wanted
 
-    async def _write_routes(self, wanted: Mapping[IPv4Network, IPv4Address]) -> None:
+    async def _write_routes(self, wanted: Mapping[Network, Address]) -> None:
         """Over the uplink; through the tunnel, one route of the datapath leads to all pods."""
-        held, source = self._routes, self._config.router_ip
+        held, sources = self._routes, {each.version: each for each in self._me.routers}
+        uplink = self._config.uplink
         lines = [f"route del {network}" for network in held.keys() - wanted.keys()]
         lines += [
-            f"route replace {network} via {via} dev {self._config.uplink} src {source}"
+            f"route replace {network} via {via} dev {uplink} src {sources[via.version]}"
             for network, via in wanted.items()
             if held.get(network) != via
         ]

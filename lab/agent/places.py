@@ -131,9 +131,14 @@ def endpoint_key(pod: LocalPod) -> bytes:
     return bytes(structs.endpoint_key.of(pod.address))
 
 
-def routes(me: NodePlace, nodes: Iterable[NodePlace]) -> dict[IPv4Network, IPv4Address]:
+def routes(me: NodePlace, nodes: Iterable[NodePlace]) -> dict[Network, Address]:
     """Pod networks of the other nodes and the way to each, where no tunnel is used."""
-    return {node.pod_cidr: node.address for node in nodes if node.name != me.name}
+    return {
+        network: address
+        for node in nodes
+        if node.name != me.name
+        for network, address in zip(node.pod_networks, node.addresses, strict=False)
+    }
 
 
 def _node_entries(node: NodePlace, *, local: bool, tunnel: bool) -> Iterator[tuple[bytes, bytes]]:

@@ -88,11 +88,6 @@ def _both_families(topology: Topology, nodes: int, options: Options) -> Iterator
         yield f"cluster: {of_pods} has no /{POD_PREFIX6} for each of {nodes} nodes"
     if not any(network.options.get("subnet6") for network in topology.networks):
         yield "cluster: vip_pool6 needs subnet6 on the nodes' network"
-    if options.get("mode") in ("dsr", "hybrid"):
-        yield (
-            f"cluster: mode {options['mode']!r} is for IPv4 alone: an IP option tells the backend's"
-            " node the service's address, and IPv6 has none; use mode 'snat', or no vip_pool6"
-        )
 
 
 def _values(options: Options) -> Iterator[str]:

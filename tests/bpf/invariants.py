@@ -45,7 +45,7 @@ def answers(sent: bytes, got: bytes) -> bool:
     """Is `got` an ICMP error that quotes `sent`?"""
     if sent[12:14] == IPV4:
         return got[23] == ICMP and got[42:62] == sent[14:34] and got[34] in (3, 11)
-    return got[20] == ICMPV6 and got[62:102] == sent[14:54] and got[54] in (1, 3)
+    return got[20] == ICMPV6 and got[62:102] == sent[14:54] and got[54] in (1, 2, 3)
 
 
 def covered(frame: bytes) -> tuple[bytes, ...]:
@@ -75,7 +75,7 @@ class Parsed:
     def _ipv6(self, packet: bytes) -> None:
         self.hops, self.destination, self.header_sum = packet[7], packet[24:40], 0
         proto, at, first = packet[6], 40, True
-        for _ in range(4):
+        for _ in range(6):
             if proto not in EXTENSION_HEADERS or at + 8 > len(packet):
                 break
             fragment = proto == 44

@@ -122,6 +122,9 @@ class Noise:
         for _ in range(dice.choice((0, 0, 0, 1, 1, 2, 5))):
             body = bytes([following, 0]) + dice.randbytes(6) + body
             following = dice.choice(EXTENSIONS)
+        if dice.random() < 0.1:
+            told = b"\x02\x1b\x14" + ADDRESSES_6[1] + b"\x00\x50\x00\x00"
+            body, following = bytes([following]) + told + body, 60
         hops = dice.choice((64, 64, 64, 255, 2, 1, 0))
         header = struct.pack("!IHBB", 6 << 28, len(body), following, hops)
         return header + source + destination + body

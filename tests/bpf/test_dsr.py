@@ -77,6 +77,19 @@ def test_every_datagram_carries_it(dsr: Rig) -> None:
         same(out.frame, FROM_ROUTER / wanted / UDP(sport=PORT, dport=80) / b"q")
 
 
+def test_every_fragment_carries_it(dsr: Rig) -> None:
+    """Each is forwarded on its own; the bit for that is part of the option's type (RFC 791)."""
+    dsr.service(VIP, 80, [Backend(REMOTE_POD)], proto=17)
+    whole = bytes(datagram(CLIENT, VIP, dport=80, data=bytes(100)))[34:]
+    for at, more in ((0, "MF"), (8, 0)):
+        piece = IP(src=CLIENT, dst=VIP, id=7, proto=17, frag=at, flags=more)
+        data = whole[:64] if more else whole[64:]
+        out = native(dsr).run("from_netdev", FROM_ROUTER / piece / data)
+        assert (out.verdict, option_of(out.frame)) == (REDIRECT, OPTION)
+        assert (out.frame[IP].frag, out.frame[IP].len) == (at, 28 + len(data))
+    assert dsr.dropped() == {}
+
+
 def test_hybrid_is_dsr_for_tcp_and_snat_for_udp(make_rig: Callable[..., Rig]) -> None:
     rig = native(make_rig(replace(NATIVE, forwarding=Forwarding.HYBRID)))
     rig.service(VIP, 80, [Backend(REMOTE_POD)])

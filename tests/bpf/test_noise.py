@@ -17,7 +17,6 @@ from lab.bpf.config import Forwarding
 from . import invariants
 from .noise import CLUSTER_IP, Noise
 from .rig import (
-    CONFIG,
     DUAL,
     EXPOSED,
     POD,
@@ -37,7 +36,7 @@ from .rig import (
 CONFIGS = {
     "1.10": DUAL,
     "modern": replace(DUAL, profile=Profile.MODERN),
-    "dsr": replace(CONFIG, tunnel=False, forwarding=Forwarding.DSR),
+    "dsr": replace(DUAL, tunnel=False, forwarding=Forwarding.DSR),
 }
 PROGRAMS = ("from_netdev", "to_netdev", "from_overlay", "from_host", "from_container")
 BATCH = 500

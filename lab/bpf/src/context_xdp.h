@@ -16,7 +16,10 @@ typedef struct xdp_md context;
 /* Frames do not come in parts: a program that does not ask for those gets none. */
 static __always_inline __u32 packet_length(const context *ctx)
 {
-	return ctx->data_end - ctx->data;
+	__u32 length = ctx->data_end - ctx->data;
+
+	asm volatile("" : "+r"(length)); /* only pointers are subtracted, never one and a sum */
+	return length;
 }
 
 static __always_inline __u32 interface(const context *ctx)

@@ -102,7 +102,7 @@ VERIFIED_ONCE int far_way(context *ctx, struct far_end *end, const struct flow *
 	}
 	outer = *f;
 	addr_copy(&outer.daddr, &end->backend.address);
-	return (!end->direct || has_room(ctx, DSR_LENGTH, config.uplink_mtu)) &&
+	return (!end->direct || has_room(ctx, dsr_length(f), config.uplink_mtu)) &&
 	       hops_left(ctx, f, ETH_HLEN) && turns_around(ctx, &end->hop, &outer);
 }
 
@@ -115,7 +115,7 @@ static __always_inline int send_direct(context *ctx, struct flow *f, const struc
 		return 0;
 	if (!frontend_get(&service, end->rev_nat_index, f->family))
 		return -DROP_NO_SERVICE;
-	return dsr_insert(ctx, f, service.address.p[0], service.port);
+	return dsr_insert(ctx, f, &service);
 }
 
 /* Replies come back to an address of this node. */

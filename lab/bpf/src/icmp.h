@@ -10,6 +10,7 @@
 #define ICMP4_CODE_FRAG_NEEDED 4
 #define ICMP6_UNREACHABLE 1
 #define ICMP6_CODE_PORT 4
+#define ICMP6_TOO_BIG 2
 #define ICMP6_TIME_EXCEEDED 3
 #define ANSWER_TTL 64
 
@@ -47,7 +48,7 @@ static __always_inline int answer_ipv4(context *ctx, const struct flow *f,
 	struct answer4 a = {};
 
 	if (type == ICMP4_UNREACHABLE && code == ICMP4_CODE_FRAG_NEEDED)
-		a.icmp.seq = bpf_htons(config.uplink_mtu - DSR_LENGTH); /* next-hop MTU, RFC 1191 */
+		a.icmp.seq = bpf_htons(config.uplink_mtu - DSR_LENGTH4); /* next-hop MTU, RFC 1191 */
 
 	/* A header with options would need a longer quote: no answer to those. */
 	if (f->l4_off != ETH_HLEN + sizeof(struct iphdr) ||
@@ -76,6 +77,8 @@ static __always_inline int answer_ipv6(context *ctx, const struct flow *f,
 	struct answer6 a = {};
 	__u32 sum;
 
+	if (type == ICMP6_TOO_BIG) /* the low half of the MTU's 32 bits, RFC 4443, 3.2 */
+		a.icmp.seq = bpf_htons(config.uplink_mtu - DSR_LENGTH6);
 	if (f->l4_off != ETH_HLEN + sizeof(struct ipv6hdr) ||
 	    load_bytes(ctx, ETH_HLEN, a.quote, sizeof(a.quote)) ||
 	    bpf_skb_change_tail(ctx, ETH_HLEN + sizeof(a), 0))
@@ -117,6 +120,8 @@ static __always_inline int answer6(context *ctx, const struct flow *f,
 {
 	if (reason == -DROP_NO_SERVICE)
 		return answer_ipv6(ctx, f, from, ICMP6_UNREACHABLE, ICMP6_CODE_PORT);
+	if (reason == -DROP_FRAG_NEEDED)
+		return answer_ipv6(ctx, f, from, ICMP6_TOO_BIG, 0);
 	return answer_ipv6(ctx, f, from, ICMP6_TIME_EXCEEDED, 0);
 }
 

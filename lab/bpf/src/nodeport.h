@@ -46,7 +46,7 @@ static __always_inline int forward_dsr(context *ctx, struct flow *f, __u16 rev_n
 		return route(ctx, f);
 	if (!frontend_get(&service, rev_nat_index, f->family))
 		return -DROP_NO_SERVICE;
-	ret = dsr_insert(ctx, f, service.address.p[0], service.port);
+	ret = dsr_insert(ctx, f, &service);
 	if (ret == -DROP_FRAG_NEEDED) /* the answer has to quote what the client sent */
 		rewrite(ctx, f, DESTINATION, &service.address, service.port);
 	return ret ? ret : route(ctx, f);

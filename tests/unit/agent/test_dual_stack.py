@@ -15,7 +15,7 @@ from lab.agent.bgp import metallb
 from lab.agent.bgp.metallb_config import parse
 from lab.agent.cilium import balancer, flows, places, status
 from lab.agent.lookup import Directory
-from lab.agent.places import NodePlace, endpoints, ipcache, node_places
+from lab.agent.places import NodePlace, endpoints, ipcache, node_places, routes
 from lab.agent.pods.local import LocalPod, PodLink
 from lab.agent.profile import profile
 from lab.agent.services.families import FAMILIES
@@ -144,6 +144,13 @@ def test_places_have_an_address_and_a_pod_network_of_each_family() -> None:
         IPv6Network("fd00:10:0:1::/64"),
     )
     assert [str(each) for each in NODES[0].routers] == ["10.0.1.1", "fd00:10:0:1::1"]
+
+
+def test_without_a_tunnel_each_family_has_a_route_to_the_others_pods() -> None:
+    assert {str(network): str(via) for network, via in routes(NODES[0], NODES).items()} == {
+        "10.0.2.0/24": "192.168.1.22",
+        "fd00:10:0:2::/64": str(NODES[1].address6),
+    }
 
 
 def test_ipcache_tunnels_ipv6_to_ipv4_addresses() -> None:

@@ -190,11 +190,6 @@ def test_good_ones_have_none() -> None:
             "cluster: service_cidr6 '10.96.0.0/12' is no IPv6 subnet such as fd00:96::/112",
         ),
         (
-            [*KUBE, SIX, cluster(vip_pool6="2001:db8:172::/112", mode="dsr")],
-            "cluster: mode 'dsr' is for IPv4 alone: an IP option tells the backend's node the "
-            "service's address, and IPv6 has none; use mode 'snat', or no vip_pool6",
-        ),
-        (
             [*KUBE, cluster(mode="dnat")],
             "cluster: mode 'dnat' is unknown; there are snat, dsr, hybrid",
         ),
