@@ -16,12 +16,13 @@ from lab.agent.pods.ending import Ending
 from lab.agent.pods.files import mounts, scratch, write_image_files
 from lab.agent.pods.prober import Health, Prober
 from lab.agent.pods.probing import Asker
+from lab.agent.pods.pulls import Pulls
 from lab.agent.pods.sandbox import Process, Sandbox
-from lab.agent.pods.spec import Program, Refusal
+from lab.agent.pods.spec import ERR_IMAGE_PULL, Program, Refusal
 from lab.agent.pods.status import ContainerView
 
-IMAGE_RETRY = 10.0
-"""Seconds until a container that cannot be started is looked at again."""
+RETRY = 10.0
+"""Seconds until a container that cannot be made is looked at again."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,9 @@ class ContainerRun:
         self._counted: int | None = None
         """The attempt whose end is in `_crashes` already."""
         self._ending: Ending | None = None
+        self._pulls: Pulls | None = None
+        if isinstance(program, Refusal) and program.reason == ERR_IMAGE_PULL:
+            self._pulls = Pulls(spec.image or "", program.message, self._tell)
 
     @property
     def program(self) -> Program | None:
@@ -157,10 +161,7 @@ class ContainerRun:
 
     def _start(self, attempt: int, now: float) -> float | None:
         if isinstance(self._program, Refusal):
-            if self._waiting is None:
-                self._tell("Warning", "Failed", self._program.message)
-            self._waiting = self._program
-            return now + IMAGE_RETRY
+            return self._refuse(self._program, now)
         self._waiting = None
         write_image_files(self.directory, self._program.image)
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -179,6 +180,15 @@ class ContainerRun:
         self._tell("Normal", "Created", f"Created container: {self.spec.name}")
         self._tell("Normal", "Started", f"Started container {self.spec.name}")
         return None
+
+    def _refuse(self, why: Refusal, now: float) -> float:
+        if self._pulls is not None:
+            self._waiting, again = self._pulls.step(now)
+            return again
+        if self._waiting is None:
+            self._tell("Warning", "Failed", why.message)
+        self._waiting = why
+        return now + RETRY
 
     def _keep(self, now: float) -> float | None:
         if self._ending is not None:

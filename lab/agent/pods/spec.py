@@ -15,6 +15,9 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _REFERENCE = re.compile(r"\$(\$|\([-._a-zA-Z][-._a-zA-Z0-9]*\))")
 
 
+ERR_IMAGE_PULL = "ErrImagePull"
+
+
 @dataclass(frozen=True)
 class Refusal:
     """Why a container cannot be started: the reason and message of its waiting state."""
@@ -40,7 +43,7 @@ def program(pod: Pod, container: Container, node: Mapping[str, str]) -> Program 
     image = find(container.image or "")
     if image is None:
         return Refusal(
-            "ErrImagePull",
+            ERR_IMAGE_PULL,
             f'image "{container.image}" is not in the lab\'s table; there are {known()}',
         )
     env = {"PATH": PATH, "HOSTNAME": hostname(pod), **image.env}
