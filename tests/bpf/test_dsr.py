@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror, TCPerror
 
 from lab.bpf import tables as t
-from lab.bpf.codes import CtFlag, Reason, ServiceFlag2, TupleFlag
-from lab.bpf.config import Forwarding
+from lab.bpf.codes import Algorithm, CtFlag, Reason, ServiceFlag2, TupleFlag
+from lab.bpf.config import Forwarding, NodeConfig
 
 from .noise import ones_complement
 from .packets import FROM_POD, FROM_ROUTER, PORT, datagram, reply, request, same
@@ -21,7 +21,9 @@ from .rig import (
     GATEWAY_MAC,
     NODE,
     NODE_MAC,
+    OK,
     POD,
+    POD_MAC,
     REDIRECT,
     REMOTE_POD,
     SHOT,
@@ -165,3 +167,60 @@ def test_damaged_header_is_not_mended_on_the_way(dsr: Rig) -> None:
     out = native(dsr).run("from_netdev", sent)
     assert option_of(out.frame) == OPTION
     assert ones_complement(out.packet[14:42]) == damage
+
+
+def meet(make_rig: Callable[..., Rig], config: NodeConfig, algorithm: Algorithm) -> Rig:
+    """A node with a service of two backends elsewhere, and Maglev's table for it."""
+    rig = native(make_rig(replace(config, maglev_size=251)))
+    backends = [Backend(REMOTE_POD, 8080), Backend(REMOTE_POD, 8081)]
+    index = rig.service(VIP, 80, backends, algorithm=algorithm)
+    rig.maglev(index, [1 + slot % 2 for slot in range(251)])
+    return rig
+
+
+def frag_needed(sport: int) -> Any:
+    """A router far away could not send the service's reply on."""
+    quoted = IP(src=VIP, dst=CLIENT) / TCP(sport=80, dport=sport)
+    return FROM_ROUTER / IP(src="203.0.113.9", dst=VIP) / ICMP(type=3, code=4) / bytes(quoted)[:28]
+
+
+def test_error_that_comes_by_another_node_finds_the_flows_backend(
+    make_rig: Callable[..., Rig],
+) -> None:
+    config = replace(NATIVE, forwarding=Forwarding.DSR)
+    here, there = (meet(make_rig, config, Algorithm.MAGLEV) for _ in range(2))
+    chosen = set()
+    for sport in range(40000, 40020):
+        port = here.run("from_netdev", request(sport=sport)).frame[TCP].dport
+        out = there.run("from_netdev", frag_needed(sport))
+        inner = out.frame[IPerror]
+        assert (out.verdict, out.frame[IP].dst) == (REDIRECT, REMOTE_POD)
+        assert (inner.src, inner.dst, inner[TCPerror].sport) == (REMOTE_POD, CLIENT, port)
+        fresh = out.frame[IP].copy()
+        del fresh[ICMP].chksum
+        assert bytes(fresh) == bytes(out.frame[IP])
+        chosen.add(port)
+    assert chosen == {8080, 8081}
+    assert list(there.map(t.CT_TCP).items()) == []
+
+
+@pytest.mark.parametrize(
+    ("forwarding", "algorithm"),
+    [(Forwarding.DSR, Algorithm.RANDOM), (Forwarding.SNAT, Algorithm.MAGLEV)],
+    ids=["chosen at random", "translated elsewhere"],
+)
+def test_error_about_what_only_another_node_knows_goes_on_as_it_is(
+    make_rig: Callable[..., Rig], forwarding: Forwarding, algorithm: Algorithm
+) -> None:
+    rig = meet(make_rig, replace(NATIVE, forwarding=forwarding), algorithm)
+    out = rig.run("from_netdev", frag_needed(40000))
+    assert (out.verdict, out.packet) == (OK, bytes(frag_needed(40000)))
+
+
+def test_pods_node_hands_it_to_the_pod(dsr: Rig) -> None:
+    dsr.service(VIP, 80, [Backend(POD, 8080)])
+    arrive(dsr)
+    quoted = IP(src=POD, dst=CLIENT) / TCP(sport=8080, dport=PORT)
+    sent = FROM_ROUTER / IP(src="203.0.113.9", dst=POD) / ICMP(type=3, code=4)
+    out = dsr.run("from_netdev", sent / bytes(quoted)[:28])
+    assert (out.verdict, out.frame.dst, out.frame[IP].dst) == (REDIRECT, POD_MAC, POD)

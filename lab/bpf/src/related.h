@@ -8,7 +8,7 @@
 #ifndef LAB_RELATED_H
 #define LAB_RELATED_H
 
-#include "nat.h"
+#include "dsr.h"
 #include "select.h"
 
 #define ICMP_HEAD 8
@@ -67,6 +67,44 @@ static __always_inline int reversed_quote(context *ctx, const struct flow *f,
 	return 1;
 }
 
+#define AGREED_AFFINITY 0x10000
+
+/* The rev_nat_index of the flow's service and AGREED_AFFINITY; 0 when it uses no DSR or no Maglev. */
+VERIFIED_ONCE __u32 agreed_service(const struct flow *r)
+{
+	struct service_key key = {};
+	const struct lb4_service *svc;
+
+	if (!r)
+		return 0;
+	svc = service_lookup(&key, r, SCOPE_EXTERNAL);
+	if (!svc || !svc->count || !uses_dsr(svc, r) || !uses_maglev(svc))
+		return 0;
+	return svc->rev_nat_index | (svc->flags & SVC_AFFINITY ? AGREED_AFFINITY : 0);
+}
+
+/* Apart from agreed_service(): together they would need too much stack. */
+VERIFIED_ONCE __u32 agreed_backend(const struct flow *r, __u32 service)
+{
+	struct lb4_service svc = {.rev_nat_index = service};
+
+	if (!r)
+		return 0;
+	svc.flags = service & AGREED_AFFINITY ? SVC_AFFINITY : 0;
+	return select_maglev(&svc, r);
+}
+
+/* The backend of a flow that came by another node. A router hashes addresses and ports where it deals
+ * out packets; an error has no ports, so it may come to any node. With Maglev all nodes choose the same
+ * backend, and with DSR there is nothing else to know of the flow.
+ */
+static __always_inline int chosen_elsewhere(struct backend *backend, const struct flow *r)
+{
+	__u32 service = config.tunnel ? 0 : agreed_service(r);
+
+	return service && backend_get(backend, agreed_backend(r, service), r->family);
+}
+
 /* Where `r` goes after all translations that packets of its flow get on this node: destination
  * first (a service's backend, a SNAT address' owner), then source (a service's address for
  * replies, a SNAT address for requests).
@@ -83,6 +121,9 @@ static __always_inline void translate(struct flow *r)
 	} else if (nat_find(&to, r, TUPLE_IN)) {
 		addr_copy(&r->daddr, &to.address);
 		r->dport = to.port;
+	} else if (chosen_elsewhere(&backend, r)) {
+		addr_copy(&r->daddr, &backend.address);
+		r->dport = backend.port;
 	}
 	entry = ct_find(r, TUPLE_OUT, 1);
 	if (!entry || !entry->rev_nat_index)
@@ -158,21 +199,23 @@ static __always_inline int store_quote(context *ctx, const struct flow *f,
 /* Translate an ICMP error. 1: done, `f` has its new addresses; 0: about no flow of ours. */
 VERIFIED_ONCE int translate_error(context *ctx, struct flow *f)
 {
-	struct flow before = {}, r = {};
+	union v6addr source, destination;
+	struct flow r = {};
 	struct quote q = {};
 	int ret;
 
 	if (!f || !reversed_quote(ctx, f, &q, &r))
 		return 0;
-	before = r;
+	addr_copy(&source, &r.saddr);
+	addr_copy(&destination, &r.daddr);
 	translate(&r);
-	if (addr_equal(&r.saddr, &before.saddr) && addr_equal(&r.daddr, &before.daddr))
+	if (addr_equal(&r.saddr, &source) && addr_equal(&r.daddr, &destination))
 		return 0;
 	ret = store_quote(ctx, f, &q, &r);
 	if (ret)
 		return ret;
 	/* The sender may be a router on the way; only the flow's own end is renamed. */
-	if (addr_equal(&f->saddr, &before.saddr) && !addr_equal(&r.saddr, &before.saddr)) {
+	if (addr_equal(&f->saddr, &source) && !addr_equal(&r.saddr, &source)) {
 		ret = rewrite(ctx, f, SOURCE, &r.saddr, f->sport);
 		if (ret)
 			return ret;

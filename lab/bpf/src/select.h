@@ -67,15 +67,20 @@ static __always_inline __u32 select_maglev(const struct lb4_service *svc, const 
 	return backends[index];
 }
 
+static __always_inline int uses_maglev(const struct lb4_service *svc)
+{
+	__u8 algorithm = svc->backend_id >> ALGORITHM_SHIFT;
+
+	return algorithm ? algorithm == ALGORITHM_MAGLEV : config.default_maglev;
+}
+
 static __always_inline __u32 select_new(struct service_key *key, const struct lb4_service *svc,
 					const struct flow *f, __u8 scope)
 {
-	__u8 algorithm = svc->backend_id >> ALGORITHM_SHIFT;
-	int maglev = algorithm ? algorithm == ALGORITHM_MAGLEV : config.default_maglev;
 	__u32 id = 0;
 
 	/* Inside the cluster nobody needs nodes to agree: random, as Cilium does. */
-	if (maglev && scope == SCOPE_EXTERNAL)
+	if (uses_maglev(svc) && scope == SCOPE_EXTERNAL)
 		id = select_maglev(svc, f);
 	return id ? id : select_random(key, svc->count);
 }
