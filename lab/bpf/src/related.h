@@ -69,7 +69,7 @@ static __always_inline int reversed_quote(context *ctx, const struct flow *f,
 
 #define AGREED_AFFINITY 0x10000
 
-/* The rev_nat_index of the flow's service and AGREED_AFFINITY; 0 when it uses no DSR or no Maglev. */
+/* The rev_nat_index of the flow's service, and AGREED_AFFINITY; 0 without DSR or Maglev. */
 VERIFIED_ONCE __u32 agreed_service(const struct flow *r)
 {
 	struct service_key key = {};
@@ -94,9 +94,9 @@ VERIFIED_ONCE __u32 agreed_backend(const struct flow *r, __u32 service)
 	return select_maglev(&svc, r);
 }
 
-/* The backend of a flow that came by another node. A router hashes addresses and ports where it deals
- * out packets; an error has no ports, so it may come to any node. With Maglev all nodes choose the same
- * backend, and with DSR there is nothing else to know of the flow.
+/* The backend of a flow that came by another node. A router hashes addresses and ports where it
+ * deals out packets; an error has no ports, so it may come to any node. With Maglev all nodes
+ * choose the same backend, and with DSR there is nothing else to know of the flow.
  */
 static __always_inline int chosen_elsewhere(struct backend *backend, const struct flow *r)
 {
