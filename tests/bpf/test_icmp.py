@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror, UDPerror
+from scapy.layers.inet import ICMP, IP, TCP, UDP, ICMPerror, IPerror, UDPerror
 from scapy.layers.l2 import Ether
 
 from lab.bpf.codes import Reason
@@ -105,6 +105,30 @@ def test_frag_needed_for_a_reply_reaches_the_remote_backend(rig: Rig) -> None:
     assert out.frame[IP].dst == REMOTE_POD
     assert quoted(out.frame) == (REMOTE_POD, 8080, ROUTER, PORT)
     assert valid(out.frame)
+
+
+def test_a_pods_traceroute_hears_of_the_routers_on_its_way(rig: Rig) -> None:
+    """With echo requests: the node lent them its address and an identifier of its own."""
+    sent = FROM_POD / IP(src=POD, dst=CLIENT) / ICMP(id=7, seq=3) / b"where"
+    rig.run("from_container", sent)
+    left = rig.run("to_netdev", sent).frame
+    assert left[ICMP].id >= 32768
+    outer: Any = FROM_ROUTER / IP(src=GATEWAY, dst=NODE)
+    out = rig.run("from_netdev", outer / ICMP(type=11, code=0) / bytes(left[IP])[:28])
+    assert out.verdict == REDIRECT
+    assert (out.frame[IP].src, out.frame[IP].dst) == (GATEWAY, POD)
+    inner = out.frame[IPerror]
+    assert (inner.src, inner.dst, inner[ICMPerror].id) == (POD, CLIENT, 7)
+    assert inner[ICMPerror].chksum == Ether(bytes(sent))[ICMP].chksum, "the quoted checksum too"
+    assert valid(out.frame)
+
+
+def test_error_about_an_echo_of_the_nodes_own_is_left_alone(rig: Rig) -> None:
+    own = FROM_ROUTER / IP(src=NODE, dst=CLIENT) / ICMP(id=40000, seq=1)
+    sent = FROM_ROUTER / error(own, GATEWAY, code=1)
+    out = rig.run("from_netdev", sent)
+    assert out.verdict == 0
+    same(out.frame, Ether(bytes(sent)))
 
 
 def test_error_about_nothing_known_is_left_alone(rig: Rig) -> None:

@@ -15,11 +15,13 @@ from scapy.layers.inet6 import (
     ICMPv6ND_NS,
     ICMPv6NDOptDstLLAddr,
     ICMPv6PacketTooBig,
+    ICMPv6TimeExceeded,
     IPerror6,
     IPv6,
     IPv6ExtHdrDestOpt,
     IPv6ExtHdrFragment,
 )
+from scapy.layers.l2 import Ether
 
 from lab.bpf import tables as t
 from lab.bpf.codes import ObsPoint, Reason, ServiceFlag
@@ -150,6 +152,21 @@ def test_echo_is_tracked_and_translated(dual: Rig) -> None:
         / IPv6(src=NODE_6, dst=CLIENT_6)
         / ICMPv6EchoRequest(id=40000, seq=1, data=b"ping"),
     )
+
+
+def test_a_pods_traceroute_hears_of_the_routers_on_its_way(dual: Rig) -> None:
+    """An ICMPv6 checksum covers the addresses as well: the quoted one is mended for both."""
+    sent = FROM_POD / IPv6(src=POD_6, dst=CLIENT_6) / ICMPv6EchoRequest(id=7, seq=3)
+    dual.run("from_container", sent)
+    left = dual.run("to_netdev", sent).frame
+    assert left[ICMPv6EchoRequest].id >= 32768
+    error = FROM_ROUTER / IPv6(src=GATEWAY_6, dst=NODE_6) / ICMPv6TimeExceeded()
+    out = dual.run("from_netdev", error / bytes(left[IPv6])[:48])
+    assert (out.verdict, out.frame[IPv6].dst) == (REDIRECT, POD_6)
+    assert bytes(out.frame[IPerror6]) == bytes(Ether(bytes(sent))[IPv6])[:48]
+    fresh = out.frame[IPv6].copy()
+    del fresh[ICMPv6TimeExceeded].cksum
+    assert bytes(fresh) == bytes(out.frame[IPv6])
 
 
 def test_packet_too_big_reaches_the_client(dual: Rig) -> None:

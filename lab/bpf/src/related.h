@@ -15,56 +15,67 @@
 #define QUOTE4 28 /* what every error quotes at least: an IPv4 header and 8 bytes */
 #define QUOTE6 48
 
+/* The first 8 bytes behind the quoted IP header: UDP's, of which TCP's begins alike, or an echo's. */
+union quoted_l4 {
+	struct {
+		__be16 sport;
+		__be16 dport;
+		__be16 length;
+		__u16 check;
+	};
+	struct icmp_head icmp;
+};
+
 struct quote {
 	union {
 		struct {
 			struct iphdr ip;
-			__be16 sport;
-			__be16 dport;
-			__be16 length;
-			__u16 check;
+			union quoted_l4 l4;
 		} v4;
 		struct {
 			struct ipv6hdr ip;
-			__be16 sport;
-			__be16 dport;
-			__be16 length;
-			__u16 check;
+			union quoted_l4 l4;
 		} v6;
 	};
 };
 
-static __always_inline int has_ports(__u8 proto)
+/* What tells the quoted packet's flow from others between the same two, reversed: ports, or the
+ * identifier that the reply to an echo will have.
+ */
+static __always_inline int reversed_ports(const union quoted_l4 *l4, struct flow *r)
 {
-	return proto == IPPROTO_TCP || proto == IPPROTO_UDP;
+	if (r->proto == IPPROTO_TCP || r->proto == IPPROTO_UDP) {
+		r->sport = l4->dport;
+		r->dport = l4->sport;
+		return 1;
+	}
+	if (r->proto != (is_ipv4(r) ? IPPROTO_ICMP : IPPROTO_ICMPV6) ||
+	    l4->icmp.type != (is_ipv4(r) ? ICMP4_ECHO : ICMP6_ECHO))
+		return 0;
+	r->dport = l4->icmp.id;
+	return 1;
 }
 
 /* The quoted packet's flow, reversed. Options and extension headers hide the ports: not ours. */
 static __always_inline int reversed_quote(context *ctx, const struct flow *f,
 					  struct quote *q, struct flow *r)
 {
+	r->family = f->family;
+	r->now = f->now;
 	if (is_ipv4(f)) {
-		if (load_bytes(ctx, f->l4_off + ICMP_HEAD, q, QUOTE4) ||
-		    q->v4.ip.ihl != 5 || !has_ports(q->v4.ip.protocol))
+		if (load_bytes(ctx, f->l4_off + ICMP_HEAD, q, QUOTE4) || q->v4.ip.ihl != 5)
 			return 0;
 		r->proto = q->v4.ip.protocol;
 		r->saddr.p[0] = q->v4.ip.daddr;
 		r->daddr.p[0] = q->v4.ip.saddr;
-		r->sport = q->v4.dport;
-		r->dport = q->v4.sport;
-	} else {
-		if (load_bytes(ctx, f->l4_off + ICMP_HEAD, q, QUOTE6) ||
-		    !has_ports(q->v6.ip.nexthdr))
-			return 0;
-		r->proto = q->v6.ip.nexthdr;
-		addr_put(&r->saddr, &q->v6.ip.daddr);
-		addr_put(&r->daddr, &q->v6.ip.saddr);
-		r->sport = q->v6.dport;
-		r->dport = q->v6.sport;
+		return reversed_ports(&q->v4.l4, r);
 	}
-	r->family = f->family;
-	r->now = f->now;
-	return 1;
+	if (load_bytes(ctx, f->l4_off + ICMP_HEAD, q, QUOTE6))
+		return 0;
+	r->proto = q->v6.ip.nexthdr;
+	addr_put(&r->saddr, &q->v6.ip.daddr);
+	addr_put(&r->daddr, &q->v6.ip.saddr);
+	return reversed_ports(&q->v6.l4, r);
 }
 
 #define AGREED_AFFINITY 0x10000
@@ -143,6 +154,26 @@ static __always_inline __u16 csum_word(__u16 check, __u16 from, __u16 to)
 	return csum_update(check, csum_add((__u16)~from, to));
 }
 
+/* `diff`: what became of the addresses, for the sums that cover them. */
+static __always_inline void requote_ports(union quoted_l4 *l4, const struct flow *r, __u32 diff)
+{
+	if (r->proto == IPPROTO_ICMP || r->proto == IPPROTO_ICMPV6) {
+		if (r->proto == IPPROTO_ICMPV6)
+			l4->icmp.check = csum_update(l4->icmp.check, diff);
+		l4->icmp.check = csum_word(l4->icmp.check, l4->icmp.id, r->dport);
+		l4->icmp.id = r->dport;
+		return;
+	}
+	/* A quoted TCP header ends before its checksum; UDP's is there unless it is zero. */
+	if (r->proto == IPPROTO_UDP && l4->check) {
+		l4->check = csum_update(l4->check, diff);
+		l4->check = csum_word(l4->check, l4->sport, r->dport);
+		l4->check = csum_word(l4->check, l4->dport, r->sport);
+	}
+	l4->sport = r->dport;
+	l4->dport = r->sport;
+}
+
 static __always_inline void requote4(struct quote *q, const struct flow *r)
 {
 	__u32 diff = csum_add(csum_add(~q->v4.ip.saddr, r->daddr.p[0]),
@@ -151,14 +182,7 @@ static __always_inline void requote4(struct quote *q, const struct flow *r)
 	q->v4.ip.saddr = r->daddr.p[0];
 	q->v4.ip.daddr = r->saddr.p[0];
 	q->v4.ip.check = csum_update(q->v4.ip.check, diff);
-	/* A quoted TCP header ends before its checksum; UDP's is there unless it is zero. */
-	if (q->v4.ip.protocol == IPPROTO_UDP && q->v4.check) {
-		q->v4.check = csum_update(q->v4.check, diff);
-		q->v4.check = csum_word(q->v4.check, q->v4.sport, r->dport);
-		q->v4.check = csum_word(q->v4.check, q->v4.dport, r->sport);
-	}
-	q->v4.sport = r->dport;
-	q->v4.dport = r->sport;
+	requote_ports(&q->v4.l4, r, diff);
 }
 
 static __always_inline void requote6(struct quote *q, const struct flow *r)
@@ -168,13 +192,7 @@ static __always_inline void requote6(struct quote *q, const struct flow *r)
 	diff = bpf_csum_diff((__be32 *)&q->v6.ip.daddr, 16, (__be32 *)&r->saddr, 16, diff);
 	addr_put(&q->v6.ip.saddr, &r->daddr);
 	addr_put(&q->v6.ip.daddr, &r->saddr);
-	if (q->v6.ip.nexthdr == IPPROTO_UDP && q->v6.check) {
-		q->v6.check = csum_update(q->v6.check, diff);
-		q->v6.check = csum_word(q->v6.check, q->v6.sport, r->dport);
-		q->v6.check = csum_word(q->v6.check, q->v6.dport, r->sport);
-	}
-	q->v6.sport = r->dport;
-	q->v6.dport = r->sport;
+	requote_ports(&q->v6.l4, r, diff);
 }
 
 /* Write the quote back, and mend the ICMP checksum that covers it. */
