@@ -24,6 +24,10 @@ from lab.hubble.ui.viewer import View
 TICK = 0.3
 """Seconds between two looks at what is new."""
 
+SOONEST = 0.02
+"""The same after a view's first flow: others follow it closely, and the map should be whole soon.
+Every pause is twice the one before it, up to TICK."""
+
 HEARTBEAT = 50
 """Ticks after which a silent stream shows that it is alive."""
 
@@ -51,7 +55,7 @@ def application(hub: Hub) -> Starlette:
         except InputError as exc:
             # An answer with any other status would make the browser give up without a word.
             return _events(_problem(str(exc)))
-        return _events(_follow(hub, view))
+        return _events(follow(hub, view))
 
     async def flow(request: Request) -> Response:
         found = hub.find(request.path_params["uuid"])
@@ -90,11 +94,11 @@ def _events(content: AsyncIterator[str]) -> StreamingResponse:
     )
 
 
-async def _follow(hub: Hub, view: View) -> AsyncIterator[str]:
+async def follow(hub: Hub, view: View) -> AsyncIterator[str]:
     """Server-sent events until the browser goes."""
     hub.join(view)
     try:
-        silent = 0
+        silent, pause = 0, SOONEST
         while True:
             chunks = [f"event: {event}\ndata: {data}\n\n" for event, data in view.tick(hub)]
             silent = 0 if chunks else silent + 1
@@ -102,9 +106,21 @@ async def _follow(hub: Hub, view: View) -> AsyncIterator[str]:
                 chunks, silent = [": alive\n\n"], 0
             if chunks:
                 yield "".join(chunks)
-            await asyncio.sleep(TICK)
+            if view.has_flows.is_set():
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, TICK)
+            else:
+                await _is_set(view.has_flows, within=TICK)
     finally:
         hub.leave(view)
+
+
+async def _is_set(event: asyncio.Event, within: float) -> None:
+    """Return when the event is set, after `within` seconds in any case."""
+    try:
+        await asyncio.wait_for(event.wait(), within)
+    except asyncio.TimeoutError:
+        return
 
 
 async def _problem(text: str) -> AsyncIterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ class View:
         self._fresh: deque[MessageView] = deque(maxlen=ROWS)
         self._fresh_count = 0
         self._matched = 0
+        self.has_flows = asyncio.Event()
         self._sent_map = -1
         self._sent: dict[str, str] = {}
 
@@ -42,6 +44,7 @@ class View:
         if not self._passes(view):
             return
         self._matched += 1
+        self.has_flows.set()
         self._map.add(view.message)
         self._fresh.append(view)
         self._fresh_count += 1

@@ -20,6 +20,7 @@ from lab.hubble.lookup import Endpoint
 from lab.hubble.observer import Observer
 from lab.hubble.query import Selection, select
 from lab.hubble.record import Record
+from lab.hubble.ui import app
 from lab.hubble.ui.app import application
 from lab.hubble.ui.cards import card_of
 from lab.hubble.ui.document import STATIC, assemble
@@ -260,6 +261,40 @@ def test_a_browser_is_told_what_there_is_and_then_what_is_new() -> None:
     assert [name for name, _ in view.tick(hub)] == ["map", "flows"]
 
 
+class Late(Upstream):
+    """Its flows come when they are let."""
+
+    def __init__(self, known: Sequence[flow_pb2.Flow]) -> None:
+        super().__init__(known)
+        self.let = asyncio.Event()
+
+    async def flows(
+        self, request: observer_pb2.GetFlowsRequest
+    ) -> AsyncIterator[observer_pb2.GetFlowsResponse]:
+        await self.let.wait()
+        async for response in super().flows(request):
+            yield response
+
+
+def test_the_first_flows_wait_for_no_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that is opened before its flows are there shows them as soon as they are."""
+    monkeypatch.setattr(app, "TICK", 3600.0)
+
+    async def story() -> None:
+        upstream = Late(flows())
+        hub = Hub(upstream)
+        reading = asyncio.create_task(hub.read())
+        stream = app.follow(hub, View(Choice(), frozenset()))
+        told = await anext(stream)
+        assert '"cards":[]' in told
+        upstream.let.set()
+        while '"title":"web1"' not in told:
+            told = await anext(stream)
+        reading.cancel()
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+
+
 class Counted(Upstream):
     """Knows whether it is being asked, and for what."""
 
@@ -353,11 +388,20 @@ def test_one_document_holds_all_that_the_page_is_made_of() -> None:
     assert "/static/" not in page
     for part in ("class FilterBox", "class ServiceMap", ".pulse i {", "data:image/svg+xml;base64,"):
         assert part in page
-    policy = assemble().policy
-    for kind, element in (("script", '<script type="module">'), ("style", "<style>")):
+    allowed = assemble().policy
+    parts = [("script", "<script>"), ("script", '<script type="module">'), ("style", "<style>")]
+    for kind, element in parts:
         content = page.partition(element)[2].partition(f"</{kind}>")[0]
         digest = b64encode(sha256(content.encode()).digest()).decode()
-        assert f"{kind}-src 'sha256-{digest}'" in policy
+        sources = allowed.partition(f"{kind}-src ")[2].partition(";")[0].split()
+        assert f"'sha256-{digest}'" in sources
+    assert page.count("<script") == 2
+
+
+def test_the_stream_is_opened_before_the_page_is_parsed() -> None:
+    page = assemble().body.decode()
+    head = page.partition("<style>")[0]
+    assert "new EventSource(" in head
 
 
 def test_a_browser_that_has_the_page_is_told_so() -> None:

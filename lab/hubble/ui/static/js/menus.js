@@ -1,8 +1,8 @@
 // Menus, theme and the bar between map and table: the page's own furniture.
 
 import { byId } from "./dom.js";
+import { chooseTheme, chosenTheme, showTheme, system } from "./theme.js";
 
-const THEME = "hubble-theme";
 const HEIGHT = "hubble-table-height";
 const STEP = 24;
 
@@ -22,21 +22,12 @@ export function setUpMenus() {
   }
 }
 
-/** Light, dark, or as the system says; remembered in this browser. */
+/** The radio buttons for the page's colours. */
 export function setUpTheme() {
-  const system = matchMedia("(prefers-color-scheme: dark)");
   const choice = byId("theme");
-  const apply = () => {
-    const wanted = localStorage.getItem(THEME) || (system.matches ? "dark" : "light");
-    document.documentElement.dataset.theme = wanted;
-    for (const radio of choice.querySelectorAll("input")) radio.checked = radio.value === (localStorage.getItem(THEME) ?? "");
-  };
-  choice.addEventListener("change", (event) => {
-    localStorage.setItem(THEME, event.target.value);
-    apply();
-  });
-  system.addEventListener("change", apply);
-  apply();
+  for (const radio of choice.querySelectorAll("input")) radio.checked = radio.value === chosenTheme();
+  choice.addEventListener("change", (event) => chooseTheme(event.target.value));
+  system.addEventListener("change", showTheme);
 }
 
 /** The bar between map and table: drag it, or use the arrow keys. */

@@ -1,30 +1,29 @@
 // One event stream from the server; a new one whenever the choices change.
 
+import { connect } from "./connection.js";
+
 export class Stream {
   /** `handlers`: status, map, flows, problem, lost (the connection), each a function. */
   constructor(handlers) {
     this.handlers = handlers;
-    this.source = null;
+    this.connection = globalThis.earlyConnection;
   }
 
+  /** Hear what belongs to a query; the connection that the page's head has made may be it. */
   open(query) {
-    this.close();
-    const source = new EventSource(`/api/stream?${query}`);
-    for (const name of ["status", "map", "flows"]) {
-      source.addEventListener(name, (event) => this.handlers[name](JSON.parse(event.data)));
-    }
-    source.addEventListener("problem", (event) => {
-      this.handlers.problem(JSON.parse(event.data).problem);
-      source.close(); // it would only say the same again
-    });
-    source.onerror = () => {
-      if (source === this.source) this.handlers.lost();
-    };
-    this.source = source;
+    const connection = this.connection?.query === query ? this.connection : connect(query);
+    if (connection !== this.connection) this.connection?.close();
+    this.connection = connection;
+    connection.deliver((event) => this.hear(connection, event));
   }
 
-  close() {
-    this.source?.close();
-    this.source = null;
+  hear(connection, { type, data }) {
+    if (connection !== this.connection) return;
+    if (type === "error") {
+      this.handlers.lost();
+      return;
+    }
+    const news = JSON.parse(data);
+    this.handlers[type](type === "problem" ? news.problem : news);
   }
 }
