@@ -117,6 +117,14 @@ class Browser:
 
 TITLES = "[...document.querySelectorAll('.card strong')].map(each => each.textContent).sort()"
 
+CUT_OFF = """[...document.querySelectorAll('#head th'), document.querySelector('td[data-time]')]
+.filter(cell => {
+  if (cell.dataset.time) cell.textContent = 'less than 10 seconds';
+  return cell.scrollWidth > cell.clientWidth;
+}).map(cell => cell.textContent)
+"""
+"""What of the table's heads and of the longest usual age does not fit beside the open panel."""
+
 
 def look(browser: Browser) -> dict[str, Any]:
     """What the page shows, and what it does when it is used by keyboard."""
@@ -134,6 +142,7 @@ def look(browser: Browser) -> dict[str, Any]:
         "[...document.querySelectorAll('#rows tr')].findIndex(row => row.ariaSelected === 'true')"
     )
     seen["panel"] = browser.until("document.querySelector('#panel-body dt')?.textContent")
+    seen["cut off"] = browser.run(CUT_OFF)
     browser.type(ESCAPE)
     browser.until("document.getElementById('panel').hidden")
     browser.run("document.activeElement.blur()")
@@ -142,6 +151,9 @@ def look(browser: Browser) -> dict[str, Any]:
     seen["address"] = browser.run("location.pathname + location.search")
     browser.type("ip=1.2.3.400" + ENTER)
     seen["problem"] = browser.until("document.getElementById('filter-problem').textContent")
+    seen["pulse beside a problem"] = browser.until(
+        "document.getElementById('pulse').textContent.split(' · ')[1]"
+    )
     seen["title"] = browser.run("document.title")
     seen["hosts"] = browser.run(
         "[...new Set(performance.getEntriesByType('resource')"

@@ -55,5 +55,10 @@ def test_the_keyboard_reaches_rows_panel_and_filters(seen: dict[str, Any]) -> No
     assert seen["address"] == "/default?filter=from%3Aidentity%3Dhost"
 
 
+def test_beside_the_open_panel_heads_and_ages_can_be_read(seen: dict[str, Any]) -> None:
+    assert seen["cut off"] == []
+
+
 def test_what_the_filter_box_cannot_read_is_explained(seen: dict[str, Any]) -> None:
     assert seen["problem"] == "invalid IP address or CIDR '1.2.3.400'"
+    assert seen["pulse beside a problem"] == "5/6 nodes"

@@ -19,7 +19,7 @@ from lab.hubble.ui.document import assemble
 from lab.hubble.ui.filter_text import Choice
 from lab.hubble.ui.headers import SafeHeaders
 from lab.hubble.ui.hub import Hub
-from lab.hubble.ui.viewer import View
+from lab.hubble.ui.viewer import Blind, View
 
 TICK = 0.3
 """Seconds between two looks at what is new."""
@@ -54,7 +54,7 @@ def application(hub: Hub) -> Starlette:
             view = View(_choice(request), frozenset(request.query_params.getlist("hide")))
         except InputError as exc:
             # An answer with any other status would make the browser give up without a word.
-            return _events(_problem(str(exc)))
+            return _events(_problem(hub, str(exc)))
         return _events(follow(hub, view))
 
     async def flow(request: Request) -> Response:
@@ -123,5 +123,8 @@ async def _is_set(event: asyncio.Event, within: float) -> None:
         return
 
 
-async def _problem(text: str) -> AsyncIterator[str]:
+async def _problem(hub: Hub, text: str) -> AsyncIterator[str]:
+    """Why no flow will come, and then what can be told all the same."""
     yield f"event: problem\ndata: {json.dumps({'problem': text})}\n\n"
+    async for chunk in follow(hub, Blind()):
+        yield chunk

@@ -70,6 +70,16 @@ class View:
             yield event, text
 
 
+class Blind(View):
+    """What a browser sees whose filters cannot be understood: the cluster's state, no flow."""
+
+    def __init__(self) -> None:
+        super().__init__(Choice(), frozenset())
+
+    def take(self, _view: MessageView) -> None:
+        """None of it is wanted."""
+
+
 def predicate(choice: Choice) -> Predicate:
     """Whether a flow is among those that the choice asks for."""
     wanted = conditions(choice)

@@ -421,15 +421,6 @@ def test_details_of_a_flow_by_its_id() -> None:
     assert ask("/api/flows/none").json() == {"problem": "this flow is not kept any more"}
 
 
-def test_a_bad_filter_is_explained_in_the_stream() -> None:
-    answer = ask("/api/stream?filter=ip=x")
-    assert answer.headers["content-type"].startswith("text/event-stream")
-    assert answer.text == (
-        'event: problem\ndata: {"problem": "invalid IP address or CIDR \'x\'"}\n\n'
-    )
-    assert "at most 32" in ask(f"/api/stream?{'filter=a&' * 33}").text
-
-
 def test_the_page_has_no_markup_from_data_and_no_foreign_resource() -> None:
     own = [path for path in STATIC.rglob("*") if path.suffix in (".js", ".html", ".css")]
     assert len(own) > 15

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -99,5 +100,30 @@ def test_a_browser_that_does_not_read_holds_up_nobody(tmp_path: Path) -> None:
         while hub.rate() < 1000:
             assert (await answer(path, GET)).startswith(b"HTTP/1.1 200")
         idle.close()
+
+    with_server(tmp_path, story, Flood(flows()))
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("filter=ip=x", "invalid IP address or CIDR 'x'"),
+        ("filter=a&" * 33, "33 filters at once: at most 32 are possible"),
+    ],
+    ids=["unreadable", "many"],
+)
+def test_a_bad_filter_is_explained_and_the_nodes_are_told_all_the_same(
+    query: str, problem: str, tmp_path: Path
+) -> None:
+    async def story(_hub: Hub, path: str) -> None:
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(f"GET /api/stream?{query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200") and b"text/event-stream" in head
+        told = (await reader.readuntil(b'"connected":5')).decode()
+        writer.close()
+        assert json.dumps({"problem": problem}) in told
+        assert told.index("event: problem") < told.index("event: status")
+        assert "event: flows" not in told
 
     with_server(tmp_path, story, Flood(flows()))

@@ -32,21 +32,21 @@ function time(row, cell) {
 
 /** `weight` is the column's share of the width, 1 unless it says otherwise. */
 export const COLUMNS = [
-  { id: "source", weight: 1.4, name: "Source Identity", fill: identity("source") },
+  { id: "source", weight: 1.45, name: "Source Identity", fill: identity("source") },
   { id: "source-pod", weight: 1.5, name: "Source Pod", fill: text((row) => row.source.pod) },
   { id: "source-ip", name: "Source IP", fill: text((row) => row.source.address, "mono") },
-  { id: "destination", weight: 1.4, name: "Destination Identity", fill: identity("destination") },
+  { id: "destination", weight: 1.45, name: "Destination Identity", fill: identity("destination") },
   { id: "destination-pod", weight: 1.5, name: "Destination Pod", fill: text((row) => row.destination.pod) },
   { id: "destination-ip", name: "Destination IP", fill: text((row) => row.destination.address, "mono") },
   { id: "port", weight: 1.25, name: "Destination Port", fill: text((row) => row.destination.port || "") },
-  { id: "layer7", weight: 0.75, name: "L7 info", fill: text((row) => row.layer7, "quiet") },
+  { id: "layer7", weight: 0.65, name: "L7 info", fill: text((row) => row.layer7, "quiet") },
   { id: "direction", name: "Traffic Direction", fill: text((row) => row.direction) },
   { id: "verdict", weight: 1.3, name: "Verdict", fill: verdict },
   { id: "flags", name: "TCP Flags", fill: text((row) => row.flags.join(" "), "mono") },
   { id: "type", name: "Event", fill: text((row) => row.type) },
   { id: "node", name: "Node", fill: text((row) => row.node) },
   { id: "auth", name: "Authentication", fill: text(() => "disabled", "quiet") },
-  { id: "time", weight: 1.5, name: "Timestamp", fill: time },
+  { id: "time", weight: 1.6, name: "Timestamp", fill: time },
 ];
 
 /** The columns with these ids, in the table's own order. */

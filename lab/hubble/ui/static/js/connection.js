@@ -7,7 +7,6 @@ export function connect(query) {
   const source = new EventSource(`/api/stream?${query}`);
   const waiting = [];
   let take = (event) => waiting.push(event);
-  source.addEventListener("problem", () => source.close()); // a new try would only hear the same
   for (const name of EVENTS) source.addEventListener(name, (event) => take(event));
   return {
     query,
