@@ -13,7 +13,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from lab.errors import InputError
 from lab.hubble.api import flow_pb2, observer_pb2
-from lab.hubble.cli import connection, event_printer, json_lines, offline, times
+from lab.hubble.cli import connection, event_printer, json_lines, offline, texts, times
 from lab.hubble.cli.filter_flags import FlowFilters
 from lab.hubble.cli.printer import FlowPrinter, Style
 from lab.hubble.cli.terminal import wants_color
@@ -23,9 +23,6 @@ LAST = 20
 """Flows that a bare `hubble observe` shows."""
 
 EVERYTHING = (1 << 64) - 1
-
-GENERATION_BY_VERSION = "cilium v1.10"
-"""Servers whose version begins so are read with the text of their time."""
 
 COMPACT_MASK = (
     "time",
@@ -109,7 +106,7 @@ def server_text(channel: Any) -> str:
     """The generation of text that belongs to the server's version."""
     ask = services.call(channel, services.OBSERVER, "ServerStatus")
     version: str = ask(observer_pb2.ServerStatusRequest()).version
-    return "0.8" if version.startswith(GENERATION_BY_VERSION) else "current"
+    return texts.generation_of(version)
 
 
 def _select(request: Any, options: argparse.Namespace, *, now: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
@@ -165,13 +166,23 @@ class FlowPrinter:
             relay_pb2.NODE_UNAVAILABLE,
         ):
             return
-        if self._style.output in ("json", "jsonpb"):
-            line = json_lines.text(response)
-        else:
-            at = times.write(response.time.ToNanoseconds(), self._style.time_format)
-            line = f"{at} [{safe(response.node_name)}]: {node_status(status)}"
-        self._err.write(f"{line}\n")
+        self._err.writelines(f"{line}\n" for line in self._news(response))
         self._err.flush()
+
+    def _news(self, response: observer_pb2.GetFlowsResponse) -> list[str]:
+        """Lines for stderr about a change of nodes."""
+        if self._style.output in ("json", "jsonpb"):
+            return [json_lines.text(response)]
+        at = times.write(response.time.ToNanoseconds(), self._style.time_format)
+        status = response.node_status
+        if self._style.output != "dict":
+            return [f"{at} [{safe(response.node_name)}]: {node_status(status)}"]
+        separator = [SEPARATOR] if self._printed else []
+        self._printed += 1  # the next flow stands apart from it
+        state = texts.enum_name(relay_pb2.NodeState, status.state_change)
+        message = json.dumps(safe(status.message)) if status.message else "N/A"
+        fields = [("TIMESTAMP", at), ("STATE", state), ("NODES", safe(_names(status.node_names)))]
+        return [*separator, *_dict_lines([*fields, ("MESSAGE", message)])]
 
     def _time(self, flow: flow_pb2.Flow) -> str:
         if not flow.HasField("time"):
@@ -188,7 +199,7 @@ class FlowPrinter:
     def _dict(self, fields: Sequence[tuple[str, str]]) -> None:
         if self._printed:
             self._print(SEPARATOR)
-        self._print(*(f"{key:>11}: {value}" for key, value in fields))
+        self._print(*_dict_lines(fields))
 
     def _print(self, *lines: str) -> None:
         self._out.writelines(f"{line}\n" for line in lines)
@@ -208,6 +219,10 @@ def node_status(status: relay_pb2.NodeStatusEvent) -> str:
     if status.state_change == relay_pb2.NODE_ERROR:
         return f'Error "{safe(status.message)}" on {count} nodes: {names}'
     return f"unknown node status {status.state_change} on {count} nodes: {names}"
+
+
+def _dict_lines(fields: Sequence[tuple[str, str]]) -> list[str]:
+    return [f"{key:>11}: {value}" for key, value in fields]
 
 
 def _names(names: Sequence[str]) -> str:

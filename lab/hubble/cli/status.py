@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from lab.errors import LabError
 from lab.hubble.api import health_pb2, observer_pb2
-from lab.hubble.cli import connection, json_lines, times
+from lab.hubble.cli import connection, json_lines, texts, times
 from lab.hubble.cli.terminal import Table, safe
 from lab.hubble.service import table as services
 
@@ -35,11 +35,15 @@ def run(options: argparse.Namespace) -> None:
             raise NotHealthy(f"the Hubble server at {options.server} is not healthy")
         ask = services.call(channel, services.OBSERVER, "ServerStatus")
         answer = ask(observer_pb2.ServerStatusRequest(), timeout=limit)
-    sys.stdout.writelines(f"{line}\n" for line in lines(answer, options.output))
+    sys.stdout.writelines(
+        f"{line}\n" for line in lines(answer, options.output, texts.generation_of(answer.version))
+    )
 
 
-def lines(status: observer_pb2.ServerStatusResponse, output: str) -> list[str]:
-    """The status in one of OUTPUTS."""
+def lines(
+    status: observer_pb2.ServerStatusResponse, output: str, generation: str = "current"
+) -> list[str]:
+    """The status in one of OUTPUTS; `generation` is one of texts.GENERATIONS."""
     if output == "json":
         return [json_lines.text(status)]
     if output == "table":
@@ -50,12 +54,14 @@ def lines(status: observer_pb2.ServerStatusResponse, output: str) -> list[str]:
     if output == "dict":
         short = {"NUM UNAVAILABLE NODES": "NUM UNAVAIL. NODES"}
         return [f"{short.get(key, key):>19}: {value}" for key, value in _fields(status)]
-    return list(_compact(status))
+    return list(_compact(status, generation))
 
 
-def _compact(status: observer_pb2.ServerStatusResponse) -> Iterator[str]:
+def _compact(status: observer_pb2.ServerStatusResponse, generation: str) -> Iterator[str]:
     share = f" ({status.num_flows / status.max_flows:.2%})" if status.max_flows else ""
-    yield f"Current/Max Flows: {status.num_flows:,}/{status.max_flows:,}{share}"
+    grouped = "" if generation == "0.8" else ","
+    flows, most = (f"{count:{grouped}}" for count in (status.num_flows, status.max_flows))
+    yield f"Current/Max Flows: {flows}/{most}{share}"
     seconds = status.uptime_ns / 10**9
     average = f"{status.seen_flows / seconds:.2f}" if seconds else "N/A"
     yield f"Flows/s: {_rate(status, average)}"

@@ -14,6 +14,9 @@ from lab.hubble.identity import RESERVED
 
 GENERATIONS = ("0.8", "current")
 
+_OLD_SERVERS = "cilium v1.10"
+"""Servers whose version begins so are read with the text of their time."""
+
 _POLICY_VERDICTS = {
     flow_pb2.FORWARDED: "ALLOWED",
     flow_pb2.REDIRECTED: "ALLOWED",
@@ -21,6 +24,18 @@ _POLICY_VERDICTS = {
     flow_pb2.ERROR: "DENIED",
     flow_pb2.AUDIT: "AUDITED",
 }
+
+_TRANSLATIONS = {
+    flow_pb2.SOCK_XLATE_POINT_PRE_DIRECTION_FWD: "pre-xlate-fwd",
+    flow_pb2.SOCK_XLATE_POINT_POST_DIRECTION_FWD: "post-xlate-fwd",
+    flow_pb2.SOCK_XLATE_POINT_PRE_DIRECTION_REV: "pre-xlate-rev",
+    flow_pb2.SOCK_XLATE_POINT_POST_DIRECTION_REV: "post-xlate-rev",
+}
+
+
+def generation_of(version: str) -> str:
+    """The generation of text that belongs to a server's version."""
+    return "0.8" if version.startswith(_OLD_SERVERS) else "current"
 
 
 def ports(flow: flow_pb2.Flow) -> tuple[int, int]:
@@ -80,6 +95,9 @@ def flow_type(flow: flow_pb2.Flow, generation: str) -> str:
         return _policy_type(flow, generation)
     if kind == codes.CAPTURE and generation != "0.8":
         return codes.CAPTURE_POINTS.get(subtype, "DBG_CAPTURE_POINT_UNKNOWN")
+    if kind == codes.TRACE_SOCK and generation != "0.8":
+        point = flow.sock_xlate_point
+        return _TRANSLATIONS.get(point) or enum_name(flow_pb2.SocketTranslationPoint, point)
     return "UNKNOWN"
 
 

@@ -96,6 +96,12 @@ POLICY = {"event_type": {"type": 5}, "policy_match_type": 2, "traffic_direction"
             " Policy denied DROPPED (TCP Flags: SYN)",
         ),
         (
+            {"event_type": {"type": 7}, "verdict": "TRANSLATED", "sock_xlate_point": 2},
+            {},
+            "Oct 31 15:43:41.382: 10.0.3.103:48278 (host) -> default/web1-x:80 (ID:35812)"
+            " post-xlate-fwd TRANSLATED (TCP Flags: SYN)",
+        ),
+        (
             {"destination_service": {"name": "web1-lb", "namespace": "shop"}, "destination": {}},
             {"generation": "0.8"},
             "Oct 31 15:43:41.382: 10.0.3.103:48278 -> shop/web1-lb:80"
@@ -212,6 +218,31 @@ def test_news_of_nodes_go_to_stderr() -> None:
     assert "Receiving flows from 6 nodes" in printed(response, debug=True)
 
 
+def test_news_of_nodes_between_flows_as_fields() -> None:
+    news = observer_pb2.GetFlowsResponse(
+        node_name="relay",
+        node_status=relay_pb2.NodeStatusEvent(
+            state_change=relay_pb2.NODE_ERROR, node_names=["k8s-worker1"], message='no "ring"'
+        ),
+    )
+    news.time.FromJsonString("2021-10-31T15:43:41.382Z")
+    both = io.StringIO()
+    printer = FlowPrinter(Style(output="dict"), both, both)
+    for response in (news, flow(), news):
+        printer.write(response)
+    one = (
+        "  TIMESTAMP: Oct 31 15:43:41.382\n"
+        "      STATE: NODE_ERROR\n"
+        "      NODES: k8s-worker1\n"
+        '    MESSAGE: "no \\"ring\\""\n'
+    )
+    first, shown, last = both.getvalue().split("------------\n")
+    assert (first, last) == (one, one)
+    assert shown.startswith("  TIMESTAMP: Oct 31 15:43:41.382\n     SOURCE: ")
+    news.node_status.message = ""
+    assert "    MESSAGE: N/A\n" in printed(news, output="dict")
+
+
 def test_colours_name_meanings() -> None:
     line = printed(flow(), generation="0.8", color=True)
     assert "\x1b[36mdefault/web1-x:\x1b[33m80\x1b[0m\x1b[0m" in line
@@ -233,6 +264,8 @@ def test_status() -> None:
         "  - k8s-worker1",
         "  - k8s-worker2",
     ]
+    then, *_ = status.lines(answer, "compact", "0.8")
+    assert then == "Current/Max Flows: 24570/24570 (100.00%)"
     assert "             UPTIME: 1h1m1s" in status.lines(answer, "dict")
 
 

@@ -194,6 +194,31 @@ def test_a_follower_hears_of_a_node_that_goes_and_of_its_flows_when_it_is_back()
     in_cluster(story)
 
 
+def test_whoever_does_not_read_is_told_by_the_node_what_was_lost() -> None:
+    """The relay holds a bounded part of it; what does not fit is lost, and counted, at the node."""
+
+    async def story(cluster: Cluster) -> None:
+        request = observer_pb2.GetFlowsRequest(number=1, follow=True)
+        request.whitelist.add(node_name=["n0"])
+        stream = cluster.call("GetFlows")(request, timeout=60)
+        answers = aiter(stream)
+        while not flows_of([await anext(answers)]):
+            pass
+        flood = 40_000
+        packets = [article.trace(TO_ENDPOINT, article.client_to_pod(SYN))] * flood
+        await asyncio.to_thread(cluster.observers["n0"].feed_many, packets, 10**12)
+        received = lost = 0
+        while received + lost < flood:
+            answer = await anext(answers)
+            received += answer.HasField("flow")
+            lost += answer.lost_events.num_events_lost
+        stream.cancel()
+        assert received + lost == flood
+        assert lost == cluster.observers["n0"].missed_flows > 0
+
+    in_cluster(story)
+
+
 def test_two_of_six_nodes_go_and_come_back() -> None:
     async def seen(cluster: Cluster) -> tuple[list[tuple[str, int]], list[str]]:
         """The newest two flows of each node, and the nodes that are said to be missing."""

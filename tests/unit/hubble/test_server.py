@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 import tempfile
 import threading
@@ -25,14 +26,25 @@ from .article import ACK, SYN, TO_ENDPOINT
 
 
 @contextmanager
-def running(capacity: int = 15) -> Iterator[tuple[Observer, grpc.Channel]]:
+def serving(capacity: int = 15) -> Iterator[tuple[Observer, str]]:
+    """A node's observer, and the path of its socket."""
     observer = Observer("k8s-worker3", article.pod_node(), capacity=capacity)
     with tempfile.TemporaryDirectory(prefix="hub") as directory:
-        address = f"unix://{directory}/h.sock"
-        server = serve(observer, [address], captures=Path(directory), metrics_port=None)
-        with grpc.insecure_channel(address) as channel:
-            yield observer, channel
+        path = f"{directory}/h.sock"
+        server = serve(observer, [f"unix://{path}"], captures=Path(directory), metrics_port=None)
+        yield observer, path
         server.stop()
+
+
+@contextmanager
+def running(capacity: int = 15) -> Iterator[tuple[Observer, grpc.Channel]]:
+    with serving(capacity) as (observer, path), grpc.insecure_channel(f"unix://{path}") as channel:
+        yield observer, channel
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+"""What an HTTP/2 client says first, and an empty SETTINGS frame (RFC 9113, 3.4 and 6.5)."""
 
 
 def ask(channel: grpc.Channel, service: str, method: str) -> Callable[..., Any]:
@@ -201,6 +213,37 @@ def test_garbage_instead_of_a_request_hurts_nobody() -> None:
             channel.unary_unary("/observer.Observer/NoSuch")(b"", timeout=5)
         assert error.value.code() is grpc.StatusCode.UNIMPLEMENTED
         assert len(get_flows(channel)) == 1
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        bytes(range(256)) * 64,
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        PREFACE + b"\xff" * 4096,
+        PREFACE + SETTINGS + b"\x00\x00\x08\x01\x05\x00\x00\x00\x01" + b"\xff" * 8,
+        b"",
+    ],
+    ids=["binary", "http1", "frames", "headers", "nothing"],
+)
+def test_garbage_instead_of_grpc_hurts_nobody(sent: bytes) -> None:
+    """On a connection of its own, which may break: the others go on."""
+    with serving() as (observer, path), grpc.insecure_channel(f"unix://{path}") as channel:
+        feed(observer, 1)
+        follower = ask(channel, table.OBSERVER, "GetFlows")(
+            observer_pb2.GetFlowsRequest(number=1, follow=True), timeout=20
+        )
+        next(follower)
+        with socket.socket(socket.AF_UNIX) as garbage:
+            garbage.settimeout(20)
+            garbage.connect(path)
+            garbage.sendall(sent)
+            garbage.shutdown(socket.SHUT_WR)
+            while garbage.recv(4096):
+                pass
+        feed(observer, 1)
+        assert next(follower).flow.l4.TCP.source_port == 1000
+        follower.cancel()
 
 
 def test_peers_come_first_and_then_their_changes() -> None:
