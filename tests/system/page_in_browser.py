@@ -125,6 +125,18 @@ CUT_OFF = """[...document.querySelectorAll('#head th'), document.querySelector('
 """
 """What of the table's heads and of the longest usual age does not fit beside the open panel."""
 
+UNDER_CARDS = """[...document.querySelectorAll('.link .line')].filter(line => {
+  const boxes = [...document.querySelectorAll('.card')].map(card => {
+    const {e, f} = new DOMMatrix(card.style.transform);
+    return [e + 1, f + 1, e + card.offsetWidth - 1, f + card.offsetHeight - 1];
+  });
+  const points = Array.from({length: 100}, (_, at) =>
+    line.getPointAtLength(line.getTotalLength() * at / 100));
+  return points.some(({x, y}) => boxes.some(([left, top, right, bottom]) =>
+    x > left && x < right && y > top && y < bottom));
+}).length"""
+"""How many links of the map run under a card."""
+
 
 def look(browser: Browser) -> dict[str, Any]:
     """What the page shows, and what it does when it is used by keyboard."""
@@ -134,6 +146,8 @@ def look(browser: Browser) -> dict[str, Any]:
     seen["pulse"] = browser.run("document.getElementById('pulse').textContent.split(' · ')[1]")
     seen["notice"] = browser.until("document.getElementById('notice').textContent")
     browser.until("document.querySelectorAll('#rows tr').length", lambda rows: rows > 5)
+    seen["links"] = browser.run("document.querySelectorAll('.link').length")
+    seen["links under cards"] = browser.run(UNDER_CARDS)
     browser.run("document.getElementById('live').click()")
     browser.run("document.querySelector('#rows tr').focus()")
     browser.type(DOWN + ENTER)

@@ -38,6 +38,10 @@ def test_cards_stand_for_who_asks_and_who_is_asked(seen: dict[str, Any]) -> None
     assert seen["cards"] == sorted(["web1", "host", "world", EVIL])
 
 
+def test_links_go_around_cards_that_they_have_nothing_to_do_with(seen: dict[str, Any]) -> None:
+    assert (seen["links"], seen["links under cards"]) == (3, 0)
+
+
 def test_names_are_never_markup(seen: dict[str, Any]) -> None:
     assert seen["title"] == "default · Hubble"
     assert seen["hosts"] == ["127.0.0.1:8081"]

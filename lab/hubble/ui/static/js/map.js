@@ -60,14 +60,20 @@ export class ServiceMap {
     byId("plates").replaceChildren(...this.places.plates.map(plate));
     const boxes = [...this.places.cards.values(), ...this.places.plates];
     if (boxes.length) this.viewport.setBounds(bounds(boxes));
+    this.paths = new Map(this.picture.links.map((link) => [links.keyOf(link), this.path(link)]));
+  }
+
+  path(link) {
+    const { cards } = this.places;
+    const asked = this.picture.cards.find((card) => card.id === link.destination);
+    return links.path(link, cards.get(link.source), cards.get(link.destination), asked.ports, [...cards.values()]);
   }
 
   drawLinks() {
-    const byCard = new Map(this.picture.cards.map((card) => [card.id, card]));
+    const titles = new Map(this.picture.cards.map((card) => [card.id, card.title]));
     for (const link of this.picture.links) {
-      const [source, destination] = [byCard.get(link.source), byCard.get(link.destination)];
-      const d = links.path(link, this.places.cards.get(source.id), this.places.cards.get(destination.id), destination.ports);
-      links.update(this.linkElements.get(links.keyOf(link)), link, d, [source.title, destination.title]);
+      const key = links.keyOf(link);
+      links.update(this.linkElements.get(key), link, this.paths.get(key), [titles.get(link.source), titles.get(link.destination)]);
     }
   }
 
