@@ -36,7 +36,7 @@ FLAGS = (
     "--disable-dev-shm-usage",
     "--window-size=1280,800",
 )
-DOWN, ENTER, ESCAPE = "\ue015", "\ue007", "\ue00c"
+DOWN, ENTER, ESCAPE, TAB = "\ue015", "\ue007", "\ue00c", "\ue004"
 
 
 class Upstream:
@@ -47,7 +47,7 @@ class Upstream:
     ) -> AsyncIterator[observer_pb2.GetFlowsResponse]:
         for number in range(1_000_000):
             yield observer_pb2.GetFlowsResponse(flow=_flow(number))
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.005)
 
     async def status(self) -> observer_pb2.ServerStatusResponse:
         status = observer_pb2.ServerStatusResponse(unavailable_nodes=["k8s-worker2"])
@@ -148,6 +148,9 @@ def look(browser: Browser) -> dict[str, Any]:
     browser.until("document.querySelectorAll('#rows tr').length", lambda rows: rows > 5)
     seen["links"] = browser.run("document.querySelectorAll('.link').length")
     seen["links under cards"] = browser.run(UNDER_CARDS)
+    browser.run("(window.oldest = document.querySelector('#rows tr:last-child')).focus()")
+    browser.until("!window.oldest.isConnected")
+    seen["focus of a row that left"] = browser.run("document.activeElement.tagName")
     browser.run("document.getElementById('live').click()")
     browser.run("document.querySelector('#rows tr').focus()")
     browser.type(DOWN + ENTER)
@@ -157,8 +160,11 @@ def look(browser: Browser) -> dict[str, Any]:
     )
     seen["panel"] = browser.until("document.querySelector('#panel-body dt')?.textContent")
     seen["cut off"] = browser.run(CUT_OFF)
+    browser.type(TAB)
+    seen["tab leads to"] = browser.run("document.activeElement.id")
     browser.type(ESCAPE)
     browser.until("document.getElementById('panel').hidden")
+    seen["back at"] = browser.run("document.activeElement.tagName")
     browser.run("document.activeElement.blur()")
     browser.type("/" + "from:identity=host" + ENTER)
     seen["filtered"] = browser.until(TITLES, lambda titles: len(titles) == 2)

@@ -55,8 +55,13 @@ def test_missing_nodes_are_told(seen: dict[str, Any]) -> None:
 def test_the_keyboard_reaches_rows_panel_and_filters(seen: dict[str, Any]) -> None:
     assert seen["picked row"] == 1
     assert seen["panel"] == "Time"
+    assert (seen["tab leads to"], seen["back at"]) == ("panel-close", "TR")
     assert seen["filtered"] == ["host", "web1"]
     assert seen["address"] == "/default?filter=from%3Aidentity%3Dhost"
+
+
+def test_the_focus_stays_in_the_table_when_its_row_leaves(seen: dict[str, Any]) -> None:
+    assert seen["focus of a row that left"] == "TR"
 
 
 def test_beside_the_open_panel_heads_and_ages_can_be_read(seen: dict[str, Any]) -> None:

@@ -16,7 +16,9 @@ export class Panel {
 
   close() {
     if (!this.open) return;
+    const within = byId("panel").contains(document.activeElement);
     byId("panel").hidden = true;
+    if (within) this.opener.focus();
     this.onClose();
   }
 
@@ -83,6 +85,7 @@ export class Panel {
   }
 
   show(title, parts) {
+    if (!this.open) this.opener = document.activeElement;
     byId("panel-title").textContent = title;
     put(byId("panel-body"), ...parts.filter(Boolean));
     byId("panel").hidden = false;

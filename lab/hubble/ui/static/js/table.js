@@ -30,6 +30,9 @@ export class Table {
   }
 
   setColumns(ids) {
+    for (const box of byId("columns").querySelectorAll("input")) box.checked = ids.includes(box.value);
+    if (this.ids === String(ids)) return; // rows made anew would lose the focus
+    this.ids = String(ids);
     this.columns = chosen(ids);
     const whole = this.columns.reduce((sum, column) => sum + (column.weight ?? 1), 0);
     this.head.closest("table").style.minWidth = `${Math.round(whole * NARROWEST)}px`;
@@ -37,7 +40,6 @@ export class Table {
     this.columns.forEach((column, index) => {
       this.head.children[index].style.width = `${((column.weight ?? 1) / whole) * 100}%`;
     });
-    for (const box of byId("columns").querySelectorAll("input")) box.checked = ids.includes(box.value);
     this.redraw();
   }
 
@@ -89,6 +91,7 @@ export class Table {
     this.body.prepend(...lines);
     while (this.body.children.length > SHOWN) this.body.lastElementChild.remove();
     if (!focused) this.moveTabStop();
+    else if (document.activeElement.parentElement !== this.body) this.focus(this.body.lastElementChild);
     this.count();
   }
 
@@ -125,15 +128,17 @@ export class Table {
     if (to) to.tabIndex = 0;
   }
 
+  focus(line) {
+    this.moveTabStop(line);
+    line.focus();
+  }
+
   key(event) {
     const line = event.target.closest("tr");
     const moves = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" };
     if (moves[event.key]) {
       const next = line?.[moves[event.key]];
-      if (next) {
-        this.moveTabStop(next);
-        next.focus();
-      }
+      if (next) this.focus(next);
     } else if (event.key === "Enter" || event.key === " ") this.pickAt(line);
     else return;
     event.preventDefault();
