@@ -56,8 +56,11 @@ def address_of(lab: Lab, service: str) -> str:
 
 
 def answers(lab: Lab, client: str, url: str) -> None:
-    """Return when a client gets HTTP 200."""
-    argv = ["curl", "-s", "-o", "/dev/null", "-m", "1", "-w", "%{http_code}", url]
+    """Return when a client gets HTTP 200.
+
+    It tries again before TCP would: that sends what was lost on its way after a second only.
+    """
+    argv = ["curl", "-s", "-o", "/dev/null", "-m", "0.2", "-w", "%{http_code}", url]
     until(
         lambda: lab.node(client).probe(argv).out,
         "200".__eq__,
