@@ -1,7 +1,7 @@
 """Through the VIP, the pod on the node that the router chose, against the same path without it.
 
-TCP throughput and packets a second with iperf3, connections a second with a client of our own
-that opens, asks, reads and closes.
+TCP throughput and packets a second with iperf3; connections a second, and requests on one
+connection, with a client of our own.
 """
 
 from __future__ import annotations
@@ -77,7 +77,16 @@ class Side:
 
     def connections(self) -> float:
         """HTTP requests in a second, each on a connection of its own."""
-        words = ["-m", "lab.bench.connections", self._web, str(SECONDS)]
+        return self._requests()
+
+    def requests(self) -> float:
+        """HTTP requests in a second, one after the other on one connection: its inverse is the
+        time there and back.
+        """
+        return self._requests("kept")
+
+    def _requests(self, *how: str) -> float:
+        words = ["-m", "lab.bench.connections", self._web, str(SECONDS), *how]
         return float(self._run([sys.executable, *words]).out)
 
     def _measured_by_iperf(self, *options: str) -> dict[str, dict[str, float]]:
@@ -91,6 +100,7 @@ def _rows(rounds: int, vip: Side, bare: Side) -> Iterator[Row]:
         ("TCP, one connection", "Gbit/s", 0.95, Side.throughput),
         ("UDP packets of 64 bytes", "/s", 1.1, Side.packets),
         ("HTTP connections", "/s", 0.95, Side.connections),
+        ("HTTP requests, one by one", "/s", 0.95, Side.requests),
     ):
         ours, other = in_turns(rounds, partial(of, vip), partial(of, bare))
         yield Row(name, unit, ours, other, BARE, target, less_is_better=False)

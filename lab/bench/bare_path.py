@@ -18,6 +18,9 @@ from lab.wait import until
 
 POD = "10.0.1.2"
 
+READY_WITHIN = 300
+"""Seconds; a bound for ten thousand services in nftables, which alone take a minute and more."""
+
 WIRES = (
     # namespace, interface, address, the other end (a bridge's port or an interface elsewhere)
     ("client", "eth0", "192.168.10.11/24", "lan"),
@@ -82,7 +85,10 @@ def bare_path(more: Sequence[str] = ()) -> Iterator[BarePath]:
     script = " && ".join(_script(more))
     with shell.spawn(isolated(["sh", "-c", script])) as unshare:
         holder = until(
-            lambda: _ready_child(unshare.pid), bool, within=60, what="the path's namespaces"
+            lambda: _ready_child(unshare.pid),
+            bool,
+            within=READY_WITHIN,
+            what="the path's namespaces",
         )
         yield BarePath(holder)
 

@@ -1,7 +1,8 @@
-"""`python -m lab.bench.connections ADDRESS SECONDS`: prints HTTP requests a second.
+"""`python -m lab.bench.connections ADDRESS SECONDS [kept]`: prints HTTP requests a second.
 
 One request on each connection, one connection at a time: what is measured is the cost of
-opening and closing along the path.
+opening and closing along the path. `kept`: all on one connection, each when the one before is
+answered: what is measured is the time there and back.
 """
 
 from __future__ import annotations
@@ -11,6 +12,11 @@ import sys
 import time
 
 REQUEST = b"GET / HTTP/1.0\r\n\r\n"
+KEPT_REQUEST = b"GET / HTTP/1.1\r\nHost: lab\r\n\r\n"
+END = b"</html>\n"
+"""Of nginx's welcome page."""
+ENOUGH = 50
+"""Requests on a kept connection between two looks at the clock."""
 
 
 def request(address: str) -> bool:
@@ -24,13 +30,40 @@ def request(address: str) -> bool:
     return b" 200 " in first[:16]
 
 
-def main(address: str, seconds: float) -> None:
+def opened(address: str, seconds: float) -> float:
+    """Requests a second, each on a connection of its own."""
     began = time.monotonic()
     answered = 0
     while time.monotonic() - began < seconds:
         answered += request(address)
-    sys.stdout.write(f"{answered / (time.monotonic() - began):.1f}\n")
+    return answered / (time.monotonic() - began)
+
+
+def kept(address: str, seconds: float) -> float:
+    """Requests a second on one connection."""
+    with socket.create_connection((address, 80), timeout=2) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        began = time.monotonic()
+        answered = 0
+        while time.monotonic() - began < seconds:
+            for _ in range(ENOUGH):
+                ask(connection)
+            answered += ENOUGH
+        return answered / (time.monotonic() - began)
+
+
+def ask(connection: socket.socket) -> bytes:
+    """The answer to one request: head and page may come one after the other."""
+    connection.sendall(KEPT_REQUEST)
+    answer = connection.recv(65536)
+    while not answer.endswith(END):
+        part = connection.recv(65536)
+        if not part:
+            raise ConnectionError("the server ended the connection inside an answer")
+        answer += part
+    return answer
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]))
+    measure = kept if sys.argv[3:] == ["kept"] else opened
+    sys.stdout.write(f"{measure(sys.argv[1], float(sys.argv[2])):.1f}\n")

@@ -107,7 +107,17 @@ def _serve(emulated: Any, node: PlannedNode, address: str) -> Any:
 
 
 def _http_code(client: Any, address: str) -> str:
-    argv = ["curl", "-s", "-o", "/dev/null", "-m", "0.2", "-w", "%{http_code}", f"http://{address}/"]
+    argv = [
+        "curl",
+        "-s",
+        "-o",
+        "/dev/null",
+        "-m",
+        "0.2",
+        "-w",
+        "%{http_code}",
+        f"http://{address}/",
+    ]
     answer, _, _ = client.pexec(argv)
     return str(answer)
 

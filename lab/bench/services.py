@@ -64,7 +64,7 @@ def _tunnel(rounds: int) -> Iterator[Row]:
     with ExitStack() as stack:
         mine = _side(stack, our_tunnel(), "pod2", vip(1))
         bare = _side(stack, bare_tunnel(), "pod2", REMOTE_POD)
-        for name, of in WHAT:
+        for name, of in (*WHAT, ("HTTP requests, one by one", Side.requests)):
             tunnelled, plain = in_turns(rounds, partial(of, mine), partial(of, bare))
             yield _row(f"{name}, pod on another node", tunnelled, plain, "bare VXLAN", TUNNEL)
 
