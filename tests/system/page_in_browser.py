@@ -24,6 +24,7 @@ PAGE = "http://127.0.0.1:8081"
 DRIVER = "http://127.0.0.1:9515"
 BOUND = 30.0
 EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+LONG_LABEL = "k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name=default"
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -75,6 +76,7 @@ def _flow(number: int) -> flow_pb2.Flow:
         flow.source.namespace, flow.source.pod_name = "default", EVIL
         flow.source.labels.append(f"k8s:app={EVIL}")
     flow.destination.identity, flow.destination.namespace = 4711, "default"
+    flow.destination.labels.append(LONG_LABEL)
     flow.destination.workloads.add(name="web1", kind="Deployment")
     return flow
 
@@ -117,13 +119,14 @@ class Browser:
 
 TITLES = "[...document.querySelectorAll('.card strong')].map(each => each.textContent).sort()"
 
-CUT_OFF = """[...document.querySelectorAll('#head th'), document.querySelector('td[data-time]')]
+CUT_OFF = """[...document.querySelectorAll('#head th'), document.querySelector('td[data-time]'),
+  document.getElementById('panel-body')]
 .filter(cell => {
   if (cell.dataset.time) cell.textContent = 'less than 10 seconds';
   return cell.scrollWidth > cell.clientWidth;
 }).map(cell => cell.textContent)
 """
-"""What of the table's heads and of the longest usual age does not fit beside the open panel."""
+"""What does not fit of the table's heads, the longest usual age and the open panel beside them."""
 
 UNDER_CARDS = """[...document.querySelectorAll('.link .line')].filter(line => {
   const boxes = [...document.querySelectorAll('.card')].map(card => {
@@ -179,6 +182,8 @@ def look(browser: Browser) -> dict[str, Any]:
         "[...new Set(performance.getEntriesByType('resource')"
         ".map(each => new URL(each.name).host))]"
     )
+    browser.open("/%ff")
+    seen["no encoding"] = browser.until("document.querySelector('#empty h2')?.textContent")
     return seen
 
 

@@ -71,3 +71,7 @@ def test_beside_the_open_panel_heads_and_ages_can_be_read(seen: dict[str, Any]) 
 def test_what_the_filter_box_cannot_read_is_explained(seen: dict[str, Any]) -> None:
     assert seen["problem"] == "invalid IP address or CIDR '1.2.3.400'"
     assert seen["pulse beside a problem"] == "5/6 nodes"
+
+
+def test_an_address_that_encodes_nothing_is_a_namespace_without_flows(seen: dict[str, Any]) -> None:
+    assert seen["no encoding"] == "Nothing flows yet"

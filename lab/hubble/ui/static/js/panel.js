@@ -86,7 +86,7 @@ export class Panel {
 
   show(title, parts) {
     if (!this.open) this.opener = document.activeElement;
-    byId("panel-title").textContent = title;
+    byId("panel-title").textContent = byId("panel-title").title = title;
     put(byId("panel-body"), ...parts.filter(Boolean));
     byId("panel").hidden = false;
   }

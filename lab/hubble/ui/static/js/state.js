@@ -10,7 +10,7 @@ export function read(location) {
   const query = new URLSearchParams(location.search);
   const columns = query.getAll("column");
   return {
-    namespace: decodeURIComponent(location.pathname.slice(1)),
+    namespace: decoded(location.pathname.slice(1)),
     filters: query.getAll("filter"),
     verdict: query.get("verdict") ?? "",
     hide: query.getAll("hide"),
@@ -40,6 +40,15 @@ export function streamQuery(state) {
   for (const filter of state.filters) query.append("filter", filter);
   for (const name of state.hide) query.append("hide", name);
   return query.toString();
+}
+
+/** What somebody has typed need not be an encoding of anything: then it stands for itself. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 const same = (a, b) => a.length === b.length && a.every((value, index) => value === b[index]);
