@@ -37,6 +37,9 @@ FAULTS: Mapping[str, Callable[..., Fault]] = {
 }
 
 
+NONE_STANDS = "no fault stands"
+
+
 class InOrder(click.Group):
     """Lists its verbs in the order in which they were added."""
 
@@ -65,15 +68,15 @@ def list_standing(name: str | None, output: str) -> None:
     if output == "json":
         as_json(words)
     else:
-        click.echo("\n".join(words) or "no fault stands")
+        click.echo("\n".join(words) or NONE_STANDS)
 
 
 @fault.command()
 @name_option
 def clear(name: str | None) -> None:
     """Mend all faults that stand in a lab, the newest first."""
-    for mended in standing.clear(Lab.find(name)):
-        click.echo(f"mended: {mended.words}")
+    mended = standing.clear(Lab.find(name))
+    click.echo("\n".join(f"mended: {one.words}" for one in mended) or NONE_STANDS)
 
 
 def _command(name: str, make: Callable[..., Fault]) -> click.Command:
@@ -81,7 +84,13 @@ def _command(name: str, make: Callable[..., Fault]) -> click.Command:
 
     @name_option
     @click.option("--mend", is_flag=True, help="Undo the fault instead.")
-    @click.option("--for", "seconds", type=click.FloatRange(0), help="Mend it after so long.")
+    @click.option(
+        "--for",
+        "seconds",
+        metavar="SECONDS",
+        type=click.FloatRange(0),
+        help="Mend it after so long.",
+    )
     @click.option("--measure", metavar="ADDRESS", help="Load this service; tell the cost.")
     @output_option
     def act(
@@ -152,9 +161,12 @@ def _service(address: str) -> tuple[str, int]:
     if address.count(":") == 1 or "]:" in address:
         host, _, port = address.rpartition(":")
     try:
-        return str(ip_address(host.strip("[]"))), int(port)
+        service = str(ip_address(host.strip("[]"))), int(port)
     except ValueError as exc:
         raise InputError(f"a service is ADDRESS or ADDRESS:PORT, not {address!r}") from exc
+    if not 0 < service[1] < 2**16:
+        raise InputError(f"a port is a number from 1 to 65535, not {port}")
+    return service
 
 
 for _name, _make in FAULTS.items():

@@ -6,14 +6,13 @@ tables in `full_tables`. `standing` strikes them.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.errors import InputError
 from lab.sandbox.place import Place
 from lab.scenario.acts import Command, Request
-from lab.topology.plan import NodeKind
+from lab.topology.plan import NodeKind, PlannedNode
 
 Undo = Callable[[Place], Sequence["Command | Request"]]
 """Looks at the lab before the fault and tells what will undo it; doing that twice is no harm."""
@@ -39,7 +38,13 @@ def node_crash(node: str) -> Fault:
 
 def agent_kill(node: str) -> Fault:
     """SIGKILL for the node's agent, which does not come back until mended. Pods live on."""
-    return _service(f"the agent of {node} is killed", f"agent@{node}")
+    fault = _service(f"the agent of {node} is killed", f"agent@{node}")
+
+    def strike(lab: Place) -> None:
+        of_cluster(lab, node)
+        fault.strike(lab)
+
+    return replace(fault, strike=strike)
 
 
 def api_server_kill() -> Fault:
@@ -69,10 +74,7 @@ def frr_kill(node: str, daemon: str = "bgpd") -> Fault:
     """SIGKILL for a node's bgpd, bfdd or zebra; mended, it starts and is told everything again."""
 
     def strike(lab: Place) -> None:
-        there = lab.plan.node(node).daemons
-        if daemon not in there:
-            known = ", ".join(there) or "none"
-            raise InputError(f"{node} has no FRR daemon {daemon!r}; it has {known}")
+        _runs(lab, node, daemon)
         Command(node, f"sh -c 'kill -9 $(cat /run/frr/{daemon}.pid)'").do(lab)
 
     return Fault(
@@ -81,17 +83,43 @@ def frr_kill(node: str, daemon: str = "bgpd") -> Fault:
 
 
 def session_reset(router: str, neighbor: str) -> Fault:
-    """A BGP session is closed by the router; both sides open it again by themselves."""
-    return Fault(
-        f"{router} resets its BGP session with {neighbor}",
-        Command(router, f"vtysh -c 'clear bgp {shlex.quote(neighbor)}'").do,
-        always(),
-    )
+    """A BGP session (NEIGHBOR: its address) is closed; both sides open it again by themselves."""
+
+    def strike(lab: Place) -> None:
+        _runs(lab, router, "bgpd")
+        # vtysh ends with code 0 whatever bgpd says, and bgpd says something only to refuse.
+        refused = lab.node(router).run(["vtysh", "-c", f"clear bgp {neighbor}"]).out.strip()
+        if refused:
+            raise InputError(
+                f"{router} has no BGP session with {neighbor!r}: {refused}\n"
+                f"  `lab vtysh {router} 'show bgp summary'` tells its neighbors' addresses"
+            )
+
+    return Fault(f"{router} resets its BGP session with {neighbor}", strike, always())
 
 
 def always(*acts: Command | Request) -> Undo:
     """What undoes the fault is known without looking."""
     return lambda _: acts
+
+
+def of_cluster(lab: Place, node: str) -> PlannedNode:
+    """A node with an agent and flow tables; InputError tells which those are."""
+    lab.node(node)
+    planned = lab.plan.node(node)
+    if planned.router_ip is None:
+        known = ", ".join(one.name for one in lab.plan.nodes if one.router_ip) or "none"
+        raise InputError(f"{node} is no node of the cluster; those are: {known}")
+    return planned
+
+
+def _runs(lab: Place, node: str, daemon: str) -> None:
+    """InputError unless FRR's daemon runs on the node."""
+    lab.node(node)
+    there = lab.plan.node(node).daemons
+    if daemon not in there:
+        known = ", ".join(there) or "none"
+        raise InputError(f"{node} has no FRR daemon {daemon!r}; it has {known}")
 
 
 def _service(words: str, name: str) -> Fault:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from lab.errors import InputError
 from lab.sandbox.place import Place
 from lab.scenario.acts import Command
-from lab.scenario.faults import Fault, always
+from lab.scenario.faults import Fault, always, of_cluster
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -17,10 +18,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def nat_full(node: str, backend: str) -> Fault:
     """Strangers hold every port that the node could translate to, towards a pod (ADDRESS:PORT)."""
 
+    _check_backend(backend)
+
     def strike(lab: Place) -> None:
-        source = lab.plan.node(node).router_ip
-        if source is None:
-            raise InputError(f"{node} translates nothing: choose a node of the cluster")
+        source = of_cluster(lab, node).router_ip
         _flood(node, f"translations {backend} {source}").do(lab)
 
     return Fault(
@@ -30,11 +31,25 @@ def nat_full(node: str, backend: str) -> Fault:
 
 def conntrack_full(node: str) -> Fault:
     """Strangers fill a node's connection table; what was used least recently is forgotten."""
+
+    def strike(lab: Place) -> None:
+        of_cluster(lab, node)
+        _flood(node, "connections").do(lab)
+
     return Fault(
-        f"strangers fill the connection table of {node}",
-        _flood(node, "connections").do,
-        always(_flood(node, "clear")),
+        f"strangers fill the connection table of {node}", strike, always(_flood(node, "clear"))
     )
+
+
+def _check_backend(backend: str) -> None:
+    """InputError unless it is what `lab.bpf.flood` takes."""
+    address, _, port = backend.partition(":")
+    try:
+        IPv4Address(address)
+    except ValueError:
+        port = ""
+    if not (port.isdecimal() and 0 < int(port) < 2**16):
+        raise InputError(f"a pod is ADDRESS:PORT (IPv4), such as 10.0.1.2:80, not {backend!r}")
 
 
 def _flood(node: str, words: str) -> Command:

@@ -45,7 +45,8 @@ class Told:
 class Load:
     """Load generators on some clients, and what they have told so far."""
 
-    def __init__(self, children: Sequence[Child]) -> None:
+    def __init__(self, service: str, children: Sequence[Child]) -> None:
+        self._service = service
         self._told = [Told(number, child) for number, child in enumerate(children)]
 
     def attempts(self) -> list[Attempt]:
@@ -76,7 +77,8 @@ class Load:
             lambda: self.answered(now),
             lambda seen: seen >= answers,
             within=STEADY.seconds,
-            what="answers to the load's new connections (`hubble observe` on the nodes tells more)",
+            what=f"answers of {self._service} to the load's new connections "
+            "(`lab kubectl get svc` tells what is served, `lab hubble observe` what came)",
             wanted=answers,
         )
 
@@ -98,7 +100,7 @@ def loaded(
             running.enter_context(lab.node(name).spawn([*argv, "--kept", str(kept)]))
             for name in names
         ]
-        load = Load(children)
+        load = Load(f"{target} port {port}", children)
         load.until_steady()
         yield load
 

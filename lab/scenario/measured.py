@@ -140,7 +140,13 @@ def _routes(lab: Place, address: str) -> Iterator[RouteWatch]:
         lines = Lines(child.stdout)
         family = "-6" if ":" in address else "-4"
         shown = lab.node(router).run(["ip", "-o", family, "route", "show", address])
-        yield RouteWatch(address, hops_of(shown.out), lines)
+        hops = hops_of(shown.out)
+        if not hops:
+            raise InputError(
+                f"{address} is announced by no node: {router} has no route to it\n"
+                "  `lab kubectl get svc -A` tells the services' external addresses"
+            )
+        yield RouteWatch(address, hops, lines)
 
 
 @contextmanager

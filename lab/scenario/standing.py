@@ -42,6 +42,8 @@ def strike(lab: Place, fault: Fault) -> Standing:
             standing.mend(lab)
         lab.ask("forget-fault", words=standing.words)
         raise
+    if not standing.undo:  # it is over already
+        lab.ask("forget-fault", words=standing.words)
     return standing
 
 

@@ -17,6 +17,9 @@ from lab.scenario.faults import Fault, always
 PERCENT = 10_000
 """Packets of a million."""
 
+SMALLEST_MTU, LARGEST_MTU = 68, 65535
+"""Bytes: what every IPv4 link must carry (RFC 791), and what a veth takes."""
+
 
 def link_down(node: str, interface: str = "eth0") -> Fault:
     """The cable of an interface is pulled; both ends see it."""
@@ -61,6 +64,7 @@ def corruption(node: str, interface: str, percent: int) -> Fault:
 
 def police(node: str, interface: str, megabits: int) -> Fault:
     """What comes to an interface faster than a rate (Mbit/s) is dropped."""
+    _check_rate(megabits)
     return Fault(
         f"{node} gets at most {megabits} Mbit/s on {interface}",
         _impair(node, interface, "rate", megabits * 1_000_000).do,
@@ -70,6 +74,7 @@ def police(node: str, interface: str, megabits: int) -> Fault:
 
 def rate_limit(node: str, interface: str, megabits: int) -> Fault:
     """What an interface sends faster than a rate (Mbit/s) waits in a queue (tc's token bucket)."""
+    _check_rate(megabits)
     root = f"dev {interface} root"
     return Fault(
         f"{node} sends at most {megabits} Mbit/s on {interface}",
@@ -79,7 +84,12 @@ def rate_limit(node: str, interface: str, megabits: int) -> Fault:
 
 
 def delay(node: str, interface: str, milliseconds: int) -> Fault:
-    """What an interface sends is late. Needs the kernel's netem (MachineError)."""
+    """What an interface sends is late (milliseconds). Needs the kernel's netem.
+
+    MachineError without it.
+    """
+    if milliseconds < 1:
+        raise InputError(f"a delay is 1 ms or more, not {milliseconds}")
 
     def strike(lab: Place) -> None:
         try:
@@ -100,6 +110,8 @@ def delay(node: str, interface: str, milliseconds: int) -> Fault:
 
 def mtu(node: str, interface: str, size: int) -> Fault:
     """An interface takes smaller packets than its neighbors think (bytes)."""
+    if not SMALLEST_MTU <= size <= LARGEST_MTU:
+        raise InputError(f"an MTU is {SMALLEST_MTU} to {LARGEST_MTU} bytes, not {size}")
     line = f"ip link set {interface} mtu"
 
     def as_it_is(lab: Place) -> list[Command]:
@@ -136,6 +148,11 @@ def partition(one: Iterable[str], other: Iterable[str]) -> Fault:
         Request("part-nodes", sides).do,
         always(Request("join-nodes", sides)),
     )
+
+
+def _check_rate(megabits: int) -> None:
+    if megabits < 1:
+        raise InputError(f"a rate is 1 Mbit/s or more, not {megabits}")
 
 
 def _share(percent: int) -> int:

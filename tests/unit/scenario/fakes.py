@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from ipaddress import IPv4Address
 from typing import Any
 
 from lab.errors import CommandError
@@ -17,8 +18,9 @@ PLAN = Plan(
     name="two",
     networks=(),
     nodes=(
-        PlannedNode("r1", NodeKind.ROUTER, ()),
+        PlannedNode("r1", NodeKind.ROUTER, (), daemons=("zebra", "bgpd")),
         PlannedNode("k8s-control", NodeKind.CONTROL, ()),
+        PlannedNode("k8s-worker1", NodeKind.WORKER, (), router_ip=IPv4Address("10.0.1.1")),
     ),
     cluster=None,
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from lab.errors import InputError, MachineError
-from lab.scenario import acts, faults, measure, wire_faults
+from lab.scenario import acts, faults, full_tables, measure, wire_faults
 from lab.scenario.measured import hops_of, moved
 from lab.scenario.standing import clear, find, strike, struck
 
@@ -104,9 +106,57 @@ def test_a_partition_has_two_sides() -> None:
         wire_faults.partition(["a", "b"], ["b", "c"])
 
 
-def test_a_share_of_packets() -> None:
-    with pytest.raises(InputError, match="not 0"):
-        wire_faults.loss("r1", "eth0", 0)
+@pytest.mark.parametrize(
+    ("make", "value", "said"),
+    [
+        (wire_faults.loss, 0, "between 1 and 100 percent, not 0"),
+        (wire_faults.rate_limit, 0, "a rate is 1 Mbit/s or more, not 0"),
+        (wire_faults.police, -1, "a rate is 1 Mbit/s or more, not -1"),
+        (wire_faults.delay, 0, "a delay is 1 ms or more, not 0"),
+        (wire_faults.mtu, 67, "an MTU is 68 to 65535 bytes, not 67"),
+    ],
+)
+def test_an_amount_that_makes_no_sense(
+    make: Callable[[str, str, int], faults.Fault], value: int, said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        make("r1", "eth0", value)
+
+
+@pytest.mark.parametrize("backend", ["10.0.1.2", "x:80", "10.0.1.2:0", "10.0.1.2:99999", ""])
+def test_ports_run_out_towards_an_address_and_port(backend: str) -> None:
+    with pytest.raises(InputError, match="a pod is ADDRESS:PORT"):
+        full_tables.nat_full("k8s-worker1", backend)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.agent_kill("k8s-control"),
+        full_tables.conntrack_full("k8s-control"),
+        full_tables.nat_full("k8s-control", "10.0.1.2:80"),
+    ],
+    ids=lambda fault: fault.words,
+)
+def test_a_fault_of_the_cluster_elsewhere(fault: faults.Fault) -> None:
+    lab = FakeLab()
+    with pytest.raises(InputError, match=r"those are: k8s-worker1$"):
+        strike(lab, fault)
+    assert lab.asked[-1] == ("forget-fault", {"words": fault.words})
+
+
+def test_a_session_with_nobody() -> None:
+    said = '% BGP: Unknown neighbor - "10.0.0.9"'
+    lab = FakeLab(**{"vtysh -c 'clear bgp 10.0.0.9'": [said]})
+    with pytest.raises(InputError, match=f"r1 has no BGP session with '10.0.0.9': {said}"):
+        strike(lab, faults.session_reset("r1", "10.0.0.9"))
+
+
+def test_a_session_that_was_reset_does_not_stand() -> None:
+    lab = FakeLab(**{"vtysh -c 'clear bgp 10.0.0.2'": [""]})
+    fault = faults.session_reset("r1", "10.0.0.2")
+    strike(lab, fault)
+    assert lab.asked[-1] == ("forget-fault", {"words": fault.words})
 
 
 def test_segments_lost_count_from_the_fault_on() -> None:
