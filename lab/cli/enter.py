@@ -37,6 +37,8 @@ def execute(name: str | None, node: str, command: tuple[str, ...]) -> None:
     words = command[1:] if command[0] == "--" else command
     if not words:
         raise click.UsageError("Missing argument 'COMMAND...'.")
+    if words == command and words[0].startswith("-"):
+        raise click.UsageError(f"Options of lab exec come before NODE: {words[0]} is behind it.")
     inside = Lab.find(name).node(node)
     become(inside.entry.inside(words), inside.environment)
 

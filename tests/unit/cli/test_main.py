@@ -101,6 +101,7 @@ def test_help_names_every_verb_and_loads_none(
         (["shell", "client1"], "no lab is running"),
         (["kubectl", "-n", "kube-system", "get", "pods"], "no lab is running"),
         (["vtysh", "bgp-router1", "show", "version"], "no lab is running"),
+        (["exec", "client1", "--name", "x", "--", "true"], "come before NODE: --name is behind"),
         (["down"], "there is no lab to end"),
         (["down", "nosuch"], "there is no lab named 'nosuch'; there are: none"),
         (["graph", "nosuch"], "no topology 'nosuch'"),
@@ -120,6 +121,13 @@ def test_who_is_not_root_is_told_the_command(
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert main(["ps"]) == 3
     assert "sudo python3 -m lab" in capsys.readouterr().err
+
+
+# The words of `lab test`, --help included, are pytest's.
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "test"])
+def test_the_help_of_a_verb_needs_no_lab(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb, "--help"]) == 0
+    assert f"Usage: lab {verb} " in capsys.readouterr().out
 
 
 def test_the_group_offers_the_verbs_in_the_tables_order() -> None:
