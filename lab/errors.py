@@ -9,6 +9,7 @@ LabError                   a message for the user and the exit code it leads to
 ├── FrrError               FRR refused a configuration or answered nonsense
 ├── BpfError               a BPF system call or libbpf failed
 │   └── VerifierError      the kernel's verifier refused a program
+├── FileError              a file, or the output, that the kernel refused
 └── SandboxError           the namespaces of a lab could not be made or entered
 
 A message says what failed, on which node, what was seen, what was wanted and what to do
@@ -111,6 +112,14 @@ class VerifierError(BpfError):
         omitted = len(lines) - len(shown)
         detail = [f"  {line}" for line in shown] + [f"  ({omitted} lines omitted)"] * bool(omitted)
         self.args = ("\n".join([str(self.args[0]), *detail]),)
+
+
+class FileError(LabError):
+    """The kernel refused a file, or the output: a full disk, a folder that is not there."""
+
+    @classmethod
+    def of(cls, error: OSError) -> FileError:
+        return cls(f"{error.filename or 'the output'}: {error.strerror or error}")
 
 
 class SandboxError(LabError):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import os
 import signal
-import sys
 from collections.abc import Sequence
 
 import click
 
-from lab.errors import LabError
+from lab import output
+from lab.errors import FileError, LabError
 
 INTERRUPTED = 128 + signal.SIGINT
 """Exit code after Ctrl-C, as shells have it."""
@@ -90,9 +89,13 @@ def main(arguments: Sequence[str]) -> int:
         _complain(error)
         return error.exit_code
     except BrokenPipeError:
-        # Whoever read the output has gone; keep Python from writing the rest at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output has gone.
+        output.give_up()
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        _complain(FileError.of(error))
+        output.give_up()
+        return FileError.exit_code
     return code if isinstance(code, int) else 0
 
 

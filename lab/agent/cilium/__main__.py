@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from lab import output
 from lab.agent.cilium import (
     balancer,
     bgp,
@@ -25,7 +26,7 @@ from lab.bpf import tables
 from lab.bpf.ledger import Ledger
 from lab.bpf.maps import Map, PerCpuMap
 from lab.bpf.object_info import map_info
-from lab.errors import LabError
+from lab.errors import FileError, LabError
 
 Lines = Iterable[str]
 Command = Callable[[argparse.Namespace], Lines]
@@ -203,11 +204,16 @@ def main() -> int:
             sys.stdout.write(line + "\n")
             if arguments.command is _monitor:
                 sys.stdout.flush()
+        sys.stdout.flush()
     except LabError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     except (BrokenPipeError, KeyboardInterrupt):
         return 0
+    except OSError as error:
+        sys.stderr.write(f"error: {FileError.of(error)}\n")
+        output.give_up()
+        return FileError.exit_code
     return 0
 
 

@@ -7,7 +7,8 @@ import platform
 import sys
 from collections.abc import Sequence
 
-from lab.errors import InputError, LabError
+from lab import output
+from lab.errors import FileError, InputError, LabError
 from lab.hubble.cli import (
     arguments,
     completion,
@@ -46,10 +47,15 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         options = parser().command(sys.argv[1:] if words is None else words)
         options.run(options)
+        sys.stdout.flush()
     except LabError as exc:
         sys.stdout.flush()
         sys.stderr.write(f"error: {exc}\n")
         return exc.exit_code
+    except OSError as exc:
+        sys.stderr.write(f"error: {FileError.of(exc)}\n")
+        output.give_up()
+        return FileError.exit_code
     except KeyboardInterrupt:
         return 130
     return 0

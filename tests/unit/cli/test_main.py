@@ -3,11 +3,13 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import sys
 from pathlib import Path
 
 import click
 import pytest
 
+from lab import shell
 from lab.cli import main as module
 from lab.cli.main import FAMILIES, VERBS, cli, main
 from lab.errors import InputError, MachineError
@@ -61,6 +63,19 @@ def test_an_error_is_told_without_a_traceback(
     out, err = capsys.readouterr()
     assert out == ""
     assert err == "error: bad [bold]input[/bold]\n  details\n"
+
+
+def test_a_file_that_cannot_be_written_is_told_without_a_traceback(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "nowhere" / "before.json"
+    assert main(["doctor", "--save", str(place)]) == 1
+    assert capfd.readouterr().err == f"error: {place}: No such file or directory\n"
+
+
+def test_a_full_disk_behind_the_output() -> None:
+    ended = shell.probe(["sh", "-c", f"{sys.executable} -m lab.cli list > /dev/full"])
+    assert (ended.code, ended.err) == (1, "error: the output: No space left on device\n")
 
 
 @pytest.mark.parametrize("verb", VERBS)
