@@ -1,6 +1,7 @@
 """A run told to a person at a terminal: words, commands with their output, verdicts, a table.
 
-Lines of the lab itself stay under 100 columns; what a tool printed is shown as it is.
+Lines of the lab itself stay under 100 columns, and within a narrower terminal; what a tool
+printed is shown as it is.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from lab.scenario.outcome import (
 from lab.scenario.report import Report
 
 WIDTH = 96
+NARROWEST = 40
 INDENT = "   "
 
 THEME = Theme(
@@ -52,6 +54,7 @@ class Terminal(Report):
     def __init__(self, out: Console, progress: Console) -> None:
         self._out = out
         self._progress = progress
+        self._width = _width(out)
         self._after_empty = False
         self._running: list[str] = []
         """Phases that have begun and not ended; they overlap."""
@@ -108,7 +111,7 @@ class Terminal(Report):
 
     def scenario_ends(self, result: ScenarioResult) -> None:
         if result.checks:
-            self._out.print(_table(result))
+            self._out.print(_table(result, self._width))
         for line in result.problem.splitlines():
             self._line((f"{INDENT}{line}", "broken"))
         self._line(*_summary(result))
@@ -119,15 +122,16 @@ class Terminal(Report):
         """Tell on a terminal what goes on, on a line that the next one replaces."""
         if self._progress.is_terminal:
             text = f"{INDENT}  {', '.join(self._running)} ..." if self._running else ""
-            self._progress.print(Text(text[:WIDTH].ljust(WIDTH), "aside"), end="\r")
+            width = _width(self._progress)
+            self._progress.print(Text(text[:width].ljust(width), "aside"), end="\r")
 
     def _words(self, words: str) -> None:
         for paragraph in words.split("\n\n"):
-            for line in textwrap.wrap(paragraph, WIDTH - len(INDENT)):
+            for line in textwrap.wrap(paragraph, self._width - len(INDENT)):
                 self._line((f"{INDENT}{line}", "default"))
 
     def _timed(self, mark: str, style: str, what: str, seconds: float) -> None:
-        room = WIDTH - len(mark) - 9
+        room = self._width - len(mark) - 9
         *above, last = textwrap.wrap(what, room) or [""]
         for part in above:
             self._line((mark, style), (part, "default"))
@@ -171,9 +175,16 @@ def _reasons(result: ScenarioResult) -> Iterator[str]:
         yield f"collected in {result.artifacts}"
 
 
-def _table(result: ScenarioResult) -> Table:
+def _width(console: Console) -> int:
+    """Columns for lines of the lab's own; a terminal's last one stays free, or it would wrap."""
+    if not console.is_terminal:
+        return WIDTH
+    return min(WIDTH, max(NARROWEST, console.width - 1))
+
+
+def _table(result: ScenarioResult, width: int) -> Table:
     """Every check in order with the number of its step, its verdict and its time."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, width=WIDTH)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, width=width)
     table.add_column("step", justify="right")
     table.add_column("check", ratio=1)
     table.add_column("verdict")

@@ -49,9 +49,16 @@ def sample() -> ScenarioResult:
     )
 
 
-def told(result: ScenarioResult) -> str:
+def told(result: ScenarioResult, *, width: int = 100, terminal: bool = False) -> str:
     text = io.StringIO()
-    console = Console(file=text, width=100, highlight=False, soft_wrap=True)
+    console = Console(
+        file=text,
+        width=width,
+        highlight=False,
+        soft_wrap=True,
+        force_terminal=terminal,
+        color_system=None,
+    )
     report = Terminal(console, console)
     report.scenario_begins(result)
     for phase in result.phases:
@@ -85,6 +92,12 @@ def test_terminal_stays_under_100_columns_and_shows_no_escapes_of_tools() -> Non
     text = told(sample())
     assert max(map(len, text.splitlines())) < 100
     assert "\x1b" not in text
+
+
+def test_lines_fit_a_narrow_terminal() -> None:
+    text = told(sample(), width=80, terminal=True)
+    assert max(len(line) for line in text.replace("\r", "\n").splitlines()) < 80
+    assert "   ✓ six next hops" in text
 
 
 def test_overview_names_the_reason() -> None:
