@@ -80,6 +80,8 @@ def run(  # noqa: PLR0913, PLR0917 - one for each option
     planned = turns(names, repeat=repeat, lab=lab, jobs=jobs, shuffle=shuffle)
     for turn in planned:
         RunDir.of(turn.lab)  # refuses what cannot be a lab's name before anything is said
+    for place in (xml and xml.parent, folder):
+        _make(place)
     if keep and len(planned) > 1:
         raise InputError("--keep leaves one lab up: choose one scenario, one time")
     quiet = output == "json" or jobs > 1
@@ -95,6 +97,15 @@ def run(  # noqa: PLR0913, PLR0917 - one for each option
     if folder is None and not keep:
         click.echo("to look into it: run it again with --keep, or with --artifacts DIR", err=True)
     return 1
+
+
+def _make(folder: Path | None) -> None:
+    """A folder for what comes at the end; InputError now, not after all labs have run."""
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written to: {error.strerror}") from error
 
 
 def _one(turn: Turn, wishes: Wishes, *, apart: bool) -> ScenarioResult:

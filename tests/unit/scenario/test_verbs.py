@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
 from lab.cli.fault import fault
 from lab.cli.run import run
+from lab.errors import InputError
 
 
 def test_help_of_faults_tells_how_each_is_written() -> None:
@@ -37,3 +41,15 @@ def test_wrong_words_of_faults(words: list[str]) -> None:
 )
 def test_wrong_usage_of_run(arguments: list[str]) -> None:
     assert CliRunner().invoke(run, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("words", [["--junit", "{}/x/y/results.xml"], ["--artifacts", "{}/x/y"]])
+def test_a_place_for_results_is_made_before_any_lab(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    (tmp_path / "x").write_text("a file, no folder")
+    arguments = ["basic", *(word.format(tmp_path) for word in words)]
+    error = CliRunner().invoke(run, arguments).exception
+    assert isinstance(error, InputError)
+    assert str(error) == f"{tmp_path}/x/y cannot be written to: Not a directory"
