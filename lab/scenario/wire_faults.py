@@ -84,10 +84,7 @@ def rate_limit(node: str, interface: str, megabits: int) -> Fault:
 
 
 def delay(node: str, interface: str, milliseconds: int) -> Fault:
-    """What an interface sends is late (milliseconds). Needs the kernel's netem.
-
-    MachineError without it.
-    """
+    """What an interface sends is late (milliseconds). Needs the kernel's netem."""
     if milliseconds < 1:
         raise InputError(f"a delay is 1 ms or more, not {milliseconds}")
 
