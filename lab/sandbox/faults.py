@@ -25,7 +25,7 @@ def handlers(site: Site) -> Mapping[str, Handler]:
     part-nodes one other          join-nodes one other
     impair-wire node interface    restore-wire node interface
       trouble amount                trouble
-    note-fault words undo         forget-fault words
+    note-fault words alters undo  forget-fault words
                                   start-routing node
     standing-faults
     """
@@ -145,16 +145,10 @@ class _Faults:
         names = request.get(field)
         if not isinstance(names, list) or not names:
             raise InputError(f"the request needs {field!r}, a list of nodes")
-        return [self._named(name) for name in names]
+        return [self._site.plan.node(name) for name in names]
 
     def _node(self, request: Mapping[str, Any]) -> PlannedNode:
-        return self._named(_text(request, "node"))
-
-    def _named(self, name: str) -> PlannedNode:
-        try:
-            return self._site.plan.node(name)
-        except KeyError as exc:
-            raise InputError(str(exc.args[0])) from exc
+        return self._site.plan.node(_text(request, "node"))
 
     def _member(self, node: PlannedNode) -> Member:
         return Member(self._site.run, self._site.plan, node)

@@ -25,6 +25,8 @@ class Fault:
     words: str
     strike: Callable[[Place], object]
     undo: Undo
+    alters: str
+    """What no other fault may alter as long as this one stands: either would undo both."""
 
 
 def node_crash(node: str) -> Fault:
@@ -33,6 +35,7 @@ def node_crash(node: str) -> Fault:
         f"{node} loses its power",
         Request("crash-node", {"node": node}).do,
         always(Request("boot-node", {"node": node})),
+        alters=f"the power of {node}",
     )
 
 
@@ -67,6 +70,7 @@ def relay_kill() -> Fault:
         "Hubble's relay is killed",
         strike,
         lambda lab: [Command(_control(lab), f"kubectl scale {relay} 1")],
+        alters="Hubble's relay",
     )
 
 
@@ -78,7 +82,10 @@ def frr_kill(node: str, daemon: str = "bgpd") -> Fault:
         Command(node, f"sh -c 'kill -9 $(cat /run/frr/{daemon}.pid)'").do(lab)
 
     return Fault(
-        f"{daemon} of {node} is killed", strike, always(Request("start-routing", {"node": node}))
+        f"{daemon} of {node} is killed",
+        strike,
+        always(Request("start-routing", {"node": node})),
+        alters=f"the routing of {node}",
     )
 
 
@@ -95,7 +102,12 @@ def session_reset(router: str, neighbor: str) -> Fault:
                 f"  `lab vtysh {router} 'show bgp summary'` tells its neighbors' addresses"
             )
 
-    return Fault(f"{router} resets its BGP session with {neighbor}", strike, always())
+    return Fault(
+        f"{router} resets its BGP session with {neighbor}",
+        strike,
+        always(),
+        alters=f"the BGP session of {router} with {neighbor}",
+    )
 
 
 def always(*acts: Command | Request) -> Undo:
@@ -127,6 +139,7 @@ def _service(words: str, name: str) -> Fault:
         words,
         Request("stop-service", {"name": name, "hard": True}).do,
         always(Request("start-service", {"name": name})),
+        alters=f"the service {name}",
     )
 
 

@@ -25,7 +25,10 @@ def nat_full(node: str, backend: str) -> Fault:
         _flood(node, f"translations {backend} {source}").do(lab)
 
     return Fault(
-        f"{node} has no port left towards {backend}", strike, always(_flood(node, "clear"))
+        f"{node} has no port left towards {backend}",
+        strike,
+        always(_flood(node, "clear")),
+        alters=_tables(node),
     )
 
 
@@ -37,7 +40,10 @@ def conntrack_full(node: str) -> Fault:
         _flood(node, "connections").do(lab)
 
     return Fault(
-        f"strangers fill the connection table of {node}", strike, always(_flood(node, "clear"))
+        f"strangers fill the connection table of {node}",
+        strike,
+        always(_flood(node, "clear")),
+        alters=_tables(node),
     )
 
 
@@ -50,6 +56,10 @@ def _check_backend(backend: str) -> None:
         port = ""
     if not (port.isdecimal() and 0 < int(port) < 2**16):
         raise InputError(f"a pod is ADDRESS:PORT (IPv4), such as 10.0.1.2:80, not {backend!r}")
+
+
+def _tables(node: str) -> str:
+    return f"the flow tables of {node}"
 
 
 def _flood(node: str, words: str) -> Command:

@@ -31,9 +31,16 @@ class Standing:
 
 
 def strike(lab: Place, fault: Fault) -> Standing:
-    """Break something. InputError or MachineError when it cannot be: nothing has changed then."""
+    """Break something. InputError or MachineError when it cannot be: nothing has changed then.
+
+    What mends itself is not written down: it does not stand.
+    """
     standing = Standing(fault.words, tuple(fault.undo(lab)))
-    lab.ask("note-fault", words=fault.words, undo=acts.written(standing.undo))
+    if not standing.undo:
+        fault.strike(lab)
+        return standing
+    undo = acts.written(standing.undo)
+    lab.ask("note-fault", words=fault.words, alters=fault.alters, undo=undo)
     try:
         fault.strike(lab)
     except LabError:
@@ -42,8 +49,6 @@ def strike(lab: Place, fault: Fault) -> Standing:
             standing.mend(lab)
         lab.ask("forget-fault", words=standing.words)
         raise
-    if not standing.undo:  # it is over already
-        lab.ask("forget-fault", words=standing.words)
     return standing
 
 

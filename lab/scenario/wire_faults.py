@@ -28,6 +28,7 @@ def link_down(node: str, interface: str = "eth0") -> Fault:
         f"the link of {node} {interface} goes down",
         Request("cut-link", where).do,
         always(Request("mend-link", where)),
+        alters=f"the cable of {node} {interface}",
     )
 
 
@@ -37,6 +38,7 @@ def loss(node: str, interface: str, percent: int) -> Fault:
         f"{percent} of 100 packets to {node} {interface} are lost",
         _impair(node, interface, "loss", _share(percent)).do,
         always(_restore(node, interface, "loss")),
+        alters=f"the losses of the wire to {node} {interface}",
     )
 
 
@@ -59,6 +61,7 @@ def corruption(node: str, interface: str, percent: int) -> Fault:
             _restore(node, interface, "corruption"),
             Command(node, f"ethtool -K {interface} tx on"),
         ),
+        alters=f"the bits on the wire from {node} {interface}",
     )
 
 
@@ -69,6 +72,7 @@ def police(node: str, interface: str, megabits: int) -> Fault:
         f"{node} gets at most {megabits} Mbit/s on {interface}",
         _impair(node, interface, "rate", megabits * 1_000_000).do,
         always(_restore(node, interface, "rate")),
+        alters=f"the rate of the wire to {node} {interface}",
     )
 
 
@@ -80,6 +84,7 @@ def rate_limit(node: str, interface: str, megabits: int) -> Fault:
         f"{node} sends at most {megabits} Mbit/s on {interface}",
         Command(node, f"tc qdisc add {root} tbf rate {megabits}mbit burst 64kb latency 50ms").do,
         lambda lab: _removes_root(lab, node, interface),
+        alters=_queue(node, interface),
     )
 
 
@@ -102,6 +107,7 @@ def delay(node: str, interface: str, milliseconds: int) -> Fault:
         f"{node} sends {milliseconds} ms late on {interface}",
         strike,
         lambda lab: _removes_root(lab, node, interface),
+        alters=_queue(node, interface),
     )
 
 
@@ -119,6 +125,7 @@ def mtu(node: str, interface: str, size: int) -> Fault:
         f"the MTU of {node} {interface} becomes {size}",
         Command(node, f"{line} {size}").do,
         as_it_is,
+        alters=f"the MTU of {node} {interface}",
     )
 
 
@@ -130,6 +137,7 @@ def icmp_silence(node: str) -> Fault:
         f"{node} sends no ICMP errors",
         Command(node, f"nft '{rules}'").do,
         always(Command(node, "nft delete table ip silence")),
+        alters=f"the ICMP errors of {node}",
     )
 
 
@@ -140,10 +148,12 @@ def partition(one: Iterable[str], other: Iterable[str]) -> Fault:
     if both:
         raise InputError(f"a node cannot be on both sides: {', '.join(sorted(both))}")
     sides = {"one": left, "other": right}
+    groups = [", ".join(sorted(side)) for side in (left, right)]
     return Fault(
         f"{', '.join(left)} and {', '.join(right)} cannot reach each other",
         Request("part-nodes", sides).do,
         always(Request("join-nodes", sides)),
+        alters=f"what passes between {' and '.join(sorted(groups))}",
     )
 
 
@@ -156,6 +166,10 @@ def _share(percent: int) -> int:
     if not 0 < percent <= 100:
         raise InputError(f"a share of packets is between 1 and 100 percent, not {percent}")
     return percent * PERCENT
+
+
+def _queue(node: str, interface: str) -> str:
+    return f"the queue of {node} {interface}"
 
 
 def _impair(node: str, interface: str, trouble: str, amount: int) -> Request:

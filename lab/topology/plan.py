@@ -19,6 +19,8 @@ from ipaddress import (
 )
 from typing import Any
 
+from lab.errors import InputError
+
 
 class NodeKind(str, Enum):
     """What a node is for."""
@@ -123,11 +125,11 @@ class Plan:
     cluster: Cluster | None
 
     def node(self, name: str) -> PlannedNode:
-        """The node of that name; KeyError lists the names there are."""
+        """The node of that name; InputError lists the names there are."""
         for node in self.nodes:
             if node.name == name:
                 return node
-        raise KeyError(f"no node {name!r}; there are {', '.join(n.name for n in self.nodes)}")
+        raise InputError(f"no node {name!r}; there are {', '.join(n.name for n in self.nodes)}")
 
     @property
     def kube_nodes(self) -> tuple[PlannedNode, ...]:

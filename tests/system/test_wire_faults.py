@@ -131,6 +131,14 @@ def test_faults_that_somebody_left_are_found_and_mended(lab: Lab) -> None:
     assert lab.node("client2").run(["cat", "/sys/class/net/eth0/mtu"]).out.strip() == "1500"
 
 
+def test_a_second_fault_of_the_same_kind_leaves_the_first_as_it_is(lab: Lab) -> None:
+    with struck(lab, wire_faults.partition(["client1"], ["client2"])):
+        with pytest.raises(Refused, match="one fault at a time alters what passes between"):
+            strike(lab, wire_faults.partition(["client2"], ["client1"]))
+        assert not pings(lab, "client1", CLIENT2)
+    assert heals(lab, "client1", CLIENT2)
+
+
 def test_a_fault_that_makes_no_sense_changes_nothing(lab: Lab) -> None:
     with pytest.raises(Refused, match="has no interface 'eth7'; it has eth0"):
         strike(lab, wire_faults.loss("client2", "eth7", 50))
