@@ -226,9 +226,10 @@ class Rig:
         )
         return backend_id
 
-    def maglev(self, index: int, backends: Sequence[int]) -> None:
+    def maglev(self, index: int, backends: Sequence[int], *, ipv6: bool = False) -> None:
         """Give a service its lookup table, one backend id for each hash."""
-        maglev.write(self._object.map(t.MAGLEV.name), index, backends)
+        table = t.MAGLEV6 if ipv6 else t.MAGLEV
+        maglev.write(self._object.map(table.name), index, backends)
 
     def pod(self, address: str, endpoint_id: int = POD_ID, label: int = POD_LABEL) -> None:
         """A pod of this node."""

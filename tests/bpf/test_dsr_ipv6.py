@@ -8,7 +8,7 @@ from ipaddress import IPv6Address
 from typing import Any
 
 import pytest
-from scapy.layers.inet import TCP, UDP
+from scapy.layers.inet import TCP, UDP, TCPerror
 from scapy.layers.inet6 import (
     HBHOptUnknown,
     ICMPv6PacketTooBig,
@@ -21,7 +21,7 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import Ether
 
 from lab.bpf import tables as t
-from lab.bpf.codes import CtFlag, Reason, ServiceFlag2, TupleFlag
+from lab.bpf.codes import Algorithm, CtFlag, Reason, ServiceFlag2, TupleFlag
 from lab.bpf.config import Forwarding
 
 from .packets import FROM_POD, FROM_ROUTER, PORT, same
@@ -205,6 +205,35 @@ def test_datagram_too_big_for_the_header_is_answered(dsr: Rig) -> None:
     del fresh[ICMPv6PacketTooBig].cksum
     assert bytes(fresh) == bytes(out.frame[IPv6])
     assert dsr.dropped() == {Reason.FRAG_NEEDED: 1}
+
+
+def too_big(sport: int) -> Any:
+    """A router far away could not send the service's reply on."""
+    quoted = IPv6(src=VIP_6, dst=CLIENT_6) / TCP(sport=80, dport=sport)
+    error = IPv6(src="2001:db8:ffff::9", dst=VIP_6) / ICMPv6PacketTooBig(mtu=1300)
+    return FROM_ROUTER / error / bytes(quoted)
+
+
+def test_error_that_comes_by_another_node_finds_the_flows_backend(make_rig: MakeRig) -> None:
+    here, there = (native(make_rig(replace(DSR, maglev_size=251))) for _ in range(2))
+    for rig in (here, there):
+        backends = [Backend(REMOTE_POD_6, 8080), Backend(REMOTE_POD_6, 8081)]
+        index = rig.service(VIP_6, 80, backends, algorithm=Algorithm.MAGLEV)
+        rig.maglev(index, [1 + slot % 2 for slot in range(251)], ipv6=True)
+    chosen = set()
+    for sport in range(40000, 40020):
+        port = here.run("from_netdev", request6(sport=sport)).frame[TCP].dport
+        out = there.run("from_netdev", too_big(sport))
+        error = out.frame[ICMPv6PacketTooBig]
+        inner = error[IPerror6]
+        assert (out.verdict, out.frame[IPv6].dst, error.mtu) == (REDIRECT, REMOTE_POD_6, 1300)
+        assert (inner.src, inner.dst, inner[TCPerror].sport) == (REMOTE_POD_6, CLIENT_6, port)
+        fresh = out.frame[IPv6].copy()
+        del fresh[ICMPv6PacketTooBig].cksum
+        assert bytes(fresh) == bytes(out.frame[IPv6])
+        chosen.add(port)
+    assert chosen == {8080, 8081}
+    assert list(there.map(t.CT_TCP6).items()) == []
 
 
 def test_xdp_does_the_same(make_rig: MakeRig) -> None:
