@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from lab.sandbox.ending import end
 from lab.sandbox.handle import Lab
 from lab.sandbox.listing import summaries
 from lab.sandbox.rundir import RunDir, is_held
+from lab.scenario import find
 from lab.wait import until
 
 from .traces import Traces, start_time
@@ -26,6 +29,9 @@ pytestmark = [
 
 WITHIN = 90.0
 """Seconds; a bound for loaded machines."""
+
+LINES = 60
+"""So much, or more, does a scenario print from the bring-up of its lab to its last check."""
 
 
 @pytest.fixture
@@ -82,3 +88,28 @@ def test_killing_the_newest_process_of_a_clusters_bring_up_leaves_nothing(
         traces.follow(next(lab.keeper for lab in summaries() if lab.name == name))
         lab.end()
     traces.until_gone()
+
+
+@pytest.mark.parametrize("_", range(3))
+def test_killing_anything_at_any_moment_of_a_scenario_leaves_nothing(
+    _: int, name: str, traces: Traces, tmp_path: Path
+) -> None:
+    # pytest-randomly seeds `random` and prints the seed: --randomly-seed=N repeats the choice.
+    scenario, lines = random.choice(find.names()), random.randrange(1, LINES)
+    printed = tmp_path / "printed"
+    words = [sys.executable, "-u", "-m", "lab.cli", "run", scenario, "--name", name]
+    with printed.open("w") as output:
+        running = shell.start(words, stdout=output)
+    tree = until(
+        lambda: traces.follow(running.pid),
+        lambda _: len(printed.read_text().splitlines()) >= lines or running.poll() is not None,
+        within=WITHIN,
+        what=f"line {lines} of scenario {scenario}",
+    )
+    with suppress(ProcessLookupError):
+        os.kill(random.choice(tree or [running.pid]), signal.SIGKILL)
+    traces.follow(running.pid)
+    running.kill()  # The lab's own command, too: what the scenario makes of it is not asked here.
+    shell.wait(running, timeout=WITHIN)
+    traces.until_gone()
+    assert shell.wait(bring_up(name), timeout=WITHIN) == 0, "the name is free again"
