@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from lab.scenario import observe, web
-from lab.scenario.bounds import DATAPATH
+from lab.scenario import large, observe, web
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import containing
 from lab.scenario.wire_faults import icmp_silence, mtu
 
-SIZE = 200_000
-LARGE = f"{web.URL}large"
 SMALL_LINK = 1300
 TIMES = 8
 """Downloads, so that most of them come in by a node that has to tunnel to the pod's."""
@@ -23,11 +20,11 @@ def room(stage: Stage) -> None:
     """VXLAN puts 50 bytes in front of a pod's packet. The pod's routes are that much smaller than
     the node's link, so that TCP never makes a segment that would have to be cut in the tunnel."""
     web.is_announced_by(stage, "every node is a next hop", observe.node_addresses(stage))
-    shown = _in_pod(stage, "ip route")
+    shown = large.in_pod(stage, "ip route")
     stage.holds("a pod sends 1450 bytes at most", shown, containing("mtu 1450"))
     _hash_packets(stage)
-    _in_pod(stage, f"sh -c 'head -c {SIZE} /dev/zero > /usr/share/nginx/html/large'")
-    _all_arrive(stage)
+    large.offer(stage)
+    large.arrives(stage, TIMES)
 
 
 @scenario.step("A smaller link, and a router that says so")
@@ -36,9 +33,9 @@ def told(stage: Stage) -> None:
     the router drops the first ones and tells the sender how much would fit (ICMP, fragmentation
     needed). To the router the sender is the service's address: the node that balances turns the
     message, and the packet quoted in it, into one for the pod, and tunnels it to its node."""
-    with stage.fault(mtu(web.ROUTER, _lan(stage), SMALL_LINK)):
-        _all_arrive(stage)
-        learned = _in_pod(stage, "ip route show cache")
+    with stage.fault(mtu(web.ROUTER, large.clients_leg(stage), SMALL_LINK)):
+        large.arrives(stage, TIMES)
+        learned = large.in_pod(stage, "ip route show cache")
         stage.holds("the pod learned it", learned, containing(f"mtu {SMALL_LINK}"))
 
 
@@ -47,21 +44,21 @@ def black_hole(stage: Stage) -> None:
     """Many a firewall drops all ICMP. Then nobody tells the pod: it sends its large packets again
     and again, and the router drops them again and again. Small answers pass, which is what makes
     it hard to find: the connection opens, ping works, only the download never begins."""
-    with stage.fault(mtu(web.ROUTER, _lan(stage), SMALL_LINK)):
+    with stage.fault(mtu(web.ROUTER, large.clients_leg(stage), SMALL_LINK)):
         with stage.fault(icmp_silence(web.ROUTER)):
-            _in_pod(stage, "ip route flush cache")
+            large.in_pod(stage, "ip route flush cache")
             web.is_answered(stage)
-            tried = stage.show(web.CLIENT, f"curl -s -S -m 3 {LARGE} -o /dev/null")
+            tried = stage.show(web.CLIENT, f"curl -s -S -m 3 {large.URL} -o /dev/null")
             stage.holds("the large answer never comes", tried.code, 28)
             stage.show(web.ROUTER, "nstat -az IpFragFails")
-        _all_arrive(stage)
+        large.arrives(stage, TIMES)
     stage.say("As soon as the router spoke again, the downloads went through.")
 
 
 @scenario.step("And with links of equal size")
 def equal(stage: Stage) -> None:
     """Nothing is left of it but what the pod remembers for ten minutes."""
-    _all_arrive(stage)
+    large.arrives(stage, TIMES)
 
 
 def _hash_packets(stage: Stage) -> None:
@@ -72,30 +69,3 @@ def _hash_packets(stage: Stage) -> None:
         web.ROUTER,
         "sysctl net.ipv4.fib_multipath_hash_fields=0x37 net.ipv4.fib_multipath_hash_policy=3",
     )
-
-
-def _all_arrive(stage: Stage) -> None:
-    stage.becomes(
-        f"{TIMES} downloads are complete",
-        lambda: _downloaded(stage),
-        [str(SIZE)] * TIMES,
-        within=DATAPATH,
-    )
-
-
-def _downloaded(stage: Stage) -> list[str]:
-    """Bytes that arrived, of one download after the other, each on a connection of its own."""
-    line = "curl -s -m 10 -H 'Connection: close' -o /dev/null -w '%{size_download}\\n'"
-    return stage.probe(web.CLIENT, f"{line} '{LARGE}?[1-{TIMES}]'", timeout=90).out.split()
-
-
-def _in_pod(stage: Stage, line: str) -> str:
-    (pod,) = web.pods(stage)
-    return stage.show(stage.control, f"kubectl exec {pod.name} -- {line}").out
-
-
-def _lan(stage: Stage) -> str:
-    """The router's interface towards the clients."""
-    client = stage.plan.node(web.CLIENT).address
-    legs = stage.plan.node(web.ROUTER).interfaces
-    return next(leg.name for leg in legs if client in leg.address.network)

@@ -95,7 +95,8 @@ def capture(
     quiet = ("-n", "-l", "--immediate-mode", "-Z", "root")
     argv = ["tcpdump", *quiet, *HEADERS, *options, "-i", interface, expression]
     with node.spawn(argv) as child:
-        taken = Capture(name, f"tcpdump -n -i {interface} {shlex.quote(expression)}", child)
+        shown = shlex.join(["tcpdump", "-n", *options, "-i", interface, expression])
+        taken = Capture(name, shown, child)
         try:
             taken.until_listening()
             yield taken

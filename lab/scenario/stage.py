@@ -118,17 +118,22 @@ class Stage:
             yield Stage(lab, self._step, self._report, self._manifests)
 
     @contextmanager
-    def capture(self, node: str, interface: str, expression: str) -> Iterator[Capture]:
+    def capture(
+        self, node: str, interface: str, expression: str, *options: str
+    ) -> Iterator[Capture]:
         """tcpdump on an interface; the block starts when it is listening."""
-        with capture(self.lab.node(node), node, interface, expression) as running:
+        place = self.lab.node(node)
+        with capture(place, node, interface, expression, options=options) as running:
             yield running
 
     @contextmanager
-    def capture_all(self, expression: str) -> Iterator[list[Capture]]:
+    def capture_all(self, expression: str, *options: str) -> Iterator[list[Capture]]:
         """tcpdump on the uplink of every node of the cluster at once."""
         with ExitStack() as running:
             yield [
-                running.enter_context(self.capture(node.name, node.interfaces[0].name, expression))
+                running.enter_context(
+                    self.capture(node.name, node.interfaces[0].name, expression, *options)
+                )
                 for node in self.plan.kube_nodes
             ]
 

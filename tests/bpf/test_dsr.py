@@ -204,6 +204,15 @@ def test_error_that_comes_by_another_node_finds_the_flows_backend(
     assert list(there.map(t.CT_TCP).items()) == []
 
 
+@pytest.mark.parametrize("algorithm", [Algorithm.RANDOM, Algorithm.MAGLEV])
+def test_a_services_only_backend_needs_no_table_to_be_found(dsr: Rig, algorithm: Algorithm) -> None:
+    native(dsr).service(VIP, 80, [Backend(REMOTE_POD, 8080)], algorithm=algorithm)
+    out = dsr.run("from_netdev", frag_needed(40000))
+    inner = out.frame[IPerror]
+    assert (out.verdict, out.frame[IP].dst) == (REDIRECT, REMOTE_POD)
+    assert (inner.src, inner[TCPerror].sport, inner[TCPerror].dport) == (REMOTE_POD, 8080, 40000)
+
+
 @pytest.mark.parametrize(
     ("forwarding", "algorithm"),
     [(Forwarding.DSR, Algorithm.RANDOM), (Forwarding.SNAT, Algorithm.MAGLEV)],

@@ -236,6 +236,14 @@ def test_error_that_comes_by_another_node_finds_the_flows_backend(make_rig: Make
     assert list(there.map(t.CT_TCP6).items()) == []
 
 
+def test_a_services_only_backend_needs_no_table_to_be_found(dsr: Rig) -> None:
+    native(dsr).service(VIP_6, 80, [Backend(REMOTE_POD_6, 8080)], algorithm=Algorithm.MAGLEV)
+    out = dsr.run("from_netdev", too_big(40000))
+    inner = out.frame[ICMPv6PacketTooBig][IPerror6]
+    assert (out.verdict, out.frame[IPv6].dst) == (REDIRECT, REMOTE_POD_6)
+    assert (inner.src, inner[TCPerror].sport) == (REMOTE_POD_6, 8080)
+
+
 def test_xdp_does_the_same(make_rig: MakeRig) -> None:
     rig = native(make_rig(DSR))
     rig.service(VIP_6, 80, [Backend(REMOTE_POD_6)])

@@ -105,15 +105,39 @@ VERIFIED_ONCE __u32 agreed_backend(const struct flow *r, __u32 service)
 	return select_maglev(&svc, r);
 }
 
+/* The backend of a service that has no other: it needs no table. 0 without DSR. */
+VERIFIED_ONCE __u32 only_backend(const struct flow *r)
+{
+	struct service_key key = {};
+	const struct lb4_service *svc;
+
+	if (!r)
+		return 0;
+	svc = service_lookup(&key, r, SCOPE_EXTERNAL);
+	if (!svc || svc->count != 1 || !uses_dsr(svc, r))
+		return 0;
+	service_key_slot(&key, 1);
+	svc = service_at(&key);
+	return svc ? svc->backend_id : 0;
+}
+
 /* The backend of a flow that came by another node. A router hashes addresses and ports where it
- * deals out packets; an error has no ports, so it may come to any node. With Maglev all nodes
- * choose the same backend, and with DSR there is nothing else to know of the flow.
+ * deals out packets; an error has no ports, so it may come to any node. With Maglev, or without a
+ * choice, all nodes choose the same backend, and with DSR there is nothing else to know of the
+ * flow.
  */
 static __always_inline int chosen_elsewhere(struct backend *backend, const struct flow *r)
 {
-	__u32 service = config.tunnel ? 0 : agreed_service(r);
+	__u32 service, id;
 
-	return service && backend_get(backend, agreed_backend(r, service), r->family);
+	if (config.tunnel)
+		return 0;
+	id = only_backend(r);
+	if (!id) {
+		service = agreed_service(r);
+		id = service ? agreed_backend(r, service) : 0;
+	}
+	return id && backend_get(backend, id, r->family);
 }
 
 /* Where `r` goes after all translations that packets of its flow get on this node: destination
