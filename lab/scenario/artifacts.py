@@ -38,6 +38,7 @@ CONTROL = (
 )
 
 
+SECRETS = {"token", "server.key", "kubeconfig"}
 PACKETS = "packets.pcap"
 SNAP, LARGEST = 192, 20
 """Bytes that are kept of each packet, and millions of bytes of the two files that take turns."""
@@ -106,11 +107,11 @@ def _file_name(line: str) -> str:
 
 
 def _no_files(folder: str, entries: list[str]) -> set[str]:
-    """Sockets and pipes cannot be copied; the token is nobody's business."""
+    """Sockets and pipes cannot be copied; keys and the token are nobody's business."""
     return {
         name
         for name in entries
-        if name == "token"
+        if name in SECRETS
         or not (Path(folder, name).is_file() or Path(folder, name).is_dir())
         or Path(folder, name).is_symlink()
     }

@@ -51,6 +51,8 @@ def _suite(result: ScenarioResult) -> Xml.Element:
         time=f"{result.seconds:.3f}",
     )
     suite.extend(cases)
+    if result.artifacts:
+        Xml.SubElement(suite, "system-out").text = f"collected in {result.artifacts}"
     return suite
 
 

@@ -128,6 +128,14 @@ def test_junit() -> None:
     assert later.find("skipped") is not None
 
 
+def test_junit_tells_where_what_was_collected_is() -> None:
+    result = sample()
+    result.artifacts = "failed/basic"
+    suite = Xml.fromstring(render([result])).find("testsuite")
+    assert suite is not None
+    assert suite.findtext("system-out") == "collected in failed/basic"
+
+
 def test_junit_tells_why_a_lab_did_not_come_up() -> None:
     result = sample()
     result.problem = "no namespaces\n  today"
