@@ -25,8 +25,7 @@ def killed(stage: Stage) -> None:
             load.until_steady()
             for client in ("client1", "client2", "client3"):
                 web.is_answered(stage, client)
-            hops = observe.next_hops(stage, web.ROUTER, web.ADDRESS)
-            stage.holds("every node is a next hop still", hops, observe.node_addresses(stage))
+            web.is_announced_by_all_still(stage)
         load.until_steady()
         cost = load.cost(moment)
     stage.say(f"The load: {cost}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lab.scenario import observe, spread, walk, web
+from lab.scenario import observe, walk, web
 from lab.scenario.bounds import FLOW_EVENTS
 from lab.scenario.full_tables import conntrack_full, nat_full
 from lab.scenario.stage import Stage
@@ -36,11 +36,7 @@ def full(stage: Stage) -> None:
     hop still, and one new connection in six is lost. Other nodes have ports of their own."""
     (pod,) = web.pods(stage)
     with stage.fault(nat_full(INGRESS, f"{pod.address}:80")):
-        address = {str(stage.plan.node(INGRESS).address)}
-        port, _ = spread.local_port_towards(stage, web.ROUTER, web.ADDRESS, address, first=45000)
-        line = f"curl -s -S -m 1 --local-port {port} {web.URL} -o /dev/null"
-        tried = stage.show(web.ROUTER, line)
-        stage.holds("curl through that node times out", tried.code, 28)
+        port = walk.into_nothing(stage, web.ROUTER, web.ADDRESS, INGRESS, first_port=45000)
         flows = f"hubble observe --port {port} --verdict DROPPED --last 1"
         stage.becomes(
             "the node tells why",
@@ -49,8 +45,7 @@ def full(stage: Stage) -> None:
             within=FLOW_EVENTS,
         )
         stage.show(INGRESS, flows)
-        hops = observe.next_hops(stage, web.ROUTER, web.ADDRESS)
-        stage.holds("every node is a next hop still", hops, observe.node_addresses(stage))
+        web.is_announced_by_all_still(stage)
         others = walk.others(stage, pod) - {INGRESS}
         walk.from_router(stage, web.ROUTER, web.ADDRESS, others, first_port=50000)
 

@@ -11,6 +11,7 @@ from lab.scenario.flows import Flow
 from lab.scenario.stage import Stage
 from lab.scenario.wanted import Wanted
 
+CURL_TIMED_OUT = 28
 TELL = r"-w '%{http_code}, %{size_download} bytes\n'"
 
 
@@ -42,6 +43,16 @@ def from_router(
     stage.holds(f"curl from port {port} is answered 200", asked.out[:3], "200", look=look)
     source = families.bracketed(families.peer_of(stage, target))
     return Walk(f"{source}:{port}", ingress)
+
+
+def into_nothing(stage: Stage, router: str, target: str, node: str, *, first_port: int) -> int:
+    """A connection from the router by one node, which nobody answers; returns its local port."""
+    hop = {families.address_of(stage.plan.node(node), target)}
+    port, _ = spread.local_port_towards(stage, router, target, hop, first=first_port)
+    line = f"curl -s -S -m 1 --local-port {port} {families.url(target)} -o /dev/null"
+    tried = stage.show(router, line)
+    stage.holds("curl through that node times out", tried.code, CURL_TIMED_OUT)
+    return port
 
 
 def others(stage: Stage, pod: Pod) -> set[str]:

@@ -54,6 +54,12 @@ def is_announced_by(stage: Stage, what: str, addresses: set[str], *, vip: str = 
     )
 
 
+def is_announced_by_all_still(stage: Stage) -> None:
+    """Whatever has happened, the router's route has every node as a next hop."""
+    hops = observe.next_hops(stage, ROUTER, ADDRESS)
+    stage.holds("every node is a next hop still", hops, observe.node_addresses(stage))
+
+
 def peer(stage: Stage) -> str:
     """The router's address in the nodes' network, which they peer with."""
     return str(stage.plan.node(ROUTER).interfaces[0].address.ip)
