@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.scenario import observe, web
-from lab.scenario.bounds import PACKETS_CAPTURED
+from lab.scenario.bounds import DATAPATH, PACKETS_CAPTURED
 from lab.scenario.loaded import loaded
 from lab.scenario.measured import moved, sent_on
 from lab.scenario.stage import Stage
@@ -26,8 +26,15 @@ scenario = Scenario(
 def three(stage: Stage) -> None:
     """Maglev is a table that every node fills in the same way from the same pods: whichever node
     is asked, it sends the same client to the same pod. With DSR it leaves the client's address as
-    it is. So to the pod it makes no difference which node a packet came through."""
+    it is. So to the pod it makes no difference which node a packet came through, once all nodes
+    know the same pods."""
     web.scale(stage, 3)
+    stage.becomes(
+        "pods that every node knows",
+        lambda: [len(known) for known in observe.backends(stage, f"{web.ADDRESS}:80/TCP").values()],
+        [3] * len(stage.plan.kube_nodes),
+        within=DATAPATH,
+    )
     web.is_announced_by(stage, "every node is a next hop", observe.node_addresses(stage))
     web.is_answered(stage)
 
