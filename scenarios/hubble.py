@@ -29,7 +29,7 @@ def relay(stage: Stage) -> None:
     nodes = len(stage.plan.kube_nodes)
     _is_connected_to(stage, nodes)
     status = stage.show(stage.control, "hubble status").out
-    stage.holds("it adds up their room", status, containing(f"/{4095 * nodes:,} ("))
+    stage.holds("it adds up their room", status, containing(f"/{4095 * nodes} ("))
     stage.show(stage.control, "hubble list nodes")
 
 
