@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,29 +46,57 @@ class Collected:
 
 
 def collect(root: Path = GLOBALS) -> Collected:
-    """One pass over all flow tables of the node that this process stands on.
-
-    Translations are read before connections: the programs enter a connection first, so every
-    translation seen here had one.
-    """
-    now = int(time.clock_gettime(time.CLOCK_MONOTONIC))
-    connections = translations = 0
-    tables: dict[str, Fill] = {}
+    """One pass over all flow tables of the node that this process stands on."""
+    passes = []
     with Ledger.pinned(root) as books:
         for tcp, other, nat, width in FAMILIES:
-            with _open(nat, root) as translated, _open(tcp, root) as a, _open(other, root) as b:
-                entries = books.read(translated)
-                alive: set[bytes] = set()
-                for table in (a, b):
-                    found = books.read(table)
-                    over = expired(found.entries, now)
-                    alive.update(key for key, _ in found.entries if key not in over)
-                    connections += books.remove(table, over)
-                    tables[table.table.name] = _fill(table, found, over)
-                lost = orphans(entries.entries, alive, width)
-                translations += books.remove(translated, lost)
-                tables[nat.name] = _fill(translated, entries, lost)
-    return Collected(connections, translations, tables)
+            with _open(tcp, root) as a, _open(other, root) as b, _open(nat, root) as translated:
+                passes.append(sweep(books, (a, b), translated, width))
+    tables = {name: fill for each in passes for name, fill in each.tables.items()}
+    return Collected(
+        sum(each.connections for each in passes), sum(each.translations for each in passes), tables
+    )
+
+
+def sweep(
+    books: Ledger, tables: Sequence[Map[Any, Any]], nat: Map[Any, Any], width: int
+) -> Collected:
+    """A pass over the tables of one family: connections, then translations without one.
+
+    Translations are read before connections: the programs enter a connection first, so every
+    translation seen here had one. Ports are used again: while a full table is read and cleaned a
+    new flow may begin under the key of one that ended, so each entry is looked at once more
+    before it goes.
+    """
+    now = int(time.clock_gettime(time.CLOCK_MONOTONIC))
+    translated = books.read(nat)
+    alive: set[bytes] = set()
+    connections, fills = 0, {}
+    for table in tables:
+        found = books.read(table)
+        over = expired(found.entries, now)
+        alive.update(key for key, _ in found.entries if key not in over)
+        connections += books.remove(table, over, partial(_ended, table, now))
+        fills[table.table.name] = _fill(table, found, over)
+    values = dict(translated.entries)
+
+    def lost_still(key: bytes) -> bool:
+        names = _connections(key, values[key], width)
+        return all(_ended(table, now, name) for name in names for table in tables)
+
+    lost = orphans(translated.entries, alive, width)
+    translations = books.remove(nat, lost, lost_still)
+    fills[nat.table.name] = _fill(nat, translated, lost)
+    return Collected(connections, translations, fills)
+
+
+def _ended(table: Map[Any, Any], now: int, connection: bytes) -> bool:
+    value = table.lookup_raw(connection)
+    return value is None or _is_over(value, now)
+
+
+def _is_over(connection: bytes, now: int) -> bool:
+    return int.from_bytes(connection[_LIFETIME], sys.byteorder) < now
 
 
 def _fill(table: Map[Any, Any], found: Reading, gone: Collection[bytes]) -> Fill:
@@ -77,7 +106,7 @@ def _fill(table: Map[Any, Any], found: Reading, gone: Collection[bytes]) -> Fill
 
 def expired(entries: Iterable[Entry], now: int) -> set[bytes]:
     """Keys of connections whose lifetime is over at `now` (seconds of CLOCK_MONOTONIC)."""
-    return {key for key, value in entries if int.from_bytes(value[_LIFETIME], sys.byteorder) < now}
+    return {key for key, value in entries if _is_over(value, now)}
 
 
 def orphans(entries: Iterable[Entry], alive: Collection[bytes], width: int) -> set[bytes]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,11 +98,19 @@ class Ledger:
         table.update_raw(entries)
         self._note(_index(table.table), added=len(entries))
 
-    def remove(self, table: Map[Any, Any], keys: Collection[bytes]) -> int:
-        """Remove entries; how many of them were there."""
+    def remove(
+        self,
+        table: Map[Any, Any],
+        keys: Collection[bytes],
+        still: Callable[[bytes], bool] = lambda _: True,
+    ) -> int:
+        """Remove entries; how many of them were there.
+
+        `still` is asked of each just before: what was true when the table was read is a second old.
+        """
         index, ordered, total = _index(table.table), list(keys), 0
         for at in range(0, len(ordered), CHUNK):
-            part = ordered[at : at + CHUNK]
+            part = [key for key in ordered[at : at + CHUNK] if still(key)]
             self._note(index, removed=len(part))
             found = table.delete_raw(part)
             if found != len(part):

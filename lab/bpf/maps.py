@@ -53,10 +53,15 @@ class Map(Generic[K, V]):
         os.close(self.fd)
 
     def lookup(self, key: K) -> V | None:
+        found = self.lookup_raw(bytes(key))
+        return None if found is None else self._value(found)
+
+    def lookup_raw(self, key: bytes) -> bytes | None:
+        """The same with bytes."""
         value = ctypes.create_string_buffer(self._value_size)
-        if not self._found(raw("bpf_map_lookup_elem", self.fd, bytes(key), value), "looking up"):
+        if not self._found(raw("bpf_map_lookup_elem", self.fd, key, value), "looking up"):
             return None
-        return self._value(value.raw)
+        return value.raw
 
     def update(self, key: K, value: V, flags: int = ANY) -> None:
         call(
