@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import IO
 
 
@@ -35,5 +36,6 @@ class Lines:
         return self.so_far()
 
     def _read(self) -> None:
-        for line in self._pipe:
-            self._lines.append((time.monotonic(), line.rstrip("\n")))
+        with suppress(ValueError):  # closed in the middle of a read, by whoever ended the program
+            for line in self._pipe:
+                self._lines.append((time.monotonic(), line.rstrip("\n")))
