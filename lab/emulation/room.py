@@ -16,6 +16,7 @@ from lab.emulation import messages
 from lab.emulation.netlink import Netlink
 from lab.frr.daemons import ACCOUNT
 from lab.sandbox.mounts import mount_sys
+from lab.sandbox.orphans import give_up_orphans_soon
 from lab.sandbox.syscalls import Mount, mount
 from lab.topology.plan import Plan, PlannedNode
 
@@ -75,6 +76,7 @@ class Room:
         if self.node.daemons:
             _frr_places(self.home / "frr")
         write_settings(_settings(self.node))
+        give_up_orphans_soon()
         with Netlink() as netlink:
             netlink.send([messages.set_up(messages.LOOPBACK)])
 

@@ -242,6 +242,31 @@ def test_a_program_of_a_dead_lab_ends(name: str) -> None:
         assert child.wait(timeout=10) != 0
 
 
+ANSWER_AND_GO = """
+import socket
+listener = socket.create_server(("", 7))
+print(flush=True)
+connection, _ = listener.accept()
+connection.recv(1)
+"""
+
+
+def test_a_connection_without_a_program_is_given_up_soon_and_frees_its_namespace(name: str) -> None:
+    lab = up(name)
+    server, client = lab.node("host1"), lab.node("host2")
+    ask = ["bash", "-c", "exec 3<>/dev/tcp/10.9.0.11/7; echo; sleep infinity"]
+    with server.spawn([sys.executable, "-c", ANSWER_AND_GO]) as listening:
+        assert listening.stdout is not None
+        listening.stdout.readline()
+        with client.spawn(ask) as asking:
+            assert asking.stdout is not None
+            asking.stdout.readline()
+            server.run(["ip", "link", "set", "eth0", "down"])
+    orphans = ["ss", "-Htn", "state", "fin-wait-1"]
+    until(lambda: client.run(orphans).out, bool, within=10, what="connection without a program")
+    until(lambda: client.run(orphans).out, lambda out: not out, within=50, what="end of it")
+
+
 def test_a_host_that_forbids_to_execute_in_run_can_have_a_lab(name: str) -> None:
     lab = " ".join(LAB)
     script = (

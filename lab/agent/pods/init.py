@@ -25,6 +25,7 @@ from typing import Any
 
 from lab.agent.pods.container import NOT_STARTED, Launch, launch, launch_exec
 from lab.agent.pods.recording import Recorder, Recorders
+from lab.sandbox.orphans import give_up_orphans_soon
 from lab.sandbox.syscalls import Mount, Namespace, mount, set_process_name, unshare
 
 SOCKET = "pod.sock"
@@ -178,6 +179,7 @@ def main(directory: Path, hostname: str) -> None:
     listener.bind(str(directory / SOCKET))
     listener.listen()
     unshare(Namespace.NET | Namespace.PID | Namespace.MOUNT | Namespace.UTS | Namespace.IPC)
+    give_up_orphans_soon()
     pid = os.fork()
     if pid:
         fresh = directory / f".{PID}"
