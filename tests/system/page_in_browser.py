@@ -182,6 +182,8 @@ def look(browser: Browser) -> dict[str, Any]:
         "[...new Set(performance.getEntriesByType('resource')"
         ".map(each => new URL(each.name).host))]"
     )
+    browser.open("/default?column=nonsense")
+    seen["heads of no known column"] = browser.until("document.querySelectorAll('#head th').length")
     browser.open("/%ff")
     seen["no encoding"] = browser.until("document.querySelector('#empty h2')?.textContent")
     return seen

@@ -75,3 +75,7 @@ def test_what_the_filter_box_cannot_read_is_explained(seen: dict[str, Any]) -> N
 
 def test_an_address_that_encodes_nothing_is_a_namespace_without_flows(seen: dict[str, Any]) -> None:
     assert seen["no encoding"] == "Nothing flows yet"
+
+
+def test_an_address_without_a_known_column_shows_the_usual_ones(seen: dict[str, Any]) -> None:
+    assert seen["heads of no known column"] == 6

@@ -3,6 +3,7 @@
 import { byId, el, put } from "./dom.js";
 import { age } from "./age.js";
 import { COLUMNS, chosen } from "./columns.js";
+import { DEFAULT_COLUMNS } from "./state.js";
 
 const KEPT = 300;
 const SHOWN = 150;
@@ -29,7 +30,9 @@ export class Table {
     setInterval(() => this.refreshAges(), AGEING);
   }
 
-  setColumns(ids) {
+  /** Show the columns with these ids; without a known one, the usual ones. */
+  setColumns(asked) {
+    const ids = chosen(asked).length ? asked : DEFAULT_COLUMNS;
     for (const box of byId("columns").querySelectorAll("input")) box.checked = ids.includes(box.value);
     if (this.ids === String(ids)) return; // rows made anew would lose the focus
     this.ids = String(ids);
