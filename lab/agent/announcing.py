@@ -76,7 +76,7 @@ class Announcing:
                 return
             wanted = self._applied
         daemon = _generation(DIRECTORY / "bgpd.vty")
-        if wanted == self._applied and daemon == self._daemon:
+        if (wanted, daemon) == (self._applied, self._daemon) and not self._speaker.untidy:
             return
         await self._apply(wanted)
         self._applied, self._daemon = wanted, daemon

@@ -35,10 +35,11 @@ def _announced(lab: Lab, number: int) -> float:
     nodes = len(lab.plan.kube_nodes)
     began = time.monotonic()
     apply(lab, service)
-    until(lambda: _next_hops(lab, address), nodes.__eq__, within=WITHIN, what=address)
+    until(lambda: next_hops(lab, address), nodes.__eq__, within=WITHIN, what=address)
     return time.monotonic() - began
 
 
-def _next_hops(lab: Lab, address: str) -> int:
+def next_hops(lab: Lab, address: str) -> int:
+    """How many next hops the router's kernel has for an address; 0 without a route."""
     routes = lab.node("bgp-router1").run(["ip", "-j", "route", "show", address]).json()
     return sum(len(route.get("nexthops", [route])) for route in routes)

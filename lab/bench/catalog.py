@@ -15,6 +15,7 @@ from lab.bench import (
     page,
     pressure,
     services,
+    withdraw,
 )
 from lab.bench.model import Benchmark
 
@@ -27,6 +28,7 @@ BENCHMARKS = (
     Benchmark("pressure", "a crowd, a flood, programs replaced", pressure.measure),
     Benchmark("datapath", "what the program on the uplink takes a packet", datapath.measure),
     Benchmark("apply", "from kubectl apply to six next hops on the router", apply.measure),
+    Benchmark("withdraw", "from the last local pod's end to no route", withdraw.measure),
     Benchmark("flows", "the flow log of one node", flows.measure),
     Benchmark("events", "packets through the VIP with flow events against without", events.measure),
     Benchmark("page", "Hubble's page in a browser of the LAN", page.measure),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from zlib import crc32
 
 from lab.errors import InputError
+from lab.frr.leaving import LEAVING, entry_number, open_lists
 from lab.frr.model import Address, Advertisement, Bfd, BgpConfig, Neighbor, Prefix
 from lab.frr.tree import Place, Tree
 
@@ -30,6 +31,8 @@ OURS = (
     "bfd",
     "ip prefix-list to-",
     "ipv6 prefix-list to-",
+    f"ip prefix-list {LEAVING} ",
+    f"ipv6 prefix-list {LEAVING} ",
     f"route-map {NOTHING} ",
     "route-map to-",
     "router bgp ",
@@ -76,14 +79,15 @@ def node_tree(config: BgpConfig) -> Tree:
     if not config.neighbors:
         return {}
     tree: dict[Place, tuple[str, ...]] = {}
-    tree[()] = (FAST_TIMERS, *_prefix_lists(config))
+    versions = sorted({v for neighbor in config.neighbors for v in neighbor.families})
+    tree[()] = (FAST_TIMERS, *open_lists(versions), *_prefix_lists(config))
     for bfd in _profiles(config.neighbors):
         tree[("bfd",)] = ()
         tree[("bfd", f"profile {bfd.profile}")] = tuple(bfd_lines(bfd))
     router = (f"router bgp {config.asn}",)
     sessions = [line for neighbor in config.neighbors for line in _session(neighbor)]
     tree[router] = (*_router(config), *sessions)
-    for version in sorted({v for neighbor in config.neighbors for v in neighbor.families}):
+    for version in versions:
         family = (*router, f"address-family ipv{version} unicast")
         tree[family] = tuple(_family(config, version))
     for neighbor in config.neighbors:
@@ -160,6 +164,7 @@ def _family(config: BgpConfig, version: int) -> Iterator[str]:
     for neighbor in config.neighbors:
         if version in neighbor.families:
             yield f"neighbor {neighbor.address} activate"
+            yield f"neighbor {neighbor.address} prefix-list {LEAVING} out"
             yield f"neighbor {neighbor.address} route-map {NOTHING} in"
             yield f"neighbor {neighbor.address} route-map {_map(neighbor.address)} out"
             if neighbor.maximum_prefixes:
@@ -188,12 +193,7 @@ def _prefix_lists(config: BgpConfig) -> Iterator[str]:
                 family = "ip" if version == 4 else "ipv6"
                 name = f"{_map(neighbor.address)}-{slot}"
                 for prefix in treatment.of(version):
-                    yield f"{family} prefix-list {name} seq {_sequence(prefix)} permit {prefix}"
-
-
-def _sequence(prefix: Prefix) -> int:
-    """A place in a prefix list that does not depend on what else is in it."""
-    return 1 + crc32(str(prefix).encode()) % (2**32 - 2)
+                    yield f"{family} prefix-list {name} seq {entry_number(prefix)} permit {prefix}"
 
 
 @dataclass

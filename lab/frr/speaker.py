@@ -2,7 +2,8 @@
 
 Level-triggered: the running configuration is read each time, and only the difference is sent.
 Announcing a VIP is one `network` line in 1 ms, and no session notices. bgpd gathers changes for
-50 ms before it works on them (its process queue), the node's as well as the router's.
+50 ms before it works on them (its process queue), the node's as well as the router's; what a node
+takes back does not wait for its own (`lab.frr.leaving`).
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lab.frr import vty
-from lab.frr.model import BgpConfig
+from lab.frr import leaving, vty
+from lab.frr.model import BgpConfig, Prefix
 from lab.frr.node import node_tree, ours
 from lab.frr.tree import Tree, difference, parse, part
 from lab.frr.vty import Vty
@@ -30,6 +31,9 @@ class Speaker:
 
     def __init__(self, directory: Path = vty.DIRECTORY) -> None:
         self._directory = directory
+        self.untidy = False
+        """bgpd still keeps from the neighbors what it had not forgotten when it was last asked:
+        to be applied again soon."""
 
     def apply(self, config: BgpConfig) -> list[str]:
         """Make FRR do what the configuration says; returns the commands that took.
@@ -45,6 +49,11 @@ class Speaker:
     def _apply(self, wanted: Tree, daemon: str) -> list[str]:
         with Vty(daemon, self._directory) as conversation:
             running = parse(conversation.run("show running-config"))
+            if daemon == "bgpd":
+                wanted = leaving.holding_back(
+                    wanted, running, lambda each: _knows(conversation, each)
+                )
+                self.untidy = bool(leaving.denied(wanted))
             steps = plan_changes(wanted, running, daemon)
             for commands in steps:
                 conversation.configure(commands)
@@ -55,6 +64,10 @@ class Speaker:
 
     def _has_bfd(self, wanted: Tree) -> bool:
         return ("bfd",) in wanted or (self._directory / "bfdd.vty").exists()
+
+
+def _knows(bgpd: Vty, prefix: Prefix) -> bool:
+    return bool(bgpd.json(f"show bgp ipv{prefix.version} unicast {prefix} json"))
 
 
 def plan_changes(wanted: Tree, running: Tree, daemon: str) -> list[list[str]]:

@@ -54,6 +54,10 @@ class Capture:
         """Lines on standard output so far, one for each packet."""
         return self._out.so_far()
 
+    def stamped(self) -> list[tuple[float, str]]:
+        """The same, each with the moment it was read (CLOCK_MONOTONIC, seconds)."""
+        return self._out.stamped()
+
     def packets(self) -> list[Packet]:
         return packets(self.printed())
 

@@ -41,12 +41,14 @@ router bgp 64512
  address-family ipv4 unicast
   network 172.16.10.0/32
   neighbor 192.168.1.1 activate
+  neighbor 192.168.1.1 prefix-list leaving out
   neighbor 192.168.1.1 route-map nothing in
   neighbor 192.168.1.1 route-map to-192.168.1.1 out
  exit-address-family
 !
 exit
 !
+ip prefix-list leaving seq 4294967295 permit any
 ip prefix-list somebody-elses seq 5 permit any
 !
 !
