@@ -101,6 +101,8 @@ def _command(name: str, make: Callable[..., Fault]) -> click.Command:
         output: str,
         **words: Any,
     ) -> None:
+        if mend and (seconds is not None or measure is not None):
+            raise click.UsageError("--mend undoes a fault: --for and --measure go with one.")
         chosen, lab = make(**words), Lab.find(name)
         if mend:
             standing.find(lab, chosen.words).mend(lab)

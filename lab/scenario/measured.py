@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ KEPT = 10
 """Connections that each client holds open."""
 
 WHOLE_AGAIN = Bound("the router has all next hops again", 30)
+
+Change = tuple[float, frozenset[str]]
+"""A moment (CLOCK_MONOTONIC), and the next hops from then on."""
 
 _HOP = re.compile(r"via (\S+)")
 _SENT = re.compile(r"> (?P<hop>[0-9a-f:]{17}), .*?length \d+: (?P<flow>\S+) > ")
@@ -70,7 +73,7 @@ class RouteWatch:
         self._address = address
         self._lines = lines
 
-    def changes(self) -> list[tuple[float, frozenset[str]]]:
+    def changes(self) -> list[Change]:
         """Every state after the first one with its time (CLOCK_MONOTONIC)."""
         return [
             (moment, hops_of(line))
@@ -111,26 +114,37 @@ def measured(lab: Place, fault: Fault, host: str, port: int, seconds: float) -> 
         with struck(lab, fault):
             wait.pause(seconds)
         mended = time.monotonic()
-        recovered = _whole_again(watch, mended)
+        _await_whole(watch)
         load.until_steady(50)
         wait.pause(PATIENCE)  # until the last attempt has come to an end, too
+        _await_whole(watch)  # a session that ended may have been noticed only now
         cost, flows = load.cost(start), len(moved(sent.printed()))
-    fewer = [moment for moment, hops in watch.changes() if watch.first - hops and moment >= start]
-    return Bill(cost, min(fewer) - start if fewer else None, recovered, flows)
+    withdrawn, recovered = hop_times(watch.first, watch.changes(), start=start, mended=mended)
+    return Bill(cost, withdrawn, recovered, flows)
 
 
-def _whole_again(watch: RouteWatch, mended: float) -> float | None:
-    try:
+def hop_times(
+    first: frozenset[str], changes: Sequence[Change], *, start: float, mended: float
+) -> tuple[float | None, float | None]:
+    """From a fault until the router had fewer next hops than at first, and from the mending until
+    it had all of them for good: a Bill's `withdrawn` and `recovered`.
+    """
+    fewer = [moment for moment, hops in changes if moment >= start and first - hops]
+    if not fewer:
+        return None, 0.0
+    whole = [moment for moment, hops in changes if moment > fewer[-1] and not first - hops]
+    return fewer[0] - start, max(0.0, whole[0] - mended) if whole else None
+
+
+def _await_whole(watch: RouteWatch) -> None:
+    """Wait until the router has all next hops again, or has not in time."""
+    with suppress(WaitTimeout):
         wait.until(
             watch.now,
             lambda hops: hops >= watch.first,
             within=WHOLE_AGAIN.seconds,
             what="all next hops",
         )
-    except WaitTimeout:
-        return None
-    whole = [moment for moment, hops in watch.changes() if hops >= watch.first]
-    return max(0.0, whole[-1] - mended) if whole else 0.0
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from lab.errors import InputError, MachineError
 from lab.scenario import acts, faults, full_tables, measure, wire_faults
-from lab.scenario.measured import hops_of, moved
+from lab.scenario.measured import hop_times, hops_of, moved
 from lab.scenario.standing import clear, find, strike, struck
 
 from .fakes import FakeLab
@@ -172,6 +172,17 @@ def test_next_hops_of_a_line_of_ip_monitor() -> None:
     line = "10.9.0.0 nhid 14 \\\tnexthop via 10.0.0.1 dev a \\\tnexthop via 10.0.0.2 dev a"
     assert hops_of(line) == {"10.0.0.1", "10.0.0.2"}
     assert hops_of("Deleted " + line) == frozenset()
+
+
+def test_a_loss_that_is_noticed_after_the_mending_has_its_recovery_after_that() -> None:
+    """A node that boots within the hold time: the router drops the old session only then."""
+    both, one = frozenset({"10.0.0.1", "10.0.0.2"}), frozenset({"10.0.0.1"})
+    late = [(14.5, one), (15.0, both)]
+    assert hop_times(both, late, start=11.0, mended=14.0) == (3.5, 1.0)
+    early = [(10.0, one), (10.5, both), (12.0, one), (12.5, frozenset[str]()), (14.25, both)]
+    assert hop_times(both, early, start=11.0, mended=14.0) == (1.0, 0.25)
+    assert hop_times(both, late[:1], start=11.0, mended=14.0) == (3.5, None)
+    assert hop_times(both, [(10.0, one), (10.5, both)], start=11.0, mended=14.0) == (None, 0.0)
 
 
 def test_a_connection_sent_to_two_nodes_has_moved() -> None:

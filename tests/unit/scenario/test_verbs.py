@@ -30,6 +30,8 @@ def test_help_of_faults_tells_how_each_is_written() -> None:
         ["relay-kill", "a"],
         ["fire", "r1"],
         ["loss", "r1", "eth0", "many"],
+        ["link-down", "r1", "--mend", "--measure", "172.16.10.0"],
+        ["link-down", "r1", "--mend", "--for", "0"],
     ],
 )
 def test_wrong_words_of_faults(words: list[str]) -> None:
