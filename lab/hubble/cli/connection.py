@@ -32,16 +32,20 @@ def add_arguments(parser: argparse.ArgumentParser, *, defaults: bool = False) ->
 
     def add(flag: str, metavar: str, text: str) -> None:
         default = settings.setting(flag) if defaults else argparse.SUPPRESS
-        group.add_argument(f"--{flag}", default=default, metavar=metavar, help=text)
+        words = text.replace("%", "%%")  # argparse would take it for a place to fill
+        group.add_argument(f"--{flag}", default=default, metavar=metavar, help=words)
 
     add(
         "server",
         "ADDRESS",
-        "host:port or unix:///path of a relay or a node's agent"
-        f" (default: $HUBBLE_SERVER, else {settings.setting('server')})",
+        f"host:port or unix:///path of a relay or a node's agent ({settings.described('server')})",
     )
-    add("timeout", "DURATION", "for connecting (default: $HUBBLE_TIMEOUT, else 5s)")
-    add("request-timeout", "DURATION", "for requests that are not streams (default: 12s)")
+    add("timeout", "DURATION", f"for connecting ({settings.described('timeout')})")
+    add(
+        "request-timeout",
+        "DURATION",
+        f"for what is no stream ({settings.described('request-timeout')})",
+    )
     group.add_argument(
         "--tls",
         action="store_true",

@@ -35,6 +35,9 @@ VERSION = (
     f" {sys.platform}/{platform.machine()}"
 )
 
+FAILED = 1
+"""The one exit code of the public command for all that goes wrong: cilium's hubble/main.go."""
+
 OBSERVED = {
     "flows": observe.flows,
     "agent-events": observe.agent_events,
@@ -51,11 +54,11 @@ def main(words: Sequence[str] | None = None) -> int:
     except LabError as exc:
         sys.stdout.flush()
         sys.stderr.write(f"error: {exc}\n")
-        return exc.exit_code
+        return FAILED
     except OSError as exc:
         sys.stderr.write(f"error: {FileError.of(exc)}\n")
         output.give_up()
-        return FileError.exit_code
+        return FAILED
     except KeyboardInterrupt:
         return 130
     return 0

@@ -48,8 +48,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def setting(key: str) -> str:
     """The value of a key: of the environment, the file, or the default."""
-    variable = f"HUBBLE_{key.replace('-', '_').upper()}"
-    return os.environ.get(variable) or _stored().get(key, DEFAULTS[key])
+    return os.environ.get(variable(key)) or _stored().get(key, DEFAULTS[key])
+
+
+def described(key: str) -> str:
+    """What holds without a flag, here and now, and where that comes from."""
+    if os.environ.get(variable(key)):
+        origin = f", from ${variable(key)}"
+    else:
+        origin = f", from {path()}" if key in _stored() else f"; ${variable(key)} changes it"
+    return f"default: {setting(key)}{origin}"
+
+
+def variable(key: str) -> str:
+    """The environment variable of a key."""
+    return f"HUBBLE_{key.replace('-', '_').upper()}"
 
 
 def view(_options: argparse.Namespace) -> None:

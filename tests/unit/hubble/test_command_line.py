@@ -144,6 +144,38 @@ def test_mistakes_are_named(words: list[str], message: str) -> None:
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["observe", "--verdict", "NOPE"],
+        ["observe", "--no-such-flag"],
+        ["observe", "--input-file", "/no/such/file"],
+        ["observe", "--ip", "nonsense", "--input-file", "/dev/null"],
+        ["status", "--server", "localhost:1", "--timeout", "0.1s"],
+        ["nothing"],
+    ],
+)
+def test_all_that_goes_wrong_has_the_public_commands_exit_code(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main(words) == 1
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_help_tells_what_holds_here(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HUBBLE_CONFIG", str(tmp_path / "100%.yaml"))
+    monkeypatch.setenv("HUBBLE_TIMEOUT", "30s")
+    (tmp_path / "100%.yaml").write_text("request-timeout: 7s\n")
+    with pytest.raises(SystemExit):
+        main.main(["status", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "for connecting (default: 30s, from $HUBBLE_TIMEOUT)" in text
+    assert "(default: 7s, from " in text
+    assert "(default: localhost:4245; $HUBBLE_SERVER changes it)" in text
+
+
 def test_every_flag_of_the_public_command_is_known(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main.main(["observe", "--help"])
@@ -208,7 +240,7 @@ def test_raw_filters_are_printed_and_can_be_read_back(capsys: pytest.CaptureFixt
 def test_a_mistake_is_a_line_or_two(
     words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main.main(words) == 2
+    assert main.main(words) == 1
     told = capsys.readouterr().err
     assert said in told
     assert told.count("\n") == 2
@@ -261,7 +293,7 @@ def test_what_the_configuration_refuses(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("HUBBLE_CONFIG", str(tmp_path / "config.yaml"))
-    assert main.main(["config", *words]) == 2
+    assert main.main(["config", *words]) == 1
     assert said in capsys.readouterr().err
 
 
