@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import click
 
@@ -11,6 +13,9 @@ from lab.cli.options import OTHERS_WORDS, tool_name_option, words_argument
 from lab.errors import InputError
 from lab.sandbox.handle import Lab
 from lab.topology.plan import PlannedNode
+
+INPUT_FILE = "--input-file"
+"""The flag of `hubble observe` that names a file."""
 
 TOOL = {**OTHERS_WORDS, "help_option_names": ["-h", "--help"]}
 """--help as the first word is ours and needs no lab; behind another word it is the tool's."""
@@ -79,7 +84,32 @@ def hubble(name: str | None, words: tuple[str, ...]) -> None:
     lab hubble observe --help                 its filters
     """
     node = Lab.find(name).control_node()
-    become(node.entry.inside(["hubble", *words]), node.environment)
+    become(node.entry.inside(["hubble", *with_hosts_file(words)]), node.environment)
+
+
+def with_hosts_file(words: Sequence[str]) -> list[str]:
+    """The words, with the file that --input-file names opened here and handed on as input.
+
+    The lab has a /tmp and a /run of its own. InputError when the file cannot be read.
+    """
+    left, handed = iter(words), []
+    for word in left:
+        flag, equals, name = word.partition("=")
+        handed.append(flag if flag == INPUT_FILE else word)
+        if flag == INPUT_FILE and (name := name if equals else next(left, "")):
+            _become_input(name)
+            handed.append("-")
+    return handed
+
+
+def _become_input(name: str) -> None:
+    if name == "-":
+        return
+    try:
+        with Path(name).open("rb") as file:
+            os.dup2(file.fileno(), 0)
+    except OSError as error:
+        raise InputError(f"cannot read {name}: {error.strerror}") from error
 
 
 def _refuse_unless(lab: Lab, node: str, what: str, runs: Callable[[PlannedNode], bool]) -> None:
