@@ -4,6 +4,8 @@ often share one lab.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 SCATTERED = frozenset({"test_scenarios.py", "test_sandbox.py"})
@@ -15,6 +17,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--packets", type=int, default=18_000, help="random packets through the eBPF programs"
     )
     parser.addoption("--noise-seed", type=int, default=20211031, help="where their chance begins")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers collect, and the one who asked them would not hear that a path is not there."""
+    paths = [Path(word.partition("::")[0]) for word in config.args]
+    missing = [str(path) for path in paths if not (config.invocation_params.dir / path).exists()]
+    if missing:
+        pytest.exit(f"there is no {', no '.join(missing)}", returncode=2)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fnmatch
 import importlib.util
+import textwrap
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from lab.errors import InputError
@@ -30,10 +32,24 @@ def chosen(patterns: Sequence[str], folder: Path = FOLDER) -> list[str]:
         wanted = "*" if pattern == "all" else pattern.replace("_", "-")
         matching = fnmatch.filter(there, wanted)
         if not matching:
-            known = ", ".join(there) or "none"
-            raise InputError(f"no scenario {pattern!r} in {folder}; there are: {known}")
+            raise InputError(f"no scenario {pattern!r} in {folder}{_instead(wanted, there)}")
         found += [name for name in matching if name not in found]
     return found
+
+
+def _instead(wanted: str, there: Sequence[str]) -> str:
+    """What somebody may have meant; or else all there is, in lines of a terminal's width."""
+    near = get_close_matches(wanted, there)
+    if near:
+        return f"; did you mean {' or '.join(near)}?\n  `lab list` tells all there are"
+    known = textwrap.fill(
+        ", ".join(there) or "none",
+        width=88,
+        initial_indent="  ",
+        subsequent_indent="  ",
+        break_on_hyphens=False,
+    )
+    return f"; there are:\n{known}"
 
 
 def load(name: str, folder: Path = FOLDER) -> Scenario:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from lab.topology import vocabulary
@@ -214,7 +215,9 @@ def _options(topology: Topology) -> Iterator[str]:
 def _unknown(what: str, options: Options, known: Iterable[str]) -> Iterator[str]:
     for option in options:
         if option not in known:
-            yield f"{what}: unknown option {option!r}; there are {listed(known)}"
+            near = get_close_matches(option, list(known), n=1)
+            hint = f"did you mean {near[0]}? There are" if near else "there are"
+            yield f"{what}: unknown option {option!r}; {hint} {listed(known)}"
 
 
 def _twice(what: str, names: Iterable[str]) -> Iterator[str]:

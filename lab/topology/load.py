@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import runpy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 from lab.errors import InputError
+from lab.topology import vocabulary
 from lab.topology.model import Topology
 
 DIRECTORY = Path(__file__).resolve().parents[2] / "topologies"
@@ -41,6 +44,7 @@ def load(name: str, directory: Path = DIRECTORY, /, **parameters: object) -> Top
         function = runpy.run_path(str(path)).get("topology")
         if not callable(function):
             raise InputError("it has no function topology() -> Topology")
+        _check_spelling(function, parameters)
         made = function(**parameters)
     except (Exception, SystemExit) as exc:  # the file is the user's: whatever it raises is input
         raise InputError(f"topology file {path}{_line(exc, path)}: {_describe(exc)}") from exc
@@ -48,6 +52,23 @@ def load(name: str, directory: Path = DIRECTORY, /, **parameters: object) -> Top
         kind = type(made).__name__
         raise InputError(f"topology file {path}: topology() returned {kind}, not a Topology")
     return made
+
+
+def _check_spelling(function: Callable[..., object], given: Iterable[str]) -> None:
+    """InputError for a name that looks like one of the function's own parameters, but is none.
+
+    Its `**options` would take it, and the cluster would refuse it without knowing what was meant.
+    """
+    own = [
+        each.name
+        for each in inspect.signature(function).parameters.values()
+        if each.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
+    known = {*own, *vocabulary.CLUSTER, *vocabulary.DATAPATH}
+    for name in given:
+        near = get_close_matches(name, own, n=1)
+        if near and name not in known:
+            raise InputError(f"unknown option {name!r}; did you mean {near[0]}?")
 
 
 def _line(error: BaseException, path: Path) -> str:

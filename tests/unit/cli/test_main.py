@@ -148,3 +148,9 @@ def test_the_help_of_a_verb_needs_no_lab(verb: str, capsys: pytest.CaptureFixtur
 def test_the_group_offers_the_verbs_in_the_tables_order() -> None:
     with click.Context(cli) as ctx:
         assert cli.list_commands(ctx) == list(VERBS)
+
+
+def test_a_path_of_tests_that_is_not_there_is_named() -> None:
+    told = shell.probe([sys.executable, "-m", "lab", "test", "tests/nope", "-k", "anything"])
+    assert told.code == 2
+    assert "there is no tests/nope" in told.err

@@ -38,8 +38,28 @@ def test_chosen_by_name_glob_and_all(folder: Path) -> None:
 
 
 def test_a_name_of_nothing_lists_what_there_is(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"no scenario 'png'.*ecmp, ecmp-rehash, ping-drop"):
-        find.chosen(["png"], folder)
+    with pytest.raises(InputError, match=r"no scenario 'x'.*:\n  ecmp, ecmp-rehash, ping-drop$"):
+        find.chosen(["x"], folder)
+
+
+def test_many_names_are_told_in_lines_of_a_terminals_width(tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / f"some_scenario_{number}.py").write_text(GOOD)
+    with pytest.raises(InputError) as error:
+        find.chosen(["x"], tmp_path)
+    _, *lines = str(error.value).splitlines()
+    assert len(lines) > 5
+    assert max(map(len, lines)) <= 88
+    assert " ".join(lines).split() == [f"{name}," for name in find.names(tmp_path)[:-1]] + [
+        "some-scenario-9"
+    ]
+
+
+@pytest.mark.parametrize("typed", ["ecpm", "ecmp_rehas", "pingdrop"])
+def test_a_name_with_a_slip_is_told_which_was_meant(folder: Path, typed: str) -> None:
+    meant = {"ecpm": "ecmp", "ecmp_rehas": "ecmp-rehash", "pingdrop": "ping-drop"}[typed]
+    with pytest.raises(InputError, match=rf"no scenario '{typed}'.*did you mean .*{meant}"):
+        find.chosen([typed], folder)
 
 
 def test_load(folder: Path) -> None:

@@ -40,6 +40,17 @@ def test_an_unknown_name_lists_what_there_is(tmp_path: Path) -> None:
         load("basics", tmp_path)
 
 
+@pytest.mark.parametrize("name", ["basic", "dual_stack", "scale"])
+def test_a_slip_in_a_topologys_own_option_is_told_which_was_meant(name: str) -> None:
+    with pytest.raises(InputError, match="unknown option 'wokers'; did you mean workers"):
+        load(name, wokers=3)
+
+
+def test_what_the_cluster_knows_is_no_slip(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("hosts=1", "vip_pools=1, **options"))
+    assert load(path, vip_pool="172.16.10.0/24").name == "mine"
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [

@@ -99,7 +99,7 @@ def test_good_ones_have_none() -> None:
         ([*PAIR, host("c")], "node 'c' has no link"),
         (
             [*PAIR, host("c", gatway="10.1.0.1"), link("c", "lan", "10.1.0.3")],
-            "node 'c': unknown option 'gatway'; there are gateway",
+            "node 'c': unknown option 'gatway'; did you mean gateway? There are gateway",
         ),
         (
             [*PAIR, network("x", "10.5.0.0/24", gateway="10.5.0.1")],
