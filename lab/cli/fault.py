@@ -106,11 +106,11 @@ def _command(name: str, make: Callable[..., Fault]) -> click.Command:
         chosen, lab = make(**words), Lab.find(name)
         if mend:
             standing.find(lab, chosen.words).mend(lab)
-            click.echo(f"mended: {chosen.words}")
+            _tell(output, f"mended: {chosen.words}", mended=chosen.words)
         elif measure is not None:
             _measure(lab, chosen, measure, seconds or 0.0, output)
         else:
-            _strike(lab, chosen, seconds)
+            _strike(lab, chosen, seconds, output)
 
     words = inspect.cleandoc(make.__doc__ or "")
     command = click.command(name, help=words, short_help=words.partition("\n")[0])(act)
@@ -135,15 +135,23 @@ def _split(_: click.Context, __: click.Parameter, value: str) -> list[str]:
     return value.split(",")
 
 
-def _strike(lab: Lab, chosen: Fault, seconds: float | None) -> None:
+def _strike(lab: Lab, chosen: Fault, seconds: float | None, output: str) -> None:
     if seconds is None:
         standing.strike(lab, chosen)
-        click.echo(chosen.words)
+        _tell(output, chosen.words, fault=chosen.words)
         return
     with standing.struck(lab, chosen):
-        click.echo(chosen.words)
+        if output == "text":
+            click.echo(chosen.words)
         wait.pause(seconds)
-    click.echo(f"mended after {seconds:g} s")
+    _tell(output, f"mended after {seconds:g} s", fault=chosen.words, seconds=seconds)
+
+
+def _tell(output: str, words: str, **facts: object) -> None:
+    if output == "json":
+        as_json(facts)
+    else:
+        click.echo(words)
 
 
 def _measure(lab: Lab, chosen: Fault, address: str, seconds: float, output: str) -> None:

@@ -30,7 +30,11 @@ class Fault:
 
 
 def node_crash(node: str) -> Fault:
-    """Power off: everything on the node dies, nobody is told. Mended, it boots."""
+    """Power off: everything on the node dies, nobody is told. Mended, it boots.
+
+    Its neighbors hear of it no sooner than BFD or BGP's hold time says, or until the node that
+    has booted refuses what they send on their old connections: as long as that, they believe it.
+    """
     return Fault(
         f"{node} loses its power",
         Request("crash-node", {"node": node}).do,
@@ -75,7 +79,11 @@ def relay_kill() -> Fault:
 
 
 def frr_kill(node: str, daemon: str = "bgpd") -> Fault:
-    """SIGKILL for a node's bgpd, bfdd or zebra; mended, it starts and is told everything again."""
+    """SIGKILL for a node's bgpd, bfdd or zebra; mended, it starts.
+
+    The node's agent looks every half second whether bgpd is another one, and then tells it
+    everything again: its sessions are not there yet when the mending is done.
+    """
 
     def strike(lab: Place) -> None:
         _runs(lab, node, daemon)

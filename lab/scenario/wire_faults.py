@@ -51,6 +51,7 @@ def corruption(node: str, interface: str, percent: int) -> Fault:
     checksums = Command(node, f"ethtool -K {interface} tx off")
 
     def strike(lab: Place) -> None:
+        _has_leg(lab, node, interface)
         checksums.do(lab)
         _impair(node, interface, "corruption", _share(percent)).do(lab)
 
@@ -118,6 +119,7 @@ def mtu(node: str, interface: str, size: int) -> Fault:
     line = f"ip link set {interface} mtu"
 
     def as_it_is(lab: Place) -> list[Command]:
+        _has_leg(lab, node, interface)
         shown = lab.node(node).run(["ip", "-j", "link", "show", "dev", interface]).json()
         return [Command(node, f"{line} {shown[0]['mtu']}")]
 
@@ -157,6 +159,14 @@ def partition(one: Iterable[str], other: Iterable[str]) -> Fault:
     )
 
 
+def _has_leg(lab: Place, node: str, interface: str) -> None:
+    """InputError unless the interface is one of the node's, as the lab's own faults say it."""
+    lab.node(node)
+    known = [leg.name for leg in lab.plan.node(node).interfaces]
+    if interface not in known:
+        raise InputError(f"{node} has no interface {interface!r}; it has {', '.join(known)}")
+
+
 def _check_rate(megabits: int) -> None:
     if megabits < 1:
         raise InputError(f"a rate is 1 Mbit/s or more, not {megabits}")
@@ -188,6 +198,7 @@ def _removes_root(lab: Place, node: str, interface: str) -> Sequence[Command]:
 
     InputError when it has one: one at a time.
     """
+    _has_leg(lab, node, interface)
     shown = lab.node(node).run(["tc", "qdisc", "show", "dev", interface, "root"]).out.split()
     if shown[1:2] not in ([], ["noqueue"]):
         raise InputError(

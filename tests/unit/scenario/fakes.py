@@ -5,20 +5,21 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
 from lab.errors import CommandError
 from lab.scenario.outcome import CheckResult, Command, Phase, ScenarioResult, StepResult
 from lab.scenario.report import Report
 from lab.shell import Child, Result
-from lab.topology.plan import NodeKind, Plan, PlannedNode
+from lab.topology.plan import Interface, NodeKind, Plan, PlannedNode
 
+LEG = Interface("eth0", "n", IPv4Interface("10.0.0.1/24"), "02:00:00:00:00:01")
 PLAN = Plan(
     name="two",
     networks=(),
     nodes=(
-        PlannedNode("r1", NodeKind.ROUTER, (), daemons=("zebra", "bgpd")),
+        PlannedNode("r1", NodeKind.ROUTER, (LEG,), daemons=("zebra", "bgpd")),
         PlannedNode("k8s-control", NodeKind.CONTROL, ()),
         PlannedNode("k8s-worker1", NodeKind.WORKER, (), router_ip=IPv4Address("10.0.1.1")),
     ),

@@ -71,6 +71,16 @@ def test_an_interface_has_one_queue_at_a_time() -> None:
     assert lab.asked == []
 
 
+@pytest.mark.parametrize(
+    "make", [wire_faults.mtu, wire_faults.rate_limit, wire_faults.delay, wire_faults.corruption]
+)
+def test_an_interface_that_is_not_there(
+    make: Callable[[str, str, int], faults.Fault],
+) -> None:
+    with pytest.raises(InputError, match="r1 has no interface 'eth9'; it has eth0"):
+        strike(FakeLab(), make("r1", "eth9", 100))
+
+
 def test_an_mtu_is_put_back_to_what_it_was() -> None:
     lab = FakeLab(**{"ip -j link show dev eth0": ['[{"mtu": 9000}]']})
     (undo,) = wire_faults.mtu("r1", "eth0", 900).undo(lab)

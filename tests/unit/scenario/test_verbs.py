@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from click.testing import CliRunner
 from lab.cli.fault import fault
 from lab.cli.run import run
 from lab.errors import InputError
+from lab.sandbox.handle import Lab
+
+from .fakes import FakeLab
 
 
 def test_help_of_faults_tells_how_each_is_written() -> None:
@@ -36,6 +40,21 @@ def test_help_of_faults_tells_how_each_is_written() -> None:
 )
 def test_wrong_words_of_faults(words: list[str]) -> None:
     assert CliRunner().invoke(fault, words).exit_code == 2
+
+
+def test_a_fault_tells_programs_what_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = FakeLab()
+    lab.answers["standing-faults"] = {"faults": [{"words": "the API server is killed", "undo": []}]}
+    monkeypatch.setattr(Lab, "find", lambda _: lab)
+
+    def told(*words: str) -> object:
+        return json.loads(
+            CliRunner().invoke(fault, ["api-server-kill", *words, "-o", "json"]).stdout
+        )
+
+    assert told() == {"fault": "the API server is killed"}
+    assert told("--for", "0") == {"fault": "the API server is killed", "seconds": 0.0}
+    assert told("--mend") == {"mended": "the API server is killed"}
 
 
 @pytest.mark.parametrize(
