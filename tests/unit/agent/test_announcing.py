@@ -82,6 +82,10 @@ class Node:
     def configure(self, text: str) -> None:
         self.cluster.config_maps.objects = config_map(text)
 
+    @property
+    def speaker(self) -> Speaker:
+        return self._announcing._speaker
+
     def settle(self) -> list[str] | None:
         """The prefixes that FRR announces after another look; None when it was told nothing."""
         before = len(self.applied)
@@ -116,6 +120,15 @@ def test_a_vip_is_announced_when_the_datapath_serves_it_and_withdrawn_when_not(h
     assert here.settle() is None, "nothing changed"
     here.served = set()
     assert here.settle() == []
+
+
+def test_what_bgpd_has_not_forgotten_yet_is_looked_at_again(here: Node) -> None:
+    here.served = {VIP}
+    here.settle()
+    here.speaker.untidy = True
+    assert here.settle() == ["172.16.10.0/32"]
+    here.speaker.untidy = False
+    assert here.settle() is None
 
 
 def test_nothing_is_said_before_all_objects_are_known(here: Node) -> None:

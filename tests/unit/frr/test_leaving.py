@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Network
+from pathlib import Path
 
-from lab.frr.leaving import denied, holding_back
+import pytest
+
+from lab.frr.leaving import MOST, denied, holding_back
 from lab.frr.model import Advertisement, BgpConfig
 from lab.frr.node import node_tree
-from lab.frr.speaker import plan_changes
-from lab.frr.tree import Tree
+from lab.frr.speaker import Speaker, plan_changes
+from lab.frr.tree import Tree, text
 
 from .configs import OTHER_VIP, PLAIN, RICH, VIP
+from .test_vty import ANSWERS, daemon
 
+END = b"\0\0\0\0"
 SILENT = replace(PLAIN, advertisements=())
 DENIAL = "ip prefix-list leaving seq 208662241 deny 172.16.10.0/32"
 
@@ -51,8 +57,38 @@ def test_others_are_let_through() -> None:
     assert not denied(held_back(both, node_tree(PLAIN)))
 
 
+def test_a_crowd_leaves_without_denials() -> None:
+    crowd = [Advertisement(each) for each in IPv4Network("172.16.10.0/24").subnets(new_prefix=32)]
+    running = node_tree(replace(PLAIN, advertisements=tuple(crowd[: MOST + 1])))
+    assert not denied(held_back(SILENT, running))
+    assert len(denied(held_back(PLAIN, running))) == MOST
+
+
 def test_each_ip_version_has_a_list_of_its_own_and_none_without_neighbors() -> None:
     running = node_tree(RICH)
     silent = held_back(replace(RICH, advertisements=()), running)
     assert denied(silent) == {each.prefix for each in RICH.advertisements}
     assert not denied(held_back(replace(RICH, neighbors=()), running))
+
+
+def test_the_speaker_looks_again_until_bgpd_has_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speaker, socket = Speaker(tmp_path), tmp_path / "bgpd.vty"
+
+    def applied(running: Tree, of_the_vip: bytes) -> list[str]:
+        monkeypatch.setitem(ANSWERS, b"show running-config", text(running).encode() + END)
+        question = b"show bgp ipv4 unicast 172.16.10.0/32 json"
+        monkeypatch.setitem(ANSWERS, question, of_the_vip + END)
+        with daemon(tmp_path):
+            commands = speaker.apply(SILENT)
+        socket.unlink()
+        return commands
+
+    held = held_back(SILENT, node_tree(PLAIN))
+    assert DENIAL in applied(node_tree(PLAIN), b"")
+    assert speaker.untidy
+    assert applied(held, b'{"paths": [{}]}') == []
+    assert speaker.untidy
+    assert applied(held, b"{}") == [f"no {DENIAL}"]
+    assert not speaker.untidy
