@@ -60,8 +60,9 @@ def measure(rounds: int) -> Iterator[Row]:
 class Side:
     """One of the two paths: how to run a program at its client, and the servers' addresses."""
 
-    def __init__(self, run: Run, iperf: str, web: str) -> None:
+    def __init__(self, run: Run, iperf: str, web: str, seconds: int = SECONDS) -> None:
         self._run = run
+        self._seconds = str(seconds)
         self._iperf = iperf
         self._web = web
 
@@ -86,11 +87,11 @@ class Side:
         return self._requests("kept")
 
     def _requests(self, *how: str) -> float:
-        words = ["-m", "lab.bench.connections", self._web, str(SECONDS), *how]
+        words = ["-m", "lab.bench.connections", self._web, self._seconds, *how]
         return float(self._run([sys.executable, *words]).out)
 
     def _measured_by_iperf(self, *options: str) -> dict[str, dict[str, float]]:
-        argv = ["iperf3", "-c", self._iperf, "-t", str(SECONDS), "-O", "0", "-J", *options]
+        argv = ["iperf3", "-c", self._iperf, "-t", self._seconds, "-O", "0", "-J", *options]
         end: dict[str, dict[str, float]] = self._run(argv).json()["end"]
         return end
 

@@ -13,13 +13,14 @@ from contextlib import contextmanager
 
 from lab import shell
 from lab.bench.isolation import isolated
+from lab.errors import CommandError
 from lab.shell import Result
 from lab.wait import until
 
 POD = "10.0.1.2"
 
-READY_WITHIN = 300
-"""Seconds; a bound for ten thousand services in nftables, which alone take a minute and more."""
+READY_WITHIN = 60
+"""Seconds; ten thousand services take one or two on a quiet machine."""
 
 WIRES = (
     # namespace, interface, address, the other end (a bridge's port or an interface elsewhere)
@@ -85,17 +86,24 @@ def bare_path(more: Sequence[str] = ()) -> Iterator[BarePath]:
     script = " && ".join(_script(more))
     with shell.spawn(isolated(["sh", "-c", script])) as unshare:
         holder = until(
-            lambda: _ready_child(unshare.pid),
+            lambda: _ready_child(unshare),
             bool,
             within=READY_WITHIN,
             what="the path's namespaces",
         )
         yield BarePath(holder)
+        unshare.kill()  # SIGTERM means nothing to it, and its namespaces end with it
 
 
-def _ready_child(unshare: int) -> int:
-    """The first process inside, once it has built everything; 0 before."""
-    children = shell.probe(["pgrep", "-P", str(unshare)]).out.split()
+def _ready_child(unshare: shell.Child) -> int:
+    """The first process inside, once it has built everything; 0 before.
+
+    CommandError when it ended instead: a step failed, and nothing will ever be ready.
+    """
+    if (code := unshare.poll()) is not None:
+        said = unshare.stderr.read() if unshare.stderr else ""
+        raise CommandError(["unshare", "...", "sh"], code, said, where="a benchmark's path")
+    children = shell.probe(["pgrep", "-P", str(unshare.pid)]).out.split()
     if not children:
         return 0
     look = ["nsenter", "-t", children[0], "-m", "test", "-e", "/run/ready"]

@@ -5,7 +5,7 @@ Every path is up for the whole time, so that measurements can take turns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 
@@ -23,41 +23,42 @@ from lab.bench.translated_paths import (
 )
 
 SIZES = (1, 1_000, 10_000)
-OTHERS: tuple[tuple[str, Callable[[int], list[str]]], ...] = (
-    ("nftables, a map", nftables),
-    ("iptables, kube-proxy's chains", iptables),
+KINDS: tuple[tuple[str, Callable[[int], list[str]]], ...] = (
+    ("ours", ours),
+    ("nftables, one map", nftables),
+    ("kube-proxy's iptables", iptables),
 )
 AHEAD, FLAT, TUNNEL = 1.0, 0.95, 0.9
-
-
-def measure(rounds: int) -> Iterator[Row]:
-    for size in SIZES:
-        yield from _against_others(rounds, size)
-    yield from _flat(rounds)
-    yield from _tunnel(rounds)
-
-
+SECONDS = 1
+"""Length of one measurement: many short turns are steadier than few long ones."""
 WHAT = (("HTTP connections", Side.connections), ("UDP packets of 64 bytes", Side.packets))
 
 
-def _against_others(rounds: int, size: int) -> Iterator[Row]:
-    with ExitStack() as stack:
-        address = vip(size)
-        sides = [_side(stack, ours(size), "pod", address)]
-        sides += [_side(stack, make(size), "pod", address) for _, make in OTHERS]
-        for name, of in WHAT:
-            mine, *theirs = in_turns(rounds, *(partial(of, side) for side in sides))
-            for (other, _), value in zip(OTHERS, theirs, strict=True):
-                yield _row(f"{name}, {_counted(size)}", mine, value, other, AHEAD)
+def measure(rounds: int) -> Iterator[Row]:
+    yield from _services(rounds)
+    yield from _tunnel(rounds)
 
 
-def _flat(rounds: int) -> Iterator[Row]:
-    """The most services against one, both ours."""
+def _services(rounds: int) -> Iterator[Row]:
+    """Each kind with each number of services, all up at once and measured in turns."""
+    cases = [(size, kind) for size in SIZES for kind, _ in KINDS]
     with ExitStack() as stack:
-        few, many = (_side(stack, ours(size), "pod", vip(size)) for size in (1, SIZES[-1]))
+        sides = [_side(stack, make(size), "pod", vip(size)) for size in SIZES for _, make in KINDS]
         for name, of in WHAT:
-            most, one = in_turns(rounds, partial(of, many), partial(of, few))
-            yield _row(f"{name}, {_counted(SIZES[-1])}", most, one, "1 service, ours too", FLAT)
+            values = in_turns(rounds, *(partial(of, side) for side in sides))
+            yield from _compared(name, dict(zip(cases, values, strict=True)))
+
+
+def _compared(name: str, values: Mapping[tuple[int, str], float]) -> Iterator[Row]:
+    """Ours against the others with as many services, and with the most against with one."""
+    mine, *others = (kind for kind, _ in KINDS)
+    for size in SIZES:
+        for other in others:
+            told = f"{name}, {_counted(size)}"
+            yield _row(told, values[size, mine], values[size, other], other, AHEAD)
+    one, most = SIZES[0], SIZES[-1]
+    told = f"{name}, {_counted(most)}"
+    yield _row(told, values[most, mine], values[one, mine], f"ours, {_counted(one)}", FLAT)
 
 
 def _tunnel(rounds: int) -> Iterator[Row]:
@@ -74,7 +75,7 @@ def _side(stack: ExitStack, more: Sequence[str], pod: str, address: str) -> Side
     stack.enter_context(bare_servers(path, pod))
     run = partial(path.run, "client")
     listens(run, address)
-    return Side(run, address, address)
+    return Side(run, address, address, SECONDS)
 
 
 def _counted(size: int) -> str:

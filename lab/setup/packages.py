@@ -88,6 +88,7 @@ TEST = (
         programs=("chromium", "chromedriver"),
     ),
     Package("bridge-utils", "brctl, for plain IPMininet in the benchmarks", programs=("brctl",)),
+    Package("iptables", "kube-proxy's rules in the benchmarks", programs=("iptables-restore",)),
 )
 """What `lab test` and `lab bench` need besides."""
 
