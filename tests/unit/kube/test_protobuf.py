@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from grpc_tools import protoc
 
+from lab.kube.discovery import openapi_protobuf
 from lab.kube.status import ApiError
-from lab.kube.wire.protobuf import MAGIC, MEDIA, decode
+from lab.kube.wire import protobuf
+from lab.kube.wire.body import PROTOBUF
+from lab.kube.wire.protobuf import MAGIC, decode
 from tests.unit.kube.cluster import Cluster, with_cluster
 
 
@@ -82,7 +88,7 @@ def test_the_server_takes_them() -> None:
     async def story(cluster: Cluster) -> None:
         url = "/apis/apps/v1/namespaces/default/deployments"
         body = envelope("apps/v1", "Deployment", DEPLOYMENT)
-        reply = await cluster.post(url, body, media=MEDIA, accept=f"{MEDIA},application/json")
+        reply = await cluster.post(url, body, media=PROTOBUF, accept=f"{PROTOBUF},application/json")
         assert (reply.code, reply.body["spec"]["replicas"]) == (201, 0)
 
     with_cluster(story)
@@ -99,3 +105,13 @@ def test_damage_is_refused_or_read(seed: int) -> None:
         assert decode(cut)["kind"]
     except ApiError as error:
         assert error.code == 400
+
+
+@pytest.mark.parametrize("compiled", [protobuf.KINDS, openapi_protobuf.FORM], ids=lambda p: p.stem)
+def test_what_is_kept_is_what_the_compiler_makes(compiled: Path, tmp_path: Path) -> None:
+    fresh, source = tmp_path / "fresh.binpb", compiled.with_suffix(".proto")
+    well_known = Path(protoc.__file__).with_name("_proto")
+    words = [f"-I{source.parent}", f"-I{well_known}", "--include_imports", f"-o{fresh}"]
+    assert protoc.main(["protoc", *words, source.name]) == 0
+    made, kept = (FileDescriptorSet.FromString(p.read_bytes()) for p in (fresh, compiled))
+    assert made.file[-1].message_type == kept.file[-1].message_type
