@@ -144,9 +144,13 @@ def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> ApiError:
     lines = [f"{cause.field}: {cause.message}" for cause in causes]
     text = lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
     title = resource.kind + (f".{resource.group}" if resource.group else "")
-    told = [{"reason": c.reason, "message": c.message, "field": c.field} for c in causes]
-    about = {**details(resource, name), "kind": resource.kind, "causes": told}
+    about = {**details(resource, name), "kind": resource.kind, "causes": told(causes)}
     return ApiError(422, "Invalid", f'{title} "{name}" is invalid: {text}', about)
+
+
+def told(causes: Sequence[Cause]) -> list[dict[str, str]]:
+    """Mistakes as a Status lists them."""
+    return [{"reason": c.reason, "message": c.message, "field": c.field} for c in causes]
 
 
 def details(resource: Resource, name: str) -> dict[str, Any]:

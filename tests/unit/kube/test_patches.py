@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from lab.kube.changes.strategic import strategic
@@ -58,6 +60,27 @@ def test_server_side_apply_owns_and_defends_fields() -> None:
         dropped = {"apiVersion": "v1", "kind": "ConfigMap", "data": {}}
         left = await cluster.call("PATCH", url + "me", dropped, media=APPLY)
         assert left.body["data"] == {"y": "3"}
+
+    with_cluster(story)
+
+
+def test_an_item_that_is_applied_no_more_leaves_its_list() -> None:
+    async def story(cluster: Cluster) -> None:
+        url = f"{SERVICES}/web?fieldManager="
+        ports = [{"name": "http", "port": 80}, {"name": "tls", "port": 443}]
+
+        async def apply(manager: str, ports: list[dict[str, Any]]) -> Any:
+            body = {"apiVersion": "v1", "kind": "Service", "spec": {"ports": ports}}
+            return (await cluster.call("PATCH", url + manager, body, media=APPLY)).body
+
+        await apply("me", ports)
+        await apply("you", ports[:1])
+        left = await apply("me", ports[1:])
+        assert [port["name"] for port in left["spec"]["ports"]] == ["http", "tls"]
+        left = await apply("you", [{"name": "dns", "port": 53}])
+        assert {port["name"] for port in left["spec"]["ports"]} == {"tls", "dns"}
+        again = await apply("you", [{"name": "dns", "port": 53}])
+        assert again["metadata"] == left["metadata"]
 
     with_cluster(story)
 
