@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from datetime import datetime, timezone
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -20,6 +20,8 @@ LABEL_KEY = re.compile(
     r"([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
     r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 )
+
+AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
@@ -49,12 +51,11 @@ def micro_now() -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """A Time or MicroTime; fromisoformat of Python 3.10 knows neither Z nor short fractions."""
-    head, _, fraction = text.replace("Z", "+00:00").partition(".")
-    if fraction:
-        digits, sign, zone = re.split(r"([+-])", fraction, maxsplit=1)
-        return datetime.fromisoformat(f"{head}.{digits[:6]:0<6}{sign}{zone}")
-    return datetime.fromisoformat(head)
+    """A Time or MicroTime (RFC 3339); ValueError for what is none."""
+    try:
+        return msgspec.convert(text, AwareTime)
+    except msgspec.ValidationError as exc:
+        raise ValueError(f"{text!r} is no time: {exc}") from exc
 
 
 def seconds_since(text: str) -> float:

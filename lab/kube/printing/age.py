@@ -9,7 +9,10 @@ def age(timestamp: str) -> str:
     """Time passed since, as kubectl shortens it: 45s, 3m12s, 26h, 7d3h."""
     if not timestamp:
         return "<unknown>"
-    return duration(seconds_since(timestamp))
+    try:
+        return duration(seconds_since(timestamp))
+    except ValueError:
+        return "<invalid>"  # a custom kind may call anything a date
 
 
 def duration(seconds: float) -> str:

@@ -50,7 +50,7 @@ _CUSTOM_AGE = Column("Age", "date", ".metadata.creationTimestamp")
 def _custom(obj: Object, column: Column) -> Cell:
     value = walk(obj, column.path)
     if column.type == "date":
-        return age(value or "")
+        return age(str(value or ""))
     return value if value is None or isinstance(value, (str, int, float)) else str(value)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from lab.kube.kinds import Resource
+from lab.kube.names import parse_time
 from lab.kube.rules.fields import FIELDS, FORMATS
 from lab.kube.status import Cause
 
@@ -24,7 +25,6 @@ Schema = dict[str, Any]
 
 _REF = "#/definitions/"
 _QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _SIMPLE: dict[str, Schema] = {
     "string": {"type": "string"},
     "integer": {"type": "integer"},
@@ -172,8 +172,16 @@ def _type_fits(schema: Schema, value: Any) -> bool:
         return whole and -(2**63) <= value < 2**63
     fits = isinstance(value, _PYTHON[wanted]) and (wanted == "boolean" or value is not True)
     if fits and schema.get("format") == "date-time":
-        return bool(_TIME.fullmatch(value))
+        return _is_time(value)
     return fits
+
+
+def _is_time(text: str) -> bool:
+    try:
+        parse_time(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _type_error(schema: Schema, value: Any, path: str) -> str:

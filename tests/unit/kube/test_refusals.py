@@ -80,6 +80,8 @@ def test_reading(url: str, code: int, reason: str, words: str) -> None:
         (PODS, {"spec": {"containers": []}}, 422, "Invalid", "metadata.name: Required value"),
         (PODS, {"metadata": {"name": "UPPER"}, "spec": {"containers": []}}, 422, "Invalid",
          'Pod "UPPER" is invalid'),
+        (PODS, {"metadata": {"name": "p", "creationTimestamp": "2024-13-01T00:00:00Z"}}, 400,
+         "BadRequest", 'metadata.creationTimestamp: parsing time "2024-13-01T00:00:00Z"'),
         (SERVICES, SERVICE, 409, "AlreadyExists", 'services "web" already exists'),
         (SERVICES, {"metadata": {"name": "two"}, "spec": SERVICE["spec"]}, 422, "Invalid",
          "spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated"),

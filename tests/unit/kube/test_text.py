@@ -8,7 +8,7 @@ import pytest
 
 from lab.kube import selectors
 from lab.kube.names import parse_time, template_hash
-from lab.kube.printing.age import duration
+from lab.kube.printing.age import age, duration
 from lab.kube.printing.cells import external_ip, pod_status
 from lab.kube.printing.jsonpath import walk
 from lab.kube.status import ApiError
@@ -136,8 +136,17 @@ def test_paths_of_printer_columns(path: str, value: Any) -> None:
 
 def test_times_with_short_fractions() -> None:
     assert parse_time("2024-01-01T00:00:00.5Z").microsecond == 500_000
-    assert parse_time("2024-01-01T00:00:00.123456789+01:00").microsecond == 123_456
+    assert parse_time("2024-01-01T00:00:00.123456789+01:00").microsecond == 123_457
     assert parse_time("2024-01-01T00:00:00Z").tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "now", "2024-01-01", "2024-01-01T00:00:00", "2024-13-01T00:00:00Z"]
+)
+def test_times_that_are_none(text: str) -> None:
+    with pytest.raises(ValueError, match="is no time"):
+        parse_time(text)
+    assert age(text) == ("<invalid>" if text else "<unknown>")
 
 
 def test_the_hash_of_a_template_is_its_contents_alone() -> None:
