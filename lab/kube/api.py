@@ -25,7 +25,6 @@ from lab.kube.rules.deletion import (
     grace_of,
     waits,
 )
-from lab.kube.rules.qos import qos_class
 from lab.kube.rules.service_numbers import ServiceNumbers, drop_stale
 from lab.kube.rules.validation import validate
 from lab.kube.status import Cause
@@ -98,8 +97,6 @@ class Api:
         self._complete(resource, key, obj, None, write, causes)
         if self.store.get(resource.qualified, key):
             raise status.already_exists(resource, key[1])
-        if resource is POD:
-            obj["status"].setdefault("qosClass", qos_class(obj["spec"]))
         return _unsaved(obj) if write.dry_run else self._put(resource, key, obj)
 
     def update(

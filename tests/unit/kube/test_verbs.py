@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from lab.operator import cilium_crds
 from tests.unit.kube.cluster import MERGE, Cluster, node, with_cluster
 from tests.unit.kube.objects import MAPS, PODS, SERVICES, TABLE, config, deployment, pod
@@ -192,32 +190,6 @@ def test_state_outlives_the_process(tmp_path: Path) -> None:
 
     with_cluster(write, state=tmp_path / "state.db")
     with_cluster(read, state=tmp_path / "state.db")
-
-
-@pytest.mark.parametrize(
-    ("resources", "quality"),
-    [
-        ([{}], "BestEffort"),
-        ([{"requests": {"cpu": "100m"}}], "Burstable"),
-        ([{"limits": {"cpu": "1", "memory": "1Gi"}}], "Guaranteed"),
-        ([{"limits": {"cpu": "1", "memory": "1Gi"},
-           "requests": {"cpu": "1000m", "memory": "1024Mi"}}], "Guaranteed"),
-        ([{"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "0.5"}}], "Burstable"),
-        ([{"limits": {"cpu": 1, "memory": "1e9"}}, {}], "Burstable"),
-        ([{"limits": {"memory": "1Gi"}}], "Burstable"),
-        ([{"requests": {"ephemeral-storage": "1Gi"}}], "BestEffort"),
-    ],
-)  # fmt: skip
-def test_a_pods_class_of_service(resources: list[dict[str, Any]], quality: str) -> None:
-    async def story(cluster: Cluster) -> None:
-        containers = [
-            {"name": f"c{number}", "image": "nginx", "resources": bounds}
-            for number, bounds in enumerate(resources)
-        ]
-        body = {"metadata": {"name": "p"}, "spec": {"containers": containers}}
-        assert (await cluster.post(PODS, body)).body["status"]["qosClass"] == quality
-
-    with_cluster(story)
 
 
 def test_the_one_user_may_do_everything() -> None:
