@@ -1,1 +1,1 @@
-"""The forms in which objects are shown: whole, their metadata, tables for a person."""
+"""The forms in which objects are shown: whole, or as tables for a person."""

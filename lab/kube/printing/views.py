@@ -1,4 +1,4 @@
-"""The forms an object can be asked for in: itself, its metadata alone, or a Table for a person."""
+"""The forms an object can be asked for in: itself, or a Table for a person."""
 
 from __future__ import annotations
 
@@ -40,20 +40,13 @@ class View:
         return self.one(stored)
 
 
-class MetadataOnly(View):
-    """PartialObjectMetadata."""
-
-    def one(self, stored: Stored) -> bytes:
-        return _encode(_partial(stored.object))
-
-
 @dataclass(frozen=True)
 class Table(View):
-    """Rows for `kubectl get`; each carries as much of its object as was asked for."""
+    """Rows for `kubectl get`."""
 
     resource: Resource
-    include: str
-    """None, Metadata or Object."""
+    whole: bool
+    """Each row carries its object, not only the object's metadata."""
 
     def one(self, stored: Stored) -> bytes:
         return self.event(stored, first=True)
@@ -75,18 +68,12 @@ class Table(View):
         })  # fmt: skip
 
     def _row(self, obj: Object) -> Object:
-        cells = {"cells": row(self.resource, obj)}
-        if self.include == "None":
-            return cells
-        return {**cells, "object": obj if self.include == "Object" else _partial(obj)}
-
-
-_META = "meta.k8s.io/v1"
-_PARTIAL = "PartialObjectMetadata"
-
-
-def _partial(obj: Object) -> Object:
-    return {"kind": _PARTIAL, "apiVersion": _META, "metadata": obj["metadata"]}
+        named = {
+            "kind": "PartialObjectMetadata",
+            "apiVersion": self.api_version,
+            "metadata": obj["metadata"],
+        }
+        return {"cells": row(self.resource, obj), "object": obj if self.whole else named}
 
 
 def choose(request: Request, resource: Resource) -> View:
@@ -94,12 +81,9 @@ def choose(request: Request, resource: Resource) -> View:
     for media, wanted in request.accepted():
         if media not in ("application/json", "application/*", "*/*", ""):
             continue
-        form, version = wanted.get("as", ""), wanted.get("v", "")
-        if form == "Table" and version in ("v1", "v1beta1"):
-            include = request.param("includeObject", "Metadata")
-            return Table(f"meta.k8s.io/{version}", form, resource, include)
-        if form in (_PARTIAL, _PARTIAL + "List"):
-            return MetadataOnly(_META, _PARTIAL)
-        if not form:
+        if (wanted.get("as"), wanted.get("v")) == ("Table", "v1"):
+            whole = request.param("includeObject") == "Object"
+            return Table("meta.k8s.io/v1", "Table", resource, whole)
+        if not wanted.get("as"):
             return View(resource.api_version, resource.kind)
     raise status.not_acceptable("application/json")
