@@ -88,7 +88,7 @@ class Api:
         for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
             meta.pop(name, None)
         meta |= {"uid": str(uuid.uuid4()), "creationTimestamp": names.now()}
-        if resource.generation or resource.custom:
+        if resource.generation:
             meta["generation"] = 1
         if resource.status and not write.trusted and resource is not NODE:
             obj.pop("status", None)
@@ -160,7 +160,7 @@ class Api:
         when = datetime.now(timezone.utc) + timedelta(seconds=grace)
         meta["deletionTimestamp"] = when.strftime("%Y-%m-%dT%H:%M:%SZ")
         meta["deletionGracePeriodSeconds"] = grace
-        if resource.generation or resource.custom:
+        if resource.generation:
             meta["generation"] += 1
         if resource is NAMESPACE:
             obj["status"] = {**obj.get("status", {}), "phase": "Terminating"}
@@ -226,7 +226,7 @@ class Api:
             _keep(meta, before, name)
         if "managedFields" not in meta:
             _keep(meta, before, "managedFields")
-        if resource.generation or resource.custom:
+        if resource.generation:
             changed = _without(new, "metadata", "status") != _without(old, "metadata", "status")
             meta["generation"] = before["generation"] + changed
 

@@ -55,11 +55,9 @@ class Resource:
     parts: tuple[Subresource, ...] = ()
     """Subresources beside status and scale."""
     generation: bool = False
-    """metadata.generation counts the changes of .spec."""
+    """metadata.generation counts the changes of .spec, as it does for all custom kinds."""
     fields: tuple[str, ...] = ()
     """Paths that a field selector may name, beside metadata.name and metadata.namespace."""
-    grace: int = 0
-    """Seconds that an object survives its deletion by default."""
     schema: Object | None = field(default=None, compare=False, hash=False)
     """OpenAPI schema of a custom resource; None for what models.json describes."""
     columns: tuple[Column, ...] = ()
@@ -106,7 +104,7 @@ NODE = Resource(
     fields=("spec.unschedulable",),
 )  # fmt: skip
 POD = Resource(
-    "", "v1", "Pod", "pods", "pod", ("po",), categories=("all",), status=True, grace=30,
+    "", "v1", "Pod", "pods", "pod", ("po",), categories=("all",), status=True,
     fields=("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.hostNetwork",
             "spec.serviceAccountName", "status.phase", "status.podIP"),
     parts=(

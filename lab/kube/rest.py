@@ -220,7 +220,7 @@ def _selection(request: Request, target: Target) -> Selected:
         return (
             (not target.name or key[1] == target.name)
             and (not labels or selectors.matches(labels, stored.object["metadata"].get("labels")))
-            and all(term.matches(stored.object) for term in fields)
+            and selectors.fields_match(fields, stored.object)
         )
 
     return selected

@@ -24,7 +24,7 @@ _TERM = re.compile(
 
 @dataclass(frozen=True)
 class Requirement:
-    """One condition on a label. `operator` is one of In, NotIn, Exists, DoesNotExist, Gt, Lt."""
+    """One condition on a label or a field, by one of In, NotIn, Exists, DoesNotExist, Gt, Lt."""
 
     key: str
     operator: str
@@ -115,20 +115,10 @@ def _text(requirement: Requirement) -> str:
     return forms[requirement.operator]
 
 
-@dataclass(frozen=True)
-class FieldTerm:
-    """One condition of a field selector: a path with its value, equal or not."""
-
-    path: tuple[str, ...]
-    value: str
-    equal: bool
-
-    def matches(self, obj: Mapping[str, Any]) -> bool:
-        return (_field(obj, self.path) == self.value) == self.equal
-
-
-def parse_fields(text: str, allowed: Sequence[str]) -> tuple[FieldTerm, ...]:
-    """`spec.nodeName=a,status.phase!=Running`; ApiError 400 for a path the kind does not offer."""
+def parse_fields(text: str, allowed: Sequence[str]) -> Selector:
+    """`spec.nodeName=a,status.phase!=Running`, as conditions on paths instead of labels; ApiError
+    400 for a path the kind does not offer.
+    """
     terms = []
     for part in filter(None, text.split(",")):
         found = re.fullmatch(r"([\w.]+)(==|=|!=)(.*)", part)
@@ -137,19 +127,22 @@ def parse_fields(text: str, allowed: Sequence[str]) -> tuple[FieldTerm, ...]:
         path, operator, value = found.groups()
         if path not in ("metadata.name", "metadata.namespace", *allowed):
             raise bad_request(f"field label not supported: {path}")
-        terms.append(FieldTerm(tuple(path.split(".")), value, operator != "!="))
+        terms.append(Requirement(path, "NotIn" if operator == "!=" else "In", (value,)))
     return tuple(terms)
 
 
-_FLAGS = ("unschedulable", "hostNetwork")
+def fields_match(selector: Selector, obj: Mapping[str, Any]) -> bool:
+    """Whether the values at the selector's paths are as it wants them."""
+    return all(term.matches({term.key: _field(obj, term.key)}) for term in selector)
+
+
+_FLAGS = ("spec.unschedulable", "spec.hostNetwork")
 """Booleans that a selector finds as `false` where an object leaves them out."""
 
 
-def _field(obj: Any, path: tuple[str, ...]) -> str:
-    for step in path:
-        if not isinstance(obj, Mapping):
-            return ""
-        obj = obj.get(step)
-    if isinstance(obj, bool) or (obj is None and path[-1] in _FLAGS):
+def _field(obj: Any, path: str) -> str:
+    for step in path.split("."):
+        obj = obj.get(step) if isinstance(obj, Mapping) else None
+    if isinstance(obj, bool) or (obj is None and path in _FLAGS):
         return str(bool(obj)).lower()
     return "" if obj is None else str(obj)

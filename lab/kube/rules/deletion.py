@@ -50,7 +50,7 @@ def grace_of(resource: Resource, obj: Object, options: Deletion) -> int:
         return 0
     if options.grace is not None:
         return max(options.grace, 0)
-    return int(obj["spec"].get("terminationGracePeriodSeconds", resource.grace))
+    return int(obj["spec"].get("terminationGracePeriodSeconds", 30))
 
 
 def waits(resource: Resource, obj: Object) -> bool:
