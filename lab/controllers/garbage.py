@@ -58,19 +58,19 @@ class GarbageCollector:
         for kind, dependent in dependents:
             resource = self._resource(kind)
             if "deletionTimestamp" not in self._api.get(resource, dependent).object["metadata"]:
-                self._api.delete(resource, dependent, Deletion(propagation="Foreground"))
+                self._api.delete(resource, dependent, Deletion(propagation_policy="Foreground"))
         if not self._api.store.owned(uid):
             self._drop_finalizer(self._resource(owner[0]), owner[1])
         return None
 
     def before_delete(self, resource: Resource, key: Key, options: Deletion) -> None:
         """Orphan the dependents, or make the owner wait for them, as the client asked."""
-        if options.propagation not in ("Orphan", "Foreground"):
+        if options.propagation_policy not in ("Orphan", "Foreground"):
             return
         stored = self._api.get(resource, key)
         uid = stored.object["metadata"]["uid"]
         dependents = self._api.store.owned(uid)
-        if options.propagation == "Orphan":
+        if options.propagation_policy == "Orphan":
             for kind, dependent in dependents:
                 self._disown(self._resource(kind), dependent, uid)
         elif dependents:

@@ -29,22 +29,11 @@ def write(request: Request) -> Write:
 
 
 def deletion(body: Object, request: Request) -> Deletion:
-    grace = body.get("gracePeriodSeconds")
-    if grace is None and request.param("gracePeriodSeconds"):
-        grace = request.number("gracePeriodSeconds")
-    conditions = body.get("preconditions") or {}
-    dry = body.get("dryRun") or request.param("dryRun")
-    orphan = body.get("orphanDependents")
-    policy = body.get("propagationPolicy") or request.param("propagationPolicy")
-    if (grace is not None and not isinstance(grace, int)) or not isinstance(conditions, dict):
-        raise status.bad_request("the DeleteOptions cannot be read")
-    return Deletion(
-        grace,
-        str(conditions.get("uid") or ""),
-        str(conditions.get("resourceVersion") or ""),
-        "Orphan" if orphan else str(policy or ""),
-        bool(dry),
-    )
+    """DeleteOptions; where body and query both say something, the body counts."""
+    try:
+        return msgspec.convert({**request.query_params, **body}, Deletion, strict=False)
+    except msgspec.ValidationError as exc:
+        raise status.bad_request(f"the DeleteOptions cannot be read: {exc}") from exc
 
 
 def start(request: Request) -> Start:

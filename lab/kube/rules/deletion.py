@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from lab.kube import status
 from lab.kube.kinds import NAMESPACE, POD, Resource
@@ -12,26 +13,23 @@ from lab.kube.store import Key, Stored
 Object = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Deletion:
-    """DeleteOptions."""
+class Deletion(msgspec.Struct, frozen=True, rename="camel"):
+    """DeleteOptions, as a body or a query has them."""
 
-    grace: int | None = None
-    uid: str = ""
-    revision: str = ""
-    propagation: str = ""
-    dry_run: bool = False
+    grace_period_seconds: Annotated[int, msgspec.Meta(lt=2**31)] | None = None
+    preconditions: dict[str, str] | None = None
+    propagation_policy: str | None = None
+    dry_run: list[str] | str | None = None
 
 
 DEFAULT = Deletion()
 
 
 def check_preconditions(resource: Resource, key: Key, old: Stored, options: Deletion) -> None:
-    meta = old.object["metadata"]
-    pairs = (("uid", options.uid), ("resourceVersion", options.revision))
-    for name, wanted in pairs:
-        if wanted and wanted != meta[name]:
-            why = f"Precondition failed: {name} in precondition: {wanted}, in object: {meta[name]}"
+    for name, wanted in (options.preconditions or {}).items():
+        have = old.object["metadata"].get(name)
+        if wanted != have:
+            why = f"Precondition failed: {name} in precondition: {wanted}, in object: {have}"
             raise status.conflict(resource, key[1], why)
 
 
@@ -48,8 +46,8 @@ def grace_of(resource: Resource, obj: Object, options: Deletion) -> int:
         return 0
     if obj.get("status", {}).get("phase") in ("Succeeded", "Failed"):
         return 0
-    if options.grace is not None:
-        return max(options.grace, 0)
+    if options.grace_period_seconds is not None:
+        return max(options.grace_period_seconds, 0)
     return int(obj["spec"].get("terminationGracePeriodSeconds", 30))
 
 

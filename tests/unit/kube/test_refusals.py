@@ -114,6 +114,22 @@ def test_creating(url: str, body: Any, code: int, reason: str, words: str) -> No
     refused("POST", url, body, code, reason, words)
 
 
+@pytest.mark.parametrize(
+    ("query", "options"),
+    [
+        ("?gracePeriodSeconds=soon", None),
+        ("", {"gracePeriodSeconds": 10**15}),
+        ("", {"gracePeriodSeconds": {}}),
+        ("", {"preconditions": "none"}),
+        ("", {"preconditions": {"uid": 7}}),
+        ("", {"propagationPolicy": []}),
+    ],
+)
+def test_deleting(query: str, options: Any) -> None:
+    words = "DeleteOptions cannot be read"
+    refused("DELETE", f"{SERVICES}/web{query}", options, 400, "BadRequest", words)
+
+
 def test_all_mistakes_of_an_object_are_told_at_once() -> None:
     async def story(cluster: Cluster) -> None:
         ports = [{"port": 70000, "name": "a"}, {"port": 80, "name": "a", "protocol": "ICMP"}]
