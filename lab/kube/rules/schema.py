@@ -25,32 +25,20 @@ Schema = dict[str, Any]
 
 _REF = "#/definitions/"
 _QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?")
-_SIMPLE: dict[str, Schema] = {
-    "string": {"type": "string"},
-    "integer": {"type": "integer"},
-    "number": {"type": "number"},
-    "boolean": {"type": "boolean"},
-    "time": {"type": "string", "format": "date-time"},
-    "quantity": {"type": "string", "format": "quantity"},
-    "intstr": {"x-kubernetes-int-or-string": True},
-    "any": {},
-}
 _PYTHON = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
 _GO = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
 _GO_WANTED = {"integer": "int32", "boolean": "bool", "array": "[]", "object": "map"}
 
 
 @cache
-def models() -> dict[str, dict[str, str]]:
-    """Definition name -> field name -> type, in the notation of derive_models."""
-    raw = Path(__file__).with_name("models.json").read_bytes()
-    return msgspec.json.decode(raw, type=dict[str, dict[str, str]])
-
-
-@cache
 def definitions() -> dict[str, Schema]:
     """Every built-in definition as an OpenAPI schema, `$ref`s and merge keys included."""
-    return {name: _definition(name, fields) for name, fields in models().items()}
+    raw = Path(__file__).with_name("models.json").read_bytes()
+    found = msgspec.json.decode(raw, type=dict[str, Schema])
+    for place, rules in FIELDS.items():
+        definition, _, field = place.partition(".")
+        found[definition]["properties"][field] |= rules
+    return found
 
 
 def of(resource: Resource) -> Schema:
@@ -62,34 +50,6 @@ def resolve(schema: Schema) -> Schema:
     """Follow a `$ref` to its definition."""
     reference = schema.get("$ref")
     return definitions()[reference[len(_REF) :]] if reference else schema
-
-
-def _definition(name: str, fields: dict[str, str]) -> Schema:
-    properties = {
-        f: {**_field(text), **FIELDS.get(f"{name}.{f}", {})} for f, text in fields.items()
-    }
-    schema: Schema = {"type": "object", "properties": properties}
-    required = [field for field, text in fields.items() if text.endswith("!")]
-    if required:
-        schema["required"] = required
-    return schema
-
-
-@cache
-def _field(text: str) -> Schema:
-    text, marked, merge_key = text.rstrip("!").partition("@")
-    if text.startswith("#"):
-        return {"$ref": _REF + text[1:]}
-    if text.startswith("{}"):
-        return {"type": "object", "additionalProperties": _field(text[2:])}
-    if not text.startswith("[]"):
-        return _SIMPLE[text]
-    schema: Schema = {"type": "array", "items": _field(text[2:])}
-    if marked:
-        schema["x-kubernetes-patch-strategy"] = "merge"
-    if merge_key:
-        schema["x-kubernetes-patch-merge-key"] = merge_key
-    return schema
 
 
 @dataclass
