@@ -15,7 +15,7 @@ from lab.kube.wire.request import Request, json_answer
 Object = dict[str, Any]
 
 AGGREGATED = "APIGroupDiscoveryList"
-_GROUP_ORDER = ("", "apps", "coordination.k8s.io", "discovery.k8s.io", "apiextensions.k8s.io")
+Groups = dict[str, list[Resource]]
 
 
 def serve(request: Request, registry: Registry, address: str) -> Response | None:
@@ -26,7 +26,7 @@ def serve(request: Request, registry: Registry, address: str) -> Response | None
     groups = _groups(registry, core=path[:1] == ("",))
     if path in ((), ("",)):
         return _roots(request, groups, address)
-    found = dict(groups).get(path[0], [])
+    found = groups.get(path[0], [])
     if len(path) == 1 and found:
         return json_answer({"kind": "APIGroup", "apiVersion": "v1", **_group(path[0], found)})
     resources = [resource for resource in found if resource.version == path[-1]]
@@ -40,7 +40,7 @@ def serve(request: Request, registry: Registry, address: str) -> Response | None
     })  # fmt: skip
 
 
-def _roots(request: Request, groups: list[tuple[str, list[Resource]]], address: str) -> Response:
+def _roots(request: Request, groups: Groups, address: str) -> Response:
     for _, wanted in request.accepted():
         version = wanted.get("v", "")
         if wanted.get("as") == AGGREGATED and version in ("v2", "v2beta1"):
@@ -51,17 +51,17 @@ def _roots(request: Request, groups: list[tuple[str, list[Resource]]], address: 
         return json_answer(
             {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": reached}
         )
-    listed = [_group(name, resources) for name, resources in groups]
+    listed = [_group(name, resources) for name, resources in groups.items()]
     return json_answer({"kind": "APIGroupList", "apiVersion": "v1", "groups": listed})
 
 
-def _groups(registry: Registry, *, core: bool) -> list[tuple[str, list[Resource]]]:
-    groups: dict[str, list[Resource]] = {}
+def _groups(registry: Registry, *, core: bool) -> Groups:
+    """Kinds by group, in the order of the table: of two with one name, clients take the first."""
+    groups: Groups = {}
     for resource in registry:
         if (resource.group == "") == core:
             groups.setdefault(resource.group, []).append(resource)
-    order = {name: place for place, name in enumerate(_GROUP_ORDER)}
-    return sorted(groups.items(), key=lambda item: (order.get(item[0], len(order)), item[0]))
+    return groups
 
 
 def _versions(resources: Sequence[Resource]) -> list[str]:
@@ -75,38 +75,33 @@ def _group(name: str, resources: Sequence[Resource]) -> Object:
     return {"name": name, "versions": versions, "preferredVersion": versions[0]}
 
 
-def _names(resource: Resource) -> Object:
-    named = {"shortNames": list(resource.short), "categories": list(resource.categories)}
-    return {field: values for field, values in named.items() if values}
-
-
 def _legacy(resource: Resource) -> list[Object]:
     """The rows of an APIResourceList: the kind's own and one for each subresource."""
-    rows: list[Object] = [
+    own = {
+        "name": resource.plural,
+        "singularName": resource.singular,
+        "namespaced": resource.namespaced,
+        **_kind(resource.api_version, resource.kind),
+        "verbs": resource.verbs,
+        "shortNames": resource.short,
+        "categories": resource.categories,
+    }
+    below = [
         {
-            "name": resource.plural,
-            "singularName": resource.singular,
-            "namespaced": resource.namespaced,
-            "kind": resource.kind,
-            "verbs": resource.verbs,
-            **_names(resource),
-        }
-    ]
-    for part in resource.subresources:
-        foreign = part.api_version != resource.api_version
-        rows.append({
             "name": f"{resource.plural}/{part.name}",
             "singularName": "",
             "namespaced": resource.namespaced,
-            **(_kind(part.api_version, part.kind) if foreign else {"kind": part.kind}),
+            **_kind(part.api_version, part.kind),
             "verbs": part.verbs,
-        })  # fmt: skip
-    return rows
+        }
+        for part in resource.subresources
+    ]
+    return [own, *below]
 
 
-def _aggregated(groups: list[tuple[str, list[Resource]]], form_version: str) -> Object:
+def _aggregated(groups: Groups, form_version: str) -> Object:
     items = []
-    for name, resources in groups:
+    for name, resources in groups.items():
         versions = [
             {
                 "version": version,
@@ -135,7 +130,8 @@ def _discovered(resource: Resource) -> Object:
             }
             for part in resource.subresources
         ],
-        **_names(resource),
+        "shortNames": resource.short,
+        "categories": resource.categories,
     }
 
 
