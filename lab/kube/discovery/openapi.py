@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -18,7 +19,6 @@ from lab.kube.wire.request import Request, json_answer
 Object = dict[str, Any]
 
 PROTOBUF = "application/com.github.proto-openapi.spec.v2"
-_INFO = {"title": "Kubernetes", "version": SERVER_VERSION}
 _PARAMETERS = ("dryRun", "fieldManager", "fieldValidation", "force", "pretty")
 
 
@@ -40,15 +40,7 @@ def serve(request: Request, registry: Registry) -> Response | None:
 
 
 def _version_2(request: Request, registry: Registry) -> Response:
-    definitions = {name: _export(s, 2) for name, s in schema.definitions().items()}
-    for resource in registry:
-        definitions[_name(resource)] = _kind_schema(resource, 2)
-    doc = {
-        "swagger": "2.0",
-        "info": _INFO,
-        "paths": {_path(r): _path_item(r, 2) for r in registry},
-        "definitions": definitions,
-    }
+    doc = {"swagger": "2.0", **_common(registry, 2), "definitions": _schemas(registry, 2)}
     accept = request.headers.get("accept", "")
     if accept.startswith(PROTOBUF):
         # Old clients name the form with an `@` and then cannot parse that as a media type.
@@ -61,30 +53,28 @@ def _version_2(request: Request, registry: Registry) -> Response:
 
 
 def _version_3(served: list[Resource]) -> Object:
-    schemas = {name: _export(s, 3) for name, s in schema.definitions().items()}
-    for resource in served:
-        schemas[_name(resource)] = _kind_schema(resource, 3)
+    components = {"schemas": _schemas(served, 3)}
+    return {"openapi": "3.0.0", **_common(served, 3), "components": components}
+
+
+def _common(served: Iterable[Resource], version: int) -> Object:
     return {
-        "openapi": "3.0.0",
-        "info": _INFO,
-        "paths": {_path(r): _path_item(r, 3) for r in served},
-        "components": {"schemas": schemas},
+        "info": {"title": "Kubernetes", "version": SERVER_VERSION},
+        "paths": {_path(resource): _path_item(resource, version) for resource in served},
     }
 
 
-def _name(resource: Resource) -> str:
-    if not resource.custom:
-        return resource.kind
-    return f"{resource.group}.{resource.version}.{resource.kind}"
+def _schemas(served: Iterable[Resource], version: int) -> dict[str, Schema]:
+    """All built-in definitions, and the kinds that are served."""
+    found = {name: _export(body, version) for name, body in schema.definitions().items()}
+    for resource in served:
+        prefix = f"{resource.group}.{resource.version}." if resource.custom else ""
+        found[prefix + resource.kind] = _kind_schema(resource, version)
+    return found
 
 
 def _kind_schema(resource: Resource, version: int) -> Schema:
     body = _export(schema.of(resource), version)
-    if resource.custom:
-        reference = _export({"$ref": "#/definitions/ObjectMeta"}, version)
-        standard = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}}
-        properties = {**standard, **body.get("properties", {}), "metadata": reference}
-        body = {**body, "properties": properties}
     return {**body, "x-kubernetes-group-version-kind": [_gvk(resource)]}
 
 
@@ -99,13 +89,10 @@ def _path(resource: Resource) -> str:
 
 def _path_item(resource: Resource, version: int) -> Object:
     """The PATCH operation: clients look there for which parameters the server knows."""
-    kind = {"type": "string", "uniqueItems": True}
-    parameters: list[Object] = []
-    for name in _PARAMETERS:
-        where: Object = {"name": name, "in": "query"}
-        parameters.append({**where, **kind} if version == 2 else {**where, "schema": kind})
+    text = {"type": "string"}
+    kind = text if version == 2 else {"schema": text}
     operation = {
-        "parameters": parameters,
+        "parameters": [{"name": name, "in": "query", **kind} for name in _PARAMETERS],
         "responses": {"200": {"description": "OK"}},
         "x-kubernetes-action": "patch",
         "x-kubernetes-group-version-kind": _gvk(resource),

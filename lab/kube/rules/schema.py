@@ -25,6 +25,11 @@ Schema = dict[str, Any]
 
 _REF = "#/definitions/"
 _QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?")
+_EVERY: dict[str, Schema] = {
+    "apiVersion": {"type": "string"},
+    "kind": {"type": "string"},
+    "metadata": {"$ref": _REF + "ObjectMeta"},
+}
 _PYTHON = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
 _GO = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
 _GO_WANTED = {"integer": "int32", "boolean": "bool", "array": "[]", "object": "map"}
@@ -42,8 +47,10 @@ def definitions() -> dict[str, Schema]:
 
 
 def of(resource: Resource) -> Schema:
-    """The schema of a kind."""
-    return definitions()[resource.kind] if resource.schema is None else resource.schema
+    """The schema of a kind, with the fields that every kind has."""
+    if resource.schema is None:
+        return definitions()[resource.kind]
+    return {**resource.schema, "properties": {**resource.schema.get("properties", {}), **_EVERY}}
 
 
 def resolve(schema: Schema) -> Schema:
@@ -64,12 +71,7 @@ class Findings:
 def check(resource: Resource, obj: Any) -> Findings:
     """Walk an object that nobody else holds yet: drop nulls and unknown fields, fill defaults."""
     findings = Findings([], [], [])
-    schema = of(resource)
-    if resource.custom:
-        properties = {**definitions()["ConfigMap"]["properties"], **schema.get("properties", {})}
-        known = {k: properties[k] for k in (*schema.get("properties", {}), "apiVersion", "kind")}
-        schema = {**schema, "properties": {**known, "metadata": properties["metadata"]}}
-    _walk(schema, obj, "", findings)
+    _walk(of(resource), obj, "", findings)
     return findings
 
 
