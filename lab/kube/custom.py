@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.kube.kinds import CRD, Column, Registry, Resource
+from lab.kube.kinds import CRD, Registry, Resource
 from lab.kube.store import Change, Listener
 
 Object = dict[str, Any]
@@ -40,10 +40,7 @@ def resources_of(definition: Object) -> tuple[Resource, ...]:
             status="status" in (version.get("subresources") or {}),
             generation=True,
             schema=version["schema"]["openAPIV3Schema"],
-            columns=tuple(
-                Column(c["name"], c["type"], c["jsonPath"], c.get("priority", 0))
-                for c in version.get("additionalPrinterColumns") or ()
-            ),
+            columns=tuple(version.get("additionalPrinterColumns") or ()),
             stored_version=stored,
         )
         for version in spec["versions"]

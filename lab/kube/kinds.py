@@ -17,16 +17,6 @@ _CHANGE = ("get", "patch", "update")
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column that a custom resource definition asks for."""
-
-    name: str
-    type: str
-    path: str
-    priority: int = 0
-
-
-@dataclass(frozen=True)
 class Subresource:
     """What hangs below an object's path: the kind it speaks and what may be done with it."""
 
@@ -60,7 +50,8 @@ class Resource:
     """Paths that a field selector may name, beside metadata.name and metadata.namespace."""
     schema: Object | None = field(default=None, compare=False, hash=False)
     """OpenAPI schema of a custom resource; None for what models.json describes."""
-    columns: tuple[Column, ...] = ()
+    columns: tuple[Object, ...] = field(default=(), compare=False)
+    """additionalPrinterColumns of a custom resource."""
     stored_version: str = ""
     """The version that a custom resource is stored in, whatever version it is served in."""
 

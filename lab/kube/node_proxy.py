@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -29,12 +28,8 @@ _LOG_PARAMETERS = (
 _EXEC_PARAMETERS = ("stdin", "stdout", "stderr", "tty")
 
 
-@dataclass(frozen=True)
-class Connection:
-    """A request that the agent has accepted."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+"""A request that the agent has accepted."""
 
 
 class NodeProxy:
@@ -104,30 +99,30 @@ class NodeProxy:
             number = int(code) if code.isdigit() else 502
             reason = {400: "BadRequest", 404: "NotFound"}.get(number, "InternalError")
             raise status.ApiError(number, reason, text)
-        return Connection(reader, writer)
+        return reader, writer
 
 
 async def _until_end(connection: Connection) -> AsyncIterator[bytes]:
+    reader, writer = connection
     try:
-        while data := await connection.reader.read(CHUNK):
+        while data := await reader.read(CHUNK):
             yield data
     finally:
-        connection.writer.close()
+        writer.close()
 
 
 async def _carry(connection: Connection, client: WebSocket) -> None:
-    tasks = [
-        asyncio.ensure_future(_to_agent(connection.writer, client)),
-        asyncio.ensure_future(_to_client(connection.reader, client)),
-    ]
+    reader, writer = connection
+    sending = asyncio.ensure_future(_to_agent(writer, client))
+    receiving = asyncio.ensure_future(_to_client(reader, client))
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        connection.writer.close()
-    if not tasks[0].done() or tasks[0].cancelled():
+        sending.cancel()
+        receiving.cancel()
+        await asyncio.gather(sending, receiving, return_exceptions=True)
+        writer.close()
+    if sending.cancelled():
         await client.close()
 
 
@@ -155,20 +150,14 @@ async def _to_client(reader: asyncio.StreamReader, client: WebSocket) -> None:
 
 
 def _container(pod: Object, request: Request) -> str:
-    names = [c["name"] for c in pod["spec"]["containers"]]
-    wanted = request.param("container")
-    if not wanted and len(names) == 1:
-        return str(names[0])
+    name, containers = pod["metadata"]["name"], [c["name"] for c in pod["spec"]["containers"]]
+    wanted = request.param("container") or (containers[0] if len(containers) == 1 else "")
     if not wanted:
-        choices = " ".join(names)
-        raise status.bad_request(
-            f"a container name must be specified for pod {pod['metadata']['name']}, "
-            f"choose one of: [{choices}]"
-        )
-    if wanted not in names:
-        name = pod["metadata"]["name"]
+        text = f"a container name must be specified for pod {name}, choose one of: "
+        raise status.bad_request(f"{text}[{' '.join(containers)}]")
+    if wanted not in containers:
         raise status.bad_request(f"container {wanted} is not valid for pod {name}")
-    return wanted
+    return str(wanted)
 
 
 def _check_started(pod: Object, container: str) -> None:

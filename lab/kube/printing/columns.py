@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.kube.kinds import Column, Resource
+from lab.kube.kinds import Resource
 from lab.kube.printing import cells
 from lab.kube.printing.age import age
 from lab.kube.printing.cells import Cell, Reader
@@ -18,7 +18,8 @@ Columns = tuple[tuple[str, Reader], ...]
 def header(resource: Resource) -> list[Object]:
     """A Table's columnDefinitions; priority 1 shows with `-o wide` only."""
     if resource.custom:
-        rest = [(c.name, c.type, c.priority) for c in resource.columns or (_CUSTOM_AGE,)]
+        columns = resource.columns or _CUSTOM
+        rest = [(c["name"], c["type"], c.get("priority", 0)) for c in columns]
     else:
         titles = [title for title, _ in _COLUMNS.get(resource.kind, _AGE)]
         rest = [(title.lstrip("+"), "string", int(title.startswith("+"))) for title in titles]
@@ -40,16 +41,18 @@ def row(resource: Resource, obj: Object) -> list[Cell]:
     """One object's cells, in the order of the header."""
     name: Cell = obj["metadata"]["name"]
     if resource.custom:
-        return [name, *(_custom(obj, column) for column in resource.columns or (_CUSTOM_AGE,))]
+        return [name, *(_custom(obj, column) for column in resource.columns or _CUSTOM)]
     return [name, *(read(obj) for _, read in _COLUMNS.get(resource.kind, _AGE))]
 
 
-_CUSTOM_AGE = Column("Age", "date", ".metadata.creationTimestamp")
+_CUSTOM: tuple[Object, ...] = (
+    {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+)
 
 
-def _custom(obj: Object, column: Column) -> Cell:
-    value = walk(obj, column.path)
-    if column.type == "date":
+def _custom(obj: Object, column: Object) -> Cell:
+    value = walk(obj, column["jsonPath"])
+    if column["type"] == "date":
         return age(str(value or ""))
     return value if value is None or isinstance(value, (str, int, float)) else str(value)
 

@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from lab.kube import names
+from lab.kube.rules.ip_families import FAMILIES, POLICIES
 from lab.kube.status import Cause
 
 Schema = dict[str, Any]
@@ -40,6 +41,8 @@ FIELDS: Mapping[str, Schema] = {
         "default": "ClusterIP",
         "enum": ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"],
     },
+    "ServiceSpec.ipFamilyPolicy": {"enum": list(POLICIES)},
+    "ServiceSpec.ipFamilies": {"items": {"type": "string", "enum": list(FAMILIES)}},
     "ServiceSpec.sessionAffinity": {"default": "None", "enum": ["ClientIP", "None"]},
     "ServiceSpec.externalTrafficPolicy": _TRAFFIC,
     "ServiceSpec.internalTrafficPolicy": _TRAFFIC,
@@ -88,16 +91,12 @@ FIELDS: Mapping[str, Schema] = {
     "CustomResourceDefinitionSpec.scope": {"enum": ["Cluster", "Namespaced"]},
 }
 
-_DNS_LABEL = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and "
-    "must start and end with an alphanumeric character"
-)
 _PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
 
 
 def _dns_label(path: str, value: str) -> Iterator[Cause]:
     if not names.LABEL.fullmatch(value):
-        yield Cause.invalid(path, value, _DNS_LABEL)
+        yield Cause.invalid(path, value, names.LABEL_RULE)
 
 
 def _count(path: str, value: int) -> Iterator[Cause]:

@@ -53,13 +53,9 @@ def complete(spec: Object, before: Object, configured: Sequence[str]) -> list[Ca
 
 
 def _malformed(spec: Object) -> Iterator[Cause]:
-    policy, families, addresses = spec["ipFamilyPolicy"], spec["ipFamilies"], spec["clusterIPs"]
-    if policy not in POLICIES:
-        yield Cause.unsupported("spec.ipFamilyPolicy", policy, POLICIES)
+    families, addresses = spec["ipFamilies"], spec["clusterIPs"]
     for index, family in enumerate(families):
-        if family not in FAMILIES:
-            yield Cause.unsupported(f"spec.ipFamilies[{index}]", family, FAMILIES)
-        elif family in families[:index]:
+        if family in families[:index]:
             yield Cause.duplicate(f"spec.ipFamilies[{index}]", family)
     if len(addresses) > 2:
         yield Cause.invalid("spec.clusterIPs", addresses, "may only hold up to 2 values")
@@ -70,7 +66,7 @@ def _malformed(spec: Object) -> Iterator[Cause]:
         text = "may specify no more than one IP for each IP family"
         yield Cause.invalid("spec.clusterIPs", addresses, text)
     for index, (family, address) in enumerate(zip(families, addresses, strict=False)):
-        if address != NONE and family in FAMILIES and family_of(address) != family:
+        if address != NONE and family_of(address) != family:
             text = f"expected an {family} value as indicated by `ipFamilies[{index}]`"
             yield Cause.invalid(f"spec.clusterIPs[{index}]", address, text)
 

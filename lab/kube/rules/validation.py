@@ -13,10 +13,6 @@ from lab.kube.status import Cause
 Object = dict[str, Any]
 Causes = Iterator[Cause]
 
-_DNS_LABEL = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and "
-    "must start and end with an alphanumeric character"
-)
 _DNS_SUBDOMAIN = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
     "'.', and must start and end with an alphanumeric character"
@@ -27,7 +23,7 @@ _DNS_1035 = (
 )
 _NAMES = {
     "Service": (names.SERVICE_LABEL, 63, _DNS_1035),
-    "Namespace": (names.LABEL, 63, _DNS_LABEL),
+    "Namespace": (names.LABEL, 63, names.LABEL_RULE),
 }
 
 
