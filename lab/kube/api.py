@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
@@ -157,8 +156,7 @@ class Api:
     def _mark_deleted(self, resource: Resource, key: Key, grace: int) -> Stored:
         obj = self.fresh(resource, key)
         meta = obj["metadata"]
-        when = datetime.now(timezone.utc) + timedelta(seconds=grace)
-        meta["deletionTimestamp"] = when.strftime("%Y-%m-%dT%H:%M:%SZ")
+        meta["deletionTimestamp"] = names.now(grace)
         meta["deletionGracePeriodSeconds"] = grace
         if resource.generation:
             meta["generation"] += 1

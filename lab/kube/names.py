@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Annotated, Any
 
 import msgspec
@@ -44,9 +44,10 @@ def template_hash(template: dict[str, Any], collisions: int = 0) -> str:
     return "".join(SAFE[ord(digit) % len(SAFE)] for digit in str(value))
 
 
-def now() -> str:
-    """The time as a metav1.Time: UTC, whole seconds."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+def now(later: float = 0) -> str:
+    """The time (or so many seconds later) as a metav1.Time: UTC, whole seconds."""
+    when = datetime.now(timezone.utc) + timedelta(seconds=later)
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_time(text: str) -> datetime:

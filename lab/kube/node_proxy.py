@@ -22,10 +22,6 @@ CONNECT_TIMEOUT = 5.0
 """Seconds."""
 SUBPROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 CHUNK = 64 * 1024
-_LOG_PARAMETERS = (
-    "follow", "previous", "timestamps", "tailLines", "sinceSeconds", "sinceTime", "limitBytes",
-)  # fmt: skip
-_EXEC_PARAMETERS = ("stdin", "stdout", "stderr", "tty")
 
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -43,10 +39,9 @@ class NodeProxy:
         """The log of a container, as a stream that ends where the log does or the client goes."""
         pod = self._pod(key)
         container = _container(pod, request)
-        pairs = [(n, request.param(n)) for n in _LOG_PARAMETERS if request.param(n)]
         if not request.flag("previous"):
             _check_started(pod, container)
-        path = f"/containerLogs/{_path(key, container)}?{urlencode(pairs)}"
+        path = _path("containerLogs", key, container, request)
         connection = await self._open(pod, "GET", path)
         return StreamingResponse(_until_end(connection), media_type="text/plain")
 
@@ -58,9 +53,7 @@ class NodeProxy:
             raise status.bad_request(f"exec speaks {', '.join(SUBPROTOCOLS)}, not {offered!r}")
         pod = self._pod(key)
         container = _container(pod, request)
-        pairs = [("command", word) for word in request.query_params.getlist("command")]
-        pairs += [(name, request.param(name)) for name in _EXEC_PARAMETERS if request.flag(name)]
-        path = f"/exec/{_path(key, container)}?{urlencode(pairs)}"
+        path = _path("exec", key, container, request)
         connection = await self._open(pod, "POST", path, upgrade=True)
         await client.accept(spoken)
         await _carry(connection, client)
@@ -170,5 +163,7 @@ def _check_started(pod: Object, container: str) -> None:
             )
 
 
-def _path(key: Key, container: str) -> str:
-    return "/".join(quote(part, safe="") for part in (*key, container))
+def _path(verb: str, key: Key, container: str, request: Request) -> str:
+    """Where the agent is asked for the same; it knows its parameters."""
+    place = "/".join(quote(part, safe="") for part in (verb, *key, container))
+    return f"/{place}?{urlencode(request.query_params.multi_items())}"

@@ -44,7 +44,7 @@ class Request:
     token: str
 
     def flag(self, name: str) -> bool:
-        return self.query.get(name, ["false"])[0] in ("true", "1")
+        return self.query.get(name, ["false"])[0].lower() in ("true", "1", "t")
 
     def number(self, name: str) -> int | None:
         text = self.query.get(name, [""])[0]

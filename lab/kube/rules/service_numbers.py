@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from itertools import chain
 from typing import Any
 
 from lab.kube.kinds import SERVICE
@@ -22,7 +23,7 @@ class ServiceNumbers:
     def __init__(self, cluster_ips: Iterable[Network], node_ports: tuple[int, int]) -> None:
         """`cluster_ips`: a network for each IP family of the cluster, its main one first."""
         self._networks = {f"IPv{network.version}": network for network in cluster_ips}
-        self._ports = node_ports
+        self._ports = range(node_ports[0], node_ports[1] + 1)
         self._ip_holder: dict[str, Key] = {}
         self._port_holder: dict[int, Key] = {}
 
@@ -73,17 +74,14 @@ class ServiceNumbers:
 
     def _ip_problem(self, key: Key, address: str) -> list[Cause]:
         network = self._networks[ip_families.family_of(address)]
-        prefix = "failed to allocate IP " + address
+        why = ""
         if ip_address(address) not in network:
-            text = (
-                f"{prefix}: the provided IP ({address}) is not in the valid range. "
-                f"The range of valid IPs is {network}"
-            )
-            return [Cause.invalid("spec.clusterIPs", [address], text)]
-        if self._ip_holder.get(address, key) != key:
-            text = f"{prefix}: provided IP is already allocated"
-            return [Cause.invalid("spec.clusterIPs", [address], text)]
-        return []
+            why = f"the provided IP ({address}) is not in the valid range. "
+            why += f"The range of valid IPs is {network}"
+        elif self._ip_holder.get(address, key) != key:
+            why = "provided IP is already allocated"
+        text = f"failed to allocate IP {address}: {why}"
+        return [Cause.invalid("spec.clusterIPs", [address], text)] if why else []
 
     def _free_ip(self, family: str) -> str:
         network = self._networks[family]
@@ -131,11 +129,9 @@ class ServiceNumbers:
         return 0
 
     def _port_problem(self, key: Key, path: str, port: int) -> list[Cause]:
-        low, high = self._ports
-        if not low <= port <= high:
-            text = (
-                f"provided port is not in the valid range. The range of valid ports is {low}-{high}"
-            )
+        if port not in self._ports:
+            text = "provided port is not in the valid range. The range of valid ports is "
+            text += f"{self._ports[0]}-{self._ports[-1]}"
             return [Cause.invalid(path, port, text)]
         if self._port_holder.get(port, key) != key:
             return [Cause.invalid(path, port, "provided port is already allocated")]
@@ -143,13 +139,9 @@ class ServiceNumbers:
 
     def _free_port(self, taken: set[int]) -> int:
         """A port that nobody holds; 0 when there is none left."""
-        low, high = self._ports
-        for _ in range(16):
-            port = random.randint(low, high)
-            if port not in self._port_holder and port not in taken:
-                return port
-        return next((p for p in range(low, high + 1)
-                     if p not in self._port_holder and p not in taken), 0)  # fmt: skip
+        start = random.randrange(len(self._ports))
+        turned = chain(self._ports[start:], self._ports[:start])
+        return next((p for p in turned if p not in self._port_holder and p not in taken), 0)
 
 
 def _wanted(spec: Object, before: Object) -> list[str]:
@@ -181,19 +173,24 @@ def _node_ports(spec: Object) -> list[int]:
     return [port for port in (*ports, spec.get("healthCheckNodePort")) if port]
 
 
+_EXTERNAL = ("NodePort", "LoadBalancer")
+_OF_TYPES = {
+    "externalTrafficPolicy": _EXTERNAL,
+    "healthCheckNodePort": _EXTERNAL,
+    "allocateLoadBalancerNodePorts": ("LoadBalancer",),
+    "loadBalancerClass": ("LoadBalancer",),
+}
+"""Fields of a spec that only some types of Service have."""
+
+
 def drop_stale(new: Object, old: Object) -> None:
     """Take back what only the type that a Service had before allows, unless it changed too."""
     spec, before = new["spec"], old["spec"]
-    external = ("NodePort", "LoadBalancer")
-    if before["type"] in external and spec["type"] not in external:
-        held = set(_node_ports(before))
-        for port in spec.get("ports", ()):
-            if port.get("nodePort") in held:
-                del port["nodePort"]
-        for name in ("externalTrafficPolicy", "healthCheckNodePort"):
-            if spec.get(name) == before.get(name):
-                spec.pop(name, None)
-    if before["type"] == "LoadBalancer" != spec["type"]:
-        for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
-            if spec.get(name) == before.get(name):
-                spec.pop(name, None)
+    for name, types in _OF_TYPES.items():
+        left = before["type"] in types and spec["type"] not in types
+        if left and spec.get(name) == before.get(name):
+            spec.pop(name, None)
+    held = set(_node_ports(before))
+    for port in spec.get("ports", ()):
+        if spec["type"] not in _EXTERNAL and port.get("nodePort") in held:
+            del port["nodePort"]

@@ -147,7 +147,7 @@ def test_draining_moves_the_pods(web: Kubectl) -> None:
 def test_logs_and_exec_reach_the_pods_node(web: Kubectl) -> None:
     pod = web("get", "pods", "-l", "svc=web1-lb", "-o", "jsonpath={.items[0].metadata.name}")
     log = web("logs", pod, "--tail=3")
-    assert log == f"log of /containerLogs/default/{pod}/web1?tailLines=3\n"
+    assert log == f"log of /containerLogs/default/{pod}/web1?container=web1&tailLines=3\n"
     ran = web.probe("exec", "-i", pod, "--", "cat", "-n", input="hello\n")
     assert ran.code == 3
     assert ran.out.startswith("HELLO\n")
