@@ -17,27 +17,21 @@ def age(timestamp: str) -> str:
 
 def duration(seconds: float) -> str:
     """Kubernetes' HumanDuration: two units while they are small, one when they are not."""
-    whole = int(seconds)
-    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
-    years = days // 365
-    if whole < -1:
+    left = int(seconds)
+    if left < -1:
         return "<invalid>"
-    if whole < 120:
-        return f"{max(whole, 0)}s"
-    if minutes < 10:
-        return _two(minutes, "m", whole % 60, "s")
-    if minutes < 180:
-        return f"{minutes}m"
-    if hours < 8:
-        return _two(hours, "h", minutes % 60, "m")
-    if hours < 48:
-        return f"{hours}h"
-    if days < 8:
-        return _two(days, "d", hours % 24, "h")
-    if days < 730:
-        return f"{days}d"
-    return _two(years, "y", days % 365, "d") if years < 8 else f"{years}y"
+    left = max(left, 0)
+    text = ""
+    for unit in next((units for limit, units in _FORMS if left < limit), "y"):
+        count, left = divmod(left, _UNITS[unit])
+        text += f"{count}{unit}" if count or not text else ""
+    return text
 
 
-def _two(big: int, unit: str, small: int, small_unit: str) -> str:
-    return f"{big}{unit}{small}{small_unit}" if small else f"{big}{unit}"
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "y": 365 * 86400}
+"""Seconds."""
+_FORMS = (
+    (120, "s"), (600, "ms"), (3 * 3600, "m"), (8 * 3600, "hm"), (48 * 3600, "h"),
+    (8 * 86400, "dh"), (730 * 86400, "d"), (8 * 365 * 86400, "yd"),
+)  # fmt: skip
+"""Which units an age below a limit is told in."""
