@@ -99,7 +99,6 @@ POD = Resource(
     fields=("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.hostNetwork",
             "spec.serviceAccountName", "status.phase", "status.podIP"),
     parts=(
-        Subresource("binding", "Binding", "v1", ("create",)),
         Subresource("eviction", "Eviction", "policy/v1", ("create",)),
         Subresource("exec", "PodExecOptions", "v1", ("create", "get")),
         Subresource("log", "Pod", "v1", ("get",)),

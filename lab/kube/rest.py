@@ -14,7 +14,7 @@ from lab.kube import parameters, selectors, status
 from lab.kube.api import Api, copy_of, served_as
 from lab.kube.changes.patch import patched
 from lab.kube.changes.server_side_apply import Applier, apply_object
-from lab.kube.kinds import ACCESS_REVIEW, NODE, POD
+from lab.kube.kinds import ACCESS_REVIEW, POD
 from lab.kube.paths import Target
 from lab.kube.printing import views
 from lab.kube.rules import schema
@@ -104,8 +104,6 @@ class Rest:
 
     def _post(self, request: Request, target: Target) -> Response:
         obj = _object(decode_body(request))
-        if target.subresource == "binding":
-            return self._bind(target, obj)
         if target.subresource == "eviction":
             options = parameters.deletion(_part(obj, "deleteOptions"), request)
             self._api.delete(POD, target.key, options)
@@ -186,17 +184,6 @@ class Rest:
         obj["spec"]["replicas"] = _part(scale, "spec").get("replicas", 0)
         stored = self._api.update(target.resource, target.key, obj, write)
         return json_answer(_scale_of(stored.object))
-
-    def _bind(self, target: Target, binding: Object) -> Response:
-        pod = self._api.fresh(POD, target.key)
-        node = _part(binding, "target").get("name", "")
-        if pod["spec"].get("nodeName"):
-            why = f"pod {target.name} is already assigned to node {pod['spec']['nodeName']}"
-            raise status.conflict(POD, target.name, why)
-        self._api.get(NODE, ("", node))
-        pod["spec"]["nodeName"] = node
-        self._api.update(POD, target.key, pod)
-        return json_answer(_SUCCESS, 201)
 
     def _written(
         self, request: Request, target: Target, stored: Stored, write: Write, code: int

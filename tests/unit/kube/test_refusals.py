@@ -188,7 +188,6 @@ def test_patching(media: str, body: Any, code: int, words: str) -> None:
         ("PUT", f"{DEPLOYMENTS}/web/scale", {"spec": {"replicas": -1}}),
         ("PUT", f"{POOLS}/blue", {"metadata": "blue"}),
         ("POST", f"{PODS}/one/eviction", {"deleteOptions": "now"}),
-        ("POST", f"{PODS}/one/binding", {"target": ["w1"]}),
     ],
 )
 def test_parts_of_a_wrong_shape(method: str, url: str, body: Any) -> None:
