@@ -57,7 +57,9 @@ def _merge_object(target: Any, change: dict[str, Any], schema: Schema) -> dict[s
             result.pop(name, None)
         elif isinstance(value, dict):
             result[name] = _merge_object(result.get(name), value, inner)
-        elif isinstance(value, list) and inner.get("x-kubernetes-patch-strategy") == "merge":
+        elif isinstance(value, list) and inner.get("x-kubernetes-patch-strategy", "").startswith(
+            "merge"
+        ):
             live = result.get(name)
             result[name] = _merge_list(live, value, inner)
             if _ORDER + name not in change:

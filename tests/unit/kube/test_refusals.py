@@ -104,6 +104,7 @@ def test_reading(url: str, code: int, reason: str, words: str) -> None:
         ("/api/v1/namespaces/default/endpoints", {"metadata": {"name": "e"}, "subsets": [
             {"addresses": [{"ip": "10.0.0.x"}], "ports": [{"port": 80}]}]}, 422, "Invalid",
          "subsets[0].addresses[0].ip: Invalid value: \"10.0.0.x\": must be a valid IP address"),
+        (DEPLOYMENTS, {"metadata": {"name": "x"}}, 422, "Invalid", "spec.selector: Required value"),
         (DEPLOYMENTS, {"metadata": {"name": "x"}, "spec": {
             "selector": {"matchExpressions": [{"key": "app", "operator": "Likes"}]},
             "template": {"metadata": {"labels": {"app": "x"}}, "spec": {"containers": []}}}},
