@@ -22,9 +22,10 @@ TABLE = Path(__file__).with_name("models.json")
 
 _OURS: dict[str, Schema] = {
     "IntOrString": {"x-kubernetes-int-or-string": True},
+    "JSONSchemaPropsOrArray": {"$ref": "#/definitions/JSONSchemaProps"},
     "Quantity": {"type": "string", "format": "quantity"},
 }
-"""What Kubernetes' document calls a plain string."""
+"""What Kubernetes' document leaves open: of schemas, only one for all items is accepted."""
 _KEPT = (
     "type", "required", "x-kubernetes-patch-strategy", "x-kubernetes-patch-merge-key",
 )  # fmt: skip

@@ -55,8 +55,9 @@ def of(resource: Resource) -> Schema:
 
 def resolve(schema: Schema) -> Schema:
     """Follow a `$ref` to its definition."""
-    reference = schema.get("$ref")
-    return definitions()[reference[len(_REF) :]] if reference else schema
+    while reference := schema.get("$ref"):
+        schema = definitions()[reference[len(_REF) :]]
+    return schema
 
 
 @dataclass

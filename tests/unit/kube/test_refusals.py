@@ -312,5 +312,12 @@ def test_nonsense_is_answered(url: str, sound: dict[str, Any], seed: int) -> Non
     with_cluster(story, *cilium_crds.definitions())
 
 
+def test_a_definition_has_one_schema_for_all_items() -> None:
+    url = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    many = json.dumps(DEFINITION).replace('{"type": "string"}', '[{"type": "string"}]')
+    words = "properties.tags.items of type map"
+    refused("POST", url, json.loads(many), 400, "BadRequest", words)
+
+
 def _plain(body: Any) -> bytes:
     return json.dumps(body).encode()
