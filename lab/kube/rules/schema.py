@@ -30,7 +30,12 @@ _EVERY: dict[str, Schema] = {
     "kind": {"type": "string"},
     "metadata": {"$ref": _REF + "ObjectMeta"},
 }
-_PYTHON = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
+_PYTHON: dict[str, tuple[type, ...]] = {
+    "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,),
+    "array": (list,), "object": (dict,),
+}  # fmt: skip
+_BOUNDS: dict[type, str] = {str: "Length", list: "Items", dict: "Properties"}
+"""What follows `min` and `max` in a schema, where it is not `imum`."""
 _GO = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
 _GO_WANTED = {"integer": "int32", "boolean": "bool", "array": "[]", "object": "map"}
 
@@ -88,10 +93,7 @@ def _walk(schema: Schema, value: Any, path: str, findings: Findings) -> None:
         value[:] = [item for item in value if item is not None]
         for index, item in enumerate(value):
             _walk(schema.get("items", {}), item, f"{path}[{index}]", findings)
-    else:
-        findings.causes.extend(_value_errors(schema, value, path))
-    if isinstance(value, (dict, list)):
-        findings.causes.extend(_size_errors(schema, value, path))
+    findings.causes.extend(_value_errors(schema, value, path))
     if form and not findings.types:
         findings.causes.extend(form(path, value))
 
@@ -120,23 +122,18 @@ def _walk_object(schema: Schema, value: dict[str, Any], path: str, findings: Fin
 
 
 def _type_fits(schema: Schema, value: Any) -> bool:
-    wanted = schema.get("type")
+    seen, form = type(value), schema.get("format")
     if schema.get("x-kubernetes-int-or-string"):
-        return isinstance(value, (int, str)) and not isinstance(value, bool)
-    if schema.get("format") == "quantity":
-        text = isinstance(value, str) and _QUANTITY.fullmatch(value)
-        return bool(text) or (isinstance(value, (int, float)) and not isinstance(value, bool))
-    if wanted == "number":
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if wanted is None:
+        return seen in (int, str)
+    if form == "quantity":
+        return seen in (int, float) or (seen is str and bool(_QUANTITY.fullmatch(value)))
+    if "type" not in schema:
         return True
-    if wanted == "integer":
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return whole and -(2**63) <= value < 2**63
-    fits = isinstance(value, _PYTHON[wanted]) and (wanted == "boolean" or value is not True)
-    if fits and schema.get("format") == "date-time":
+    if seen not in _PYTHON[schema["type"]]:
+        return False
+    if form == "date-time":
         return _is_time(value)
-    return fits
+    return seen is not int or -(2**63) <= value < 2**63
 
 
 def _is_time(text: str) -> bool:
@@ -160,27 +157,14 @@ def _type_error(schema: Schema, value: Any, path: str) -> str:
 def _value_errors(schema: Schema, value: Any, path: str) -> Iterator[Cause]:
     if "enum" in schema and value not in schema["enum"]:
         yield Cause.unsupported(path, value, [str(choice) for choice in schema["enum"]])
-    if isinstance(value, str):
-        if "pattern" in schema and not re.search(schema["pattern"], value):
-            text = f"{path} in body should match '{schema['pattern']}'"
-            yield Cause.invalid(path, value, text)
-        yield from _bounds(schema, len(value), path, value, ("minLength", "maxLength"))
-    elif isinstance(value, (int, float)):
-        yield from _bounds(schema, value, path, value, ("minimum", "maximum"))
-
-
-def _size_errors(schema: Schema, value: dict[str, Any] | list[Any], path: str) -> Iterator[Cause]:
-    array = isinstance(value, list)
-    names = ("minItems", "maxItems") if array else ("minProperties", "maxProperties")
-    yield from _bounds(schema, len(value), path, len(value), names)
-
-
-def _bounds(
-    schema: Schema, measure: float, path: str, value: object, names: tuple[str, str]
-) -> Iterator[Cause]:
-    low, high = schema.get(names[0]), schema.get(names[1])
+    text = isinstance(value, str)
+    if text and "pattern" in schema and not re.search(schema["pattern"], value):
+        yield Cause.invalid(path, value, f"{path} in body should match '{schema['pattern']}'")
+    bound = _BOUNDS.get(type(value), "imum")
+    measure = value if bound == "imum" else len(value)
+    shown = value if text else measure
+    low, high = schema.get("min" + bound), schema.get("max" + bound)
     if low is not None and measure < low:
-        text = f"{path} in body should be greater than or equal to {low}"
-        yield Cause.invalid(path, value, text)
+        yield Cause.invalid(path, shown, f"{path} in body should be greater than or equal to {low}")
     if high is not None and measure > high:
-        yield Cause.invalid(path, value, f"{path} in body should be less than or equal to {high}")
+        yield Cause.invalid(path, shown, f"{path} in body should be less than or equal to {high}")
