@@ -62,7 +62,8 @@ class Bill:
             )
         yield hops
         yield str(self.cost)
-        yield f"connections moved to another node: {self.moved}; segments lost: {self.cost.lost}"
+        yield f"connections moved to another node: {self.moved}"
+        yield f"segments that the clients sent in vain: {self.cost.lost}"
 
 
 class RouteWatch:
