@@ -194,6 +194,7 @@ VERIFIED_ONCE int dsr_learn(context *ctx, const struct flow *f)
 
 	if (!f || !dsr_read(ctx, f, &service))
 		return 0;
+	reply.now = f->now;
 	reply.family = f->family;
 	reply.proto = f->proto;
 	addr_copy(&reply.saddr, &f->daddr);

@@ -72,7 +72,7 @@ static __always_inline int nat_insert(const struct flow *f, __u8 flags, const un
 	nat_key(&key, f, flags);
 	if (is_ipv4(f)) {
 		struct ipv4_nat_entry entry = {
-			.created = now_seconds(),
+			.created = f->now,
 			.to_addr = address->p[0],
 			.to_port = port,
 		};
@@ -81,7 +81,7 @@ static __always_inline int nat_insert(const struct flow *f, __u8 flags, const un
 			? enter_new(&cilium_snat_v4_external, TABLE_SNAT4, &key.v4, &entry)
 			: enter(&cilium_snat_v4_external, TABLE_SNAT4, &key.v4, &entry);
 	} else {
-		struct ipv6_nat_entry entry = {.created = now_seconds(), .to_port = port};
+		struct ipv6_nat_entry entry = {.created = f->now, .to_port = port};
 
 		addr_copy(&entry.to_addr, address);
 		return only_new
@@ -135,6 +135,7 @@ static __always_inline int port_used_by_node(context *ctx, const struct flow *re
 static __always_inline void reply_of(struct flow *reply, const struct flow *f,
 				     const struct nat_target *to)
 {
+	reply->now = f->now;
 	reply->family = f->family;
 	reply->proto = f->proto;
 	addr_copy(&reply->saddr, &f->daddr);
