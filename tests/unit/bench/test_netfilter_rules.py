@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
+from lab.bench import translated_paths
 from lab.bench.bare_path import POD
 from lab.bench.many_services import vip
 from lab.bench.netfilter_rules import iptables, nftables
+from lab.setup.packages import needed
 
 
 def test_the_last_service_leads_to_the_pod_on_every_port() -> None:
@@ -18,3 +22,11 @@ def test_the_last_service_leads_to_the_pod_on_every_port() -> None:
 def test_a_list_is_as_long_as_there_are_services() -> None:
     found = [line for line in iptables(100) if line.startswith("-A KUBE-SERVICES")]
     assert len(found) == 102 and found[-1].split()[3] == f"{vip(100)}/32"
+
+
+@pytest.mark.parametrize("kind", ["nftables", "iptables"])
+def test_what_loads_the_rules_is_installed_for_the_benchmarks(kind: str) -> None:
+    *_, loading = getattr(translated_paths, kind)(1)
+    program = loading.rpartition("ip netns exec node ")[2].split()[0]
+    installed = {name for package in needed(test=True) for name in package.programs}
+    assert program in installed
