@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from lab.faults.nodes import agent_kill, frr_kill
 from lab.scenario import observe, web
 from lab.scenario.bounds import AGENT_START, ANNOUNCEMENT
-from lab.scenario.faults import agent_kill, frr_kill
-from lab.scenario.loaded import Load, loaded
+from lab.scenario.load.loaded import Load, loaded
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import at_least

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from lab.faults.nodes import api_server_kill
 from lab.scenario import observe, web
 from lab.scenario.bounds import API_ANSWER
-from lab.scenario.faults import api_server_kill
-from lab.scenario.loaded import loaded
+from lab.scenario.load.loaded import loaded
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import other_than

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lab.scenario import curl, observe, ping, walk
+from lab.scenario import observe, walk
 from lab.scenario.bounds import ANNOUNCEMENT, BGP_SESSION, DATAPATH, POD_READY
+from lab.scenario.reading import curl, ping
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import containing, nothing, something

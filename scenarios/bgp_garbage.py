@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
+from lab.faults.nodes import frr_kill
 from lab.scenario import observe, web
 from lab.scenario.bounds import BGP_SESSION
-from lab.scenario.faults import frr_kill
 from lab.scenario.lines import Lines
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.scenario import observe, web
-from lab.scenario.loaded import loaded
+from lab.scenario.load.loaded import loaded
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import at_least

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from lab.scenario import curl, families, observe, walk, web
+from lab.faults.nodes import node_crash
+from lab.scenario import families, observe, walk, web
 from lab.scenario.bounds import DATAPATH, PACKETS_CAPTURED
-from lab.scenario.faults import node_crash
-from lab.scenario.loaded import loaded
+from lab.scenario.load.loaded import loaded
+from lab.scenario.reading import curl
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import at_most, between

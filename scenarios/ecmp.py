@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lab.scenario import curl, observe, spread
+from lab.scenario import observe, spread
 from lab.scenario.bounds import ANNOUNCEMENT, PACKETS_CAPTURED
+from lab.scenario.reading import curl
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import between

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lab.scenario import observe, spread, web
 from lab.scenario.bounds import PACKETS_CAPTURED
-from lab.scenario.loaded import loaded
-from lab.scenario.measured import moved, sent_on
+from lab.scenario.load.loaded import loaded
+from lab.scenario.load.measured import moved, sent_on
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import at_least, between, nothing

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 
+from lab.faults.wires import link_down
 from lab.scenario import observe, web
 from lab.scenario.bounds import BGP_SESSION, HOLD_TIME
-from lab.scenario.loaded import loaded
+from lab.scenario.load.loaded import loaded
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import between
-from lab.scenario.wire_faults import link_down
 
 scenario = Scenario("How long a silent node is believed", manifests=(web.MANIFEST,))
 

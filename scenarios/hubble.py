@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from lab.faults.nodes import node_crash
 from lab.scenario import web
 from lab.scenario.bounds import AGENT_START, FLOW_EVENTS, Bound
-from lab.scenario.faults import node_crash
-from lab.scenario.flows import Flow, parse
+from lab.scenario.reading.flows import Flow, parse
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import at_least, containing

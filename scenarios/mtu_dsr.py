@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
+from lab.faults.wires import mtu
 from lab.scenario import large, observe, web
 from lab.scenario.bounds import PACKETS_CAPTURED
 from lab.scenario.capture import Capture
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import at_least
-from lab.scenario.wire_faults import mtu
 
 SMALL_LINK = 1300
 TIMES = 6

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from lab.faults.wires import icmp_silence, mtu
 from lab.scenario import large, observe, web
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import containing
-from lab.scenario.wire_faults import icmp_silence, mtu
 
 SMALL_LINK = 1300
 TIMES = 8

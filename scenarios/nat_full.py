@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from lab.faults.full_tables import conntrack_full, nat_full
 from lab.scenario import observe, walk, web
 from lab.scenario.bounds import FLOW_EVENTS
-from lab.scenario.full_tables import conntrack_full, nat_full
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import at_least, between, containing

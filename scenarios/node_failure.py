@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from lab.faults.nodes import node_crash
 from lab.scenario import observe, web
 from lab.scenario.bounds import AGENT_START, BFD_DETECTION
-from lab.scenario.faults import node_crash
-from lab.scenario.loaded import loaded
+from lab.scenario.load.loaded import loaded
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import at_most, nothing

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from lab.faults.wires import partition
 from lab.scenario import observe, walk, web
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
-from lab.scenario.wire_faults import partition
 
 INGRESS = "k8s-worker4"
 

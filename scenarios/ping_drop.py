@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lab.scenario import observe, ping
+from lab.scenario import observe
 from lab.scenario.bounds import ANNOUNCEMENT, PACKETS_CAPTURED
+from lab.scenario.reading import ping
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import one_of, something

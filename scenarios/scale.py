@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from lab.scenario import curl, observe, web
+from lab.scenario import observe, web
 from lab.scenario.bounds import Bound
+from lab.scenario.reading import curl
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 

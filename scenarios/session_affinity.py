@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lab.scenario import balancer, observe, spread, web
+from lab.scenario import observe, spread, web
 from lab.scenario.bounds import DATAPATH
+from lab.scenario.reading import balancer
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
 from lab.scenario.wanted import at_least, containing

@@ -15,11 +15,11 @@ from pathlib import Path
 from lab.bench.model import Row
 from lab.bench.running import address_of, answers, apply, running
 from lab.bench.workload import deployment, load_balancer
+from lab.faults.nodes import agent_kill
+from lab.faults.standing import struck
 from lab.sandbox.handle import Lab
 from lab.scenario.bounds import AGENT_START
-from lab.scenario.faults import agent_kill
-from lab.scenario.loaded import clients, loaded
-from lab.scenario.standing import struck
+from lab.scenario.load.loaded import clients, loaded
 from lab.wait import until
 
 HERE = Path(__file__).parent

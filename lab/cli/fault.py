@@ -12,26 +12,26 @@ import click
 from lab import wait
 from lab.cli.options import as_json, name_option, output_option
 from lab.errors import InputError
+from lab.faults import full_tables, nodes, standing, wires
+from lab.faults.fault import Fault
 from lab.sandbox.handle import Lab
-from lab.scenario import faults, full_tables, standing, wire_faults
-from lab.scenario.faults import Fault
-from lab.scenario.measured import measured
+from lab.scenario.load.measured import measured
 
 FAULTS: Mapping[str, Callable[..., Fault]] = {
-    "link-down": wire_faults.link_down,
-    "loss": wire_faults.loss,
-    "corruption": wire_faults.corruption,
-    "rate-limit": wire_faults.rate_limit,
-    "police": wire_faults.police,
-    "delay": wire_faults.delay,
-    "mtu": wire_faults.mtu,
-    "partition": wire_faults.partition,
-    "node-crash": faults.node_crash,
-    "agent-kill": faults.agent_kill,
-    "api-server-kill": faults.api_server_kill,
-    "relay-kill": faults.relay_kill,
-    "frr-kill": faults.frr_kill,
-    "session-reset": faults.session_reset,
+    "link-down": wires.link_down,
+    "loss": wires.loss,
+    "corruption": wires.corruption,
+    "rate-limit": wires.rate_limit,
+    "police": wires.police,
+    "delay": wires.delay,
+    "mtu": wires.mtu,
+    "partition": wires.partition,
+    "node-crash": nodes.node_crash,
+    "agent-kill": nodes.agent_kill,
+    "api-server-kill": nodes.api_server_kill,
+    "relay-kill": nodes.relay_kill,
+    "frr-kill": nodes.frr_kill,
+    "session-reset": nodes.session_reset,
     "nat-full": full_tables.nat_full,
     "conntrack-full": full_tables.conntrack_full,
 }

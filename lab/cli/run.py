@@ -14,15 +14,16 @@ from lab.console import err, out
 from lab.errors import InputError
 from lab.sandbox.place import Place
 from lab.sandbox.rundir import RunDir, require_root
-from lab.scenario import artifacts, find, junit
-from lab.scenario.apart import run_apart
-from lab.scenario.batch import Turn, play, turns
-from lab.scenario.labs import bring_up
-from lab.scenario.outcome import ScenarioResult, Verdict
-from lab.scenario.report import Report
-from lab.scenario.runner import OnPhase, Request
-from lab.scenario.runner import run as run_scenario
-from lab.scenario.terminal import Terminal, overview
+from lab.scenario import find
+from lab.scenario.running.apart import run_apart
+from lab.scenario.running.batch import Turn, play, turns
+from lab.scenario.running.labs import bring_up
+from lab.scenario.running.runner import OnPhase, Request
+from lab.scenario.running.runner import run as run_scenario
+from lab.scenario.telling import artifacts, junit
+from lab.scenario.telling.outcome import ScenarioResult, Verdict
+from lab.scenario.telling.report import Report
+from lab.scenario.telling.terminal import Terminal, overview
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from lab.scenario import balancer, bgp, cluster, families, flows, netfilter, routes
-from lab.scenario.curl import WRITE_OUT, Transfer, transfers
+from lab.scenario import families
+from lab.scenario.reading import balancer, bgp, cluster, flows, netfilter, routes
+from lab.scenario.reading.curl import WRITE_OUT, Transfer, transfers
 from lab.scenario.stage import Stage
 
 

@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable
 
 from lab.errors import LabError
-from lab.scenario import families, routes
+from lab.scenario import families
+from lab.scenario.reading import routes
 from lab.scenario.stage import Stage
 
 _VIA = re.compile(r" via (\S+)")

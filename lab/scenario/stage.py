@@ -13,15 +13,15 @@ from typing import Any, TypeVar, cast
 
 from lab import wait
 from lab.errors import LabError, WaitTimeout
+from lab.faults.fault import Fault
+from lab.faults.standing import struck
 from lab.sandbox.place import Place
 from lab.scenario.bounds import Bound
 from lab.scenario.capture import Capture, capture
-from lab.scenario.faults import Fault
 from lab.scenario.lines import Lines
-from lab.scenario.outcome import CheckResult, Command, StepResult, Verdict
-from lab.scenario.report import Report
 from lab.scenario.second import second_lab
-from lab.scenario.standing import struck
+from lab.scenario.telling.outcome import CheckResult, Command, StepResult, Verdict
+from lab.scenario.telling.report import Report
 from lab.scenario.wanted import Wanted, accepts, tell
 from lab.shell import Result
 from lab.topology.plan import NodeKind

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from lab.scenario import families, observe, spread
 from lab.scenario.bounds import FLOW_EVENTS
-from lab.scenario.cluster import Pod
-from lab.scenario.flows import Flow
+from lab.scenario.reading.cluster import Pod
+from lab.scenario.reading.flows import Flow
 from lab.scenario.stage import Stage
 from lab.scenario.wanted import Wanted
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.scenario import families, observe
 from lab.scenario.bounds import ANNOUNCEMENT, POD_GONE, POD_READY, WITHDRAWAL
-from lab.scenario.cluster import Pod
+from lab.scenario.reading.cluster import Pod
 from lab.scenario.stage import Stage
 
 MANIFEST = "web1.yaml"

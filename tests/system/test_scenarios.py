@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lab.scenario import find
-from lab.scenario.apart import run_apart
-from lab.scenario.batch import Turn
-from lab.scenario.outcome import Verdict
+from lab.scenario.running.apart import run_apart
+from lab.scenario.running.batch import Turn
+from lab.scenario.telling.outcome import Verdict
 
 pytestmark = [
     pytest.mark.system,

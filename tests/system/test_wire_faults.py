@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.faults import standing, wires
+from lab.faults.standing import strike, struck
 from lab.sandbox.control import Refused
 from lab.sandbox.handle import Lab
-from lab.scenario import standing, wire_faults
-from lab.scenario.standing import strike, struck
 from lab.topology import load, resolve
 from lab.wait import until
 
@@ -59,7 +59,7 @@ def udp(lab: Lab, node: str, counter: str) -> int:
 
 
 def test_all_is_lost_on_one_wire_and_nothing_on_another(lab: Lab) -> None:
-    with struck(lab, wire_faults.loss("client2", "eth0", 100)):
+    with struck(lab, wires.loss("client2", "eth0", 100)):
         assert not pings(lab, "client1", CLIENT2)
         assert heals(lab, "client1", WORKER1)
     assert heals(lab, "client1", CLIENT2)
@@ -68,7 +68,7 @@ def test_all_is_lost_on_one_wire_and_nothing_on_another(lab: Lab) -> None:
 def test_a_turned_bit_is_found_by_its_checksum(lab: Lab) -> None:
     assert heals(lab, "client1", CLIENT2)  # a bad wire spoils the question for its address too
     whole, broken = (udp(lab, "client2", name) for name in ("NoPorts", "InCsumErrors"))
-    with struck(lab, wire_faults.corruption("client1", "eth0", 100)):
+    with struck(lab, wires.corruption("client1", "eth0", 100)):
         sends(lab, "client1", CLIENT2)
     assert udp(lab, "client2", "InCsumErrors") - broken > DATAGRAMS * 0.9
     assert udp(lab, "client2", "NoPorts") == whole
@@ -79,14 +79,14 @@ def test_a_turned_bit_is_found_by_its_checksum(lab: Lab) -> None:
 def test_what_comes_too_fast_is_dropped(lab: Lab) -> None:
     assert heals(lab, "client1", CLIENT2)
     before = udp(lab, "client2", "NoPorts")
-    with struck(lab, wire_faults.police("client2", "eth0", 1)):
+    with struck(lab, wires.police("client2", "eth0", 1)):
         sends(lab, "client1", CLIENT2)
     assert 40 <= udp(lab, "client2", "NoPorts") - before < DATAGRAMS * 0.8
 
 
 def test_two_impairments_of_a_wire_come_and_go_apart(lab: Lab) -> None:
-    slow = wire_faults.police("client2", "eth0", 100)
-    with struck(lab, wire_faults.loss("client2", "eth0", 100)):
+    slow = wires.police("client2", "eth0", 100)
+    with struck(lab, wires.loss("client2", "eth0", 100)):
         with struck(lab, slow):
             pass
         assert not pings(lab, "client1", CLIENT2)
@@ -99,7 +99,7 @@ def test_two_impairments_of_a_wire_come_and_go_apart(lab: Lab) -> None:
 def test_a_partition_between_nodes_of_different_networks(
     lab: Lab, sides: tuple[list[str], list[str]]
 ) -> None:
-    with struck(lab, wire_faults.partition(*sides)):
+    with struck(lab, wires.partition(*sides)):
         assert not pings(lab, "client1", WORKER1)
         assert heals(lab, "client2", WORKER1)
         assert heals(lab, "client1", WORKER2)
@@ -107,7 +107,7 @@ def test_a_partition_between_nodes_of_different_networks(
 
 
 def test_a_partition_between_neighbors(lab: Lab) -> None:
-    with struck(lab, wire_faults.partition(["k8s-worker2"], ["k8s-worker1", "k8s-master1"])):
+    with struck(lab, wires.partition(["k8s-worker2"], ["k8s-worker1", "k8s-master1"])):
         assert not pings(lab, "k8s-worker2", WORKER1)
         assert heals(lab, "k8s-worker3", WORKER1)
     assert heals(lab, "k8s-worker2", WORKER1)
@@ -115,9 +115,9 @@ def test_a_partition_between_neighbors(lab: Lab) -> None:
 
 def test_faults_that_somebody_left_are_found_and_mended(lab: Lab) -> None:
     left = [
-        wire_faults.loss("client2", "eth0", 100),
-        wire_faults.mtu("client2", "eth0", 900),
-        wire_faults.link_down("client3"),
+        wires.loss("client2", "eth0", 100),
+        wires.mtu("client2", "eth0", 900),
+        wires.link_down("client3"),
     ]
     for fault in left:
         strike(lab, fault)
@@ -132,14 +132,14 @@ def test_faults_that_somebody_left_are_found_and_mended(lab: Lab) -> None:
 
 
 def test_a_second_fault_of_the_same_kind_leaves_the_first_as_it_is(lab: Lab) -> None:
-    with struck(lab, wire_faults.partition(["client1"], ["client2"])):
+    with struck(lab, wires.partition(["client1"], ["client2"])):
         with pytest.raises(Refused, match="one fault at a time alters what passes between"):
-            strike(lab, wire_faults.partition(["client2"], ["client1"]))
+            strike(lab, wires.partition(["client2"], ["client1"]))
         assert not pings(lab, "client1", CLIENT2)
     assert heals(lab, "client1", CLIENT2)
 
 
 def test_a_fault_that_makes_no_sense_changes_nothing(lab: Lab) -> None:
     with pytest.raises(Refused, match="has no interface 'eth7'; it has eth0"):
-        strike(lab, wire_faults.loss("client2", "eth7", 50))
+        strike(lab, wires.loss("client2", "eth7", 50))
     assert standing.standing(lab) == []

@@ -9,8 +9,8 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
 from lab.errors import CommandError
-from lab.scenario.outcome import CheckResult, Command, Phase, ScenarioResult, StepResult
-from lab.scenario.report import Report
+from lab.scenario.telling.outcome import CheckResult, Command, Phase, ScenarioResult, StepResult
+from lab.scenario.telling.report import Report
 from lab.shell import Child, Result
 from lab.topology.plan import Interface, NodeKind, Plan, PlannedNode
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.scenario.artifacts import collect
+from lab.scenario.telling.artifacts import collect
 
 from .fakes import FakeLab
 

@@ -8,7 +8,7 @@ import pytest
 
 from lab.errors import InputError
 from lab.scenario import find
-from lab.scenario.batch import turns
+from lab.scenario.running.batch import turns
 
 GOOD = """\
 from lab.scenario.story import Scenario

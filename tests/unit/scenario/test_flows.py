@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lab.scenario import flows, walk
+from lab.scenario import walk
+from lab.scenario.reading import flows
 
 ARTICLE = """\
 Oct 31 15:43:41.382: 192.168.1.1:36946 <> default/web1-696bfbbbc4-jnxbc:80 to-overlay FORWARDED (TCP Flags: SYN)

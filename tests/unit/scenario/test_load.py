@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from lab.scenario import load
-from lab.scenario.measure import Attempt, attempts
+from lab.scenario.load import program as load
+from lab.scenario.load.cost import Attempt, attempts
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 Serve = Callable[[socket.socket], None]

@@ -7,7 +7,8 @@ from ipaddress import IPv4Address
 import pytest
 
 from lab.errors import FrrError, LabError
-from lab.scenario import balancer, bgp, capture, cluster, curl, netfilter, ping, routes
+from lab.scenario import capture
+from lab.scenario.reading import balancer, bgp, cluster, curl, netfilter, ping, routes
 
 VERBOSE = """\
 *   Trying 172.16.10.0:80...

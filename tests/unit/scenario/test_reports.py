@@ -7,8 +7,8 @@ from xml.etree import ElementTree as Xml
 
 from rich.console import Console
 
-from lab.scenario.junit import render
-from lab.scenario.outcome import (
+from lab.scenario.telling.junit import render
+from lab.scenario.telling.outcome import (
     CheckResult,
     Command,
     Phase,
@@ -16,7 +16,7 @@ from lab.scenario.outcome import (
     StepResult,
     Verdict,
 )
-from lab.scenario.terminal import Terminal, overview
+from lab.scenario.telling.terminal import Terminal, overview
 
 HELD = CheckResult("six next hops", Verdict.HELD, 0.41, "a, b", "a, b", "10 s (a route)")
 FAILED = CheckResult(

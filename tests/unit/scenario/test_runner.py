@@ -11,10 +11,10 @@ import pytest
 from lab.errors import InputError, SandboxError
 from lab.sandbox.place import Place
 from lab.scenario.bounds import Bound
-from lab.scenario.outcome import ScenarioResult, Verdict
-from lab.scenario.runner import OnPhase, Request, run
+from lab.scenario.running.runner import OnPhase, Request, run
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
+from lab.scenario.telling.outcome import ScenarioResult, Verdict
 from lab.scenario.wanted import at_least
 
 from .fakes import FakeLab, Remembering

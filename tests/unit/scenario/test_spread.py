@@ -11,9 +11,9 @@ import pytest
 
 from lab.errors import LabError
 from lab.scenario import spread
-from lab.scenario.outcome import StepResult
-from lab.scenario.report import Report
 from lab.scenario.stage import Stage
+from lab.scenario.telling.outcome import StepResult
+from lab.scenario.telling.report import Report
 from lab.topology.plan import Cluster
 
 from .fakes import PLAN, FakeLab

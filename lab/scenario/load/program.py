@@ -1,6 +1,6 @@
 """A steady load of HTTP requests, told one line an attempt. A program of its own, for a client.
 
-    python load.py 172.16.10.0 80 --every 0.02 --kept 10
+    python program.py 172.16.10.0 80 --every 0.02 --kept 10
 
 `fresh` attempts are a connection each, started at a fixed pace whatever becomes of the others.
 `kept` connections stay open and carry one request after the other at that pace divided among

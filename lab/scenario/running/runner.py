@@ -10,10 +10,10 @@ from pathlib import Path
 
 from lab.errors import InputError, LabError, MachineError
 from lab.sandbox.place import Place
-from lab.scenario.outcome import Phase, ScenarioResult, StepResult, Verdict
-from lab.scenario.report import Report
 from lab.scenario.stage import CheckFailed, Stage
 from lab.scenario.story import Scenario, Step
+from lab.scenario.telling.outcome import Phase, ScenarioResult, StepResult, Verdict
+from lab.scenario.telling.report import Report
 
 Collect = Callable[[Place], str]
 """Gathers what a failed lab can still tell, and returns the folder it put it in."""

@@ -12,11 +12,11 @@ from lab import wait
 from lab.sandbox.place import Place
 from lab.scenario.bounds import Bound
 from lab.scenario.lines import Lines
-from lab.scenario.measure import Attempt, Cost, attempts, cost
+from lab.scenario.load.cost import Attempt, Cost, attempts, cost
 from lab.shell import Child
 from lab.topology.plan import NodeKind, Plan
 
-PROGRAM = Path(__file__).with_name("load.py")
+PROGRAM = Path(__file__).with_name("program.py")
 STEADY = Bound("a load gets its first answers", 10)
 
 

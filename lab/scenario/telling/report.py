@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.scenario.outcome import CheckResult, Command, Phase, ScenarioResult, StepResult
+from lab.scenario.telling.outcome import CheckResult, Command, Phase, ScenarioResult, StepResult
 
 
 class Report:

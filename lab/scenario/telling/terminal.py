@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
-from lab.scenario.junit import failure_text
-from lab.scenario.outcome import (
+from lab.scenario.telling.junit import failure_text
+from lab.scenario.telling.outcome import (
     CheckResult,
     Command,
     Phase,
@@ -25,7 +25,7 @@ from lab.scenario.outcome import (
     Verdict,
     printable,
 )
-from lab.scenario.report import Report
+from lab.scenario.telling.report import Report
 
 WIDTH = 96
 NARROWEST = 40

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lab.errors import CommandError, InputError, MachineError
+from lab.faults.acts import Command, Request
+from lab.faults.fault import Fault, always
 from lab.sandbox.place import Place
-from lab.scenario.acts import Command, Request
-from lab.scenario.faults import Fault, always
 
 PERCENT = 10_000
 """Packets of a million."""

@@ -1,4 +1,4 @@
-"""What a fault cost a steady load, counted from the attempts of `load.py`."""
+"""What a fault cost a steady load, counted from the attempts that its program tells."""
 
 from __future__ import annotations
 

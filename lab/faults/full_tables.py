@@ -8,9 +8,10 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from lab.errors import InputError
+from lab.faults.acts import Command
+from lab.faults.fault import Fault, always
+from lab.faults.nodes import of_cluster
 from lab.sandbox.place import Place
-from lab.scenario.acts import Command
-from lab.scenario.faults import Fault, always, of_cluster
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -11,15 +11,15 @@ from typing import Any
 
 from lab import wait
 from lab.errors import InputError, WaitTimeout
+from lab.faults.fault import Fault
+from lab.faults.standing import struck
 from lab.sandbox.place import Place
 from lab.scenario.bounds import Bound
 from lab.scenario.capture import Capture, capture
-from lab.scenario.faults import Fault
 from lab.scenario.lines import Lines
-from lab.scenario.load import PATIENCE
-from lab.scenario.loaded import loaded
-from lab.scenario.measure import Cost
-from lab.scenario.standing import struck
+from lab.scenario.load.cost import Cost
+from lab.scenario.load.loaded import loaded
+from lab.scenario.load.program import PATIENCE
 from lab.topology.plan import NodeKind
 
 KEPT = 10

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lab import shell
 from lab.errors import InputError, LabError, MachineError
-from lab.scenario.batch import Turn
-from lab.scenario.outcome import ScenarioResult
+from lab.scenario.running.batch import Turn
+from lab.scenario.telling.outcome import ScenarioResult
 
 LONGEST = 900.0
 """Seconds that one scenario may take."""

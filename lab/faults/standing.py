@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from lab.errors import InputError, LabError
+from lab.faults import acts
+from lab.faults.fault import Fault
 from lab.sandbox.place import Place
-from lab.scenario import acts
-from lab.scenario.faults import Fault
 
 
 @dataclass(frozen=True)

@@ -1,32 +1,14 @@
-"""Faults: what goes wrong in a lab on purpose, and how each is put right again.
-
-Those of nodes and their processes are here, those of wires and networks in `wire_faults`, full
-tables in `full_tables`. `standing` strikes them.
-"""
+"""Faults of nodes and of the processes on them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lab.errors import InputError
+from lab.faults.acts import Command, Request
+from lab.faults.fault import Fault, always
 from lab.sandbox.place import Place
-from lab.scenario.acts import Command, Request
 from lab.topology.plan import NodeKind, PlannedNode
-
-Undo = Callable[[Place], Sequence["Command | Request"]]
-"""Looks at the lab before the fault and tells what will undo it; doing that twice is no harm."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What breaks, in words; how; and what will put it right."""
-
-    words: str
-    strike: Callable[[Place], object]
-    undo: Undo
-    alters: str
-    """What no other fault may alter as long as this one stands: either would undo both."""
 
 
 def node_crash(node: str) -> Fault:
@@ -116,11 +98,6 @@ def session_reset(router: str, neighbor: str) -> Fault:
         always(),
         alters=f"the BGP session of {router} with {neighbor}",
     )
-
-
-def always(*acts: Command | Request) -> Undo:
-    """What undoes the fault is known without looking."""
-    return lambda _: acts
 
 
 def of_cluster(lab: Place, node: str) -> PlannedNode:

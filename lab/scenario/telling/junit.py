@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
-from lab.scenario.outcome import CheckResult, ScenarioResult, StepResult, Verdict, printable
+from lab.scenario.telling.outcome import CheckResult, ScenarioResult, StepResult, Verdict, printable
 
 
 def render(results: Sequence[ScenarioResult]) -> str:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from random import Random
 
-from lab.scenario.outcome import ScenarioResult
+from lab.scenario.telling.outcome import ScenarioResult
 
 LONGEST_NAME = 30
 """Characters of a lab's name."""

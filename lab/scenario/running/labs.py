@@ -12,7 +12,7 @@ from lab.sandbox.handle import Lab
 from lab.sandbox.launch import launch
 from lab.sandbox.place import Place
 from lab.sandbox.rundir import RunDir
-from lab.scenario.runner import OnPhase, Request
+from lab.scenario.running.runner import OnPhase, Request
 from lab.topology.load import load
 from lab.topology.resolve import resolve
 

@@ -1,0 +1,1 @@
+"""A steady load from the clients, and what a fault costs it."""

@@ -1,0 +1,1 @@
+"""What tools print, read into values: one file a tool. Pure."""

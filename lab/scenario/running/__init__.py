@@ -1,0 +1,1 @@
+"""Running scenarios: their labs, one after the other or side by side."""
