@@ -18,27 +18,27 @@ from lightkube import AsyncClient
 from lightkube.resources.core_v1 import ConfigMap, Node, Pod, Service
 from lightkube.resources.discovery_v1 import EndpointSlice
 
-from lab.agent.announcing import Announcing
-from lab.agent.balancing import Balancing
 from lab.agent.bell import Bell
 from lab.agent.bgp import metallb_config
+from lab.agent.bgp.announcing import Announcing
+from lab.agent.bgp.complaints import Complaints
+from lab.agent.bgp.metrics import BgpMetrics
+from lab.agent.bgp.objects import BgpObjects
 from lab.agent.bgp.refused import Refused
-from lab.agent.bgp_complaints import Complaints
-from lab.agent.bgp_metrics import BgpMetrics
-from lab.agent.bgp_objects import BgpObjects
-from lab.agent.bgp_status import keep_telling
+from lab.agent.bgp.status import keep_telling
 from lab.agent.cilium_objects import CiliumObjects
 from lab.agent.cluster import BGP_CONFIG, Cluster
 from lab.agent.config import AgentConfig
-from lab.agent.health_ports import HealthPorts, wanted_ports
-from lab.agent.kubelet import Kubelet
-from lab.agent.lookup import Directory
+from lab.agent.flows.lookup import Directory
 from lab.agent.maps import NodeMaps
 from lab.agent.neighbourhood import Neighbourhood
 from lab.agent.node_status import keep_reporting
 from lab.agent.places import NodePlace, node_places
+from lab.agent.pods.kubelet import Kubelet
 from lab.agent.pods.local import LocalPod
 from lab.agent.profile import Profile
+from lab.agent.services.balancing import Balancing
+from lab.agent.services.health_ports import HealthPorts, wanted_ports
 from lab.agent.services.model import Address
 from lab.agent.services.translate import Place
 from lab.errors import LabError

@@ -6,7 +6,7 @@ from typing import Any
 
 from lab.agent.agent import Agent
 from lab.agent.config import AgentConfig
-from lab.agent.flow_log import FlowLog
+from lab.agent.flows.flow_log import FlowLog
 from lab.agent.identity import labels_of, number_of
 from lab.agent.pods.worker import PodWorker
 from lab.agent.profile import Profile

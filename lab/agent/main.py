@@ -12,11 +12,11 @@ from lightkube.config.models import Cluster, User
 
 from lab.agent import status, warm
 from lab.agent.agent import Agent
-from lab.agent.bgp_metrics import BgpMetrics
+from lab.agent.bgp.metrics import BgpMetrics
 from lab.agent.collecting import FlowTables
 from lab.agent.config import AgentConfig
 from lab.agent.describe import describe
-from lab.agent.flow_log import FlowLog
+from lab.agent.flows.flow_log import FlowLog
 from lab.agent.metrics import AgentMetrics
 from lab.agent.pods.server import KubeletServer
 from lab.agent.profile import Profile, profile

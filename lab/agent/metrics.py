@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from lab.agent.bgp_metrics import BgpMetrics
+from lab.agent.bgp.metrics import BgpMetrics
 from lab.agent.collecting import FlowTables
 from lab.bpf import tables
 from lab.bpf.codes import Direction, reason_text

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from lab.agent.cluster import Cluster
 from lab.agent.config import AgentConfig
+from lab.agent.flows.lookup import Directory
 from lab.agent.identity import labels_of, number_of
-from lab.agent.lookup import Directory
 from lab.agent.maps import NodeMaps
 from lab.agent.places import (
     ENDPOINTS,

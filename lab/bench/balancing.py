@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lab import shell
-from lab.bench.bare_path import POD, BarePath, bare_path
 from lab.bench.model import Row, in_turns
+from lab.bench.paths.bare_path import POD, BarePath, bare_path
 from lab.bench.running import address_of, answers, apply, running
 from lab.bench.workload import deployment, load_balancer
 from lab.shell import Result
@@ -87,7 +87,7 @@ class Side:
         return self._requests("kept")
 
     def _requests(self, *how: str) -> float:
-        words = ["-m", "lab.bench.connections", self._web, self._seconds, *how]
+        words = ["-m", "lab.bench.programs.connections", self._web, self._seconds, *how]
         return float(self._run([sys.executable, *words]).out)
 
     def _measured_by_iperf(self, *options: str) -> dict[str, dict[str, float]]:

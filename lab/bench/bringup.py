@@ -16,8 +16,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from lab import shell
-from lab.bench.isolation import isolated
 from lab.bench.model import Row
+from lab.bench.paths.isolation import isolated
 from lab.bench.running import answers, command, name_of, seconds
 from lab.bench.workload import deployment, load_balancer
 from lab.sandbox.handle import Lab
@@ -76,6 +76,6 @@ def _plain(plan: Plan) -> Times:
     with TemporaryDirectory(dir="/var/tmp") as directory:  # /tmp is another one in there
         path = Path(directory) / "plan.json"
         path.write_text(json.dumps(plan.to_json()))
-        program = [sys.executable, "-m", "lab.bench.plain_ipmininet", str(path)]
+        program = [sys.executable, "-m", "lab.bench.programs.plain_ipmininet", str(path)]
         answer = shell.run(isolated(program), timeout=120).json()
     return Times(answer["up"], answer["down"])

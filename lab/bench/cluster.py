@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from lab.bench.api_timing import LONG
 from lab.bench.memory import pss
 from lab.bench.model import Row
+from lab.bench.programs.api_timing import LONG
 from lab.bench.running import running
 from lab.bench.workload import Object
 from lab.bpf.maps import Map
@@ -50,7 +50,7 @@ def _row(name: str, unit: str, ours: float, target: float) -> Row:
 
 def _timed(lab: Lab, what: str, number: int) -> float:
     """Seconds, measured on the management node."""
-    argv = [sys.executable, "-m", "lab.bench.api_timing", what, str(number)]
+    argv = [sys.executable, "-m", "lab.bench.programs.api_timing", what, str(number)]
     return float(lab.control_node().run(argv, timeout=WITHIN).out)
 
 

@@ -19,7 +19,15 @@ WITHIN = 120.0
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    argv = ["unshare", "--net", "--", sys.executable, "-m", "lab.bench.feeding", str(rounds)]
+    argv = [
+        "unshare",
+        "--net",
+        "--",
+        sys.executable,
+        "-m",
+        "lab.bench.programs.feeding",
+        str(rounds),
+    ]
     spent: dict[str, list[float]] = shell.run(argv, timeout=WITHIN).json()
     for name, values in spent.items():
         flow, _, place = name.partition(", ")

@@ -60,7 +60,7 @@ def _node_of_the_pod(lab: Lab) -> LabNode:
 
 
 def _packets(lab: Lab, node: LabNode, side: Side, which: str) -> float:
-    node.run([sys.executable, "-m", "lab.bench.reinstall", which])
+    node.run([sys.executable, "-m", "lab.bench.programs.reinstall", which])
     _settled(lab, node)  # what the turn before left in the ring is not this one's work
     return side.packets()
 

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from lab import shell
-from lab.bench.isolation import isolated
 from lab.bench.model import Row
+from lab.bench.paths.isolation import isolated
 
 COUNT = 10_000
 MEMORY, SECONDS = 200.0, 0.3
@@ -17,7 +17,7 @@ MEMORY, SECONDS = 200.0, 0.3
 
 def measure(rounds: int) -> Iterator[Row]:
     for profile in ("cilium-1.10", "modern"):
-        words = [sys.executable, "-m", "lab.bench.load_maps", str(COUNT), profile]
+        words = [sys.executable, "-m", "lab.bench.programs.load_maps", str(COUNT), profile]
         taken = [json.loads(shell.run(isolated(words), timeout=120).out) for _ in range(rounds)]
         what = f"{COUNT:,} services, {profile}"
         yield _row(f"{what}: computed", "s", _median(taken, "computed"), SECONDS)

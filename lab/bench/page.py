@@ -36,6 +36,6 @@ def measure(rounds: int) -> Iterator[Row]:
 
 def _look(lab: Lab) -> dict[str, float]:
     """Seconds to each event, by a browser that has never seen the page."""
-    argv = [sys.executable, "-m", "lab.bench.browse", f"http://{PAGE}/default"]
+    argv = [sys.executable, "-m", "lab.bench.programs.browse", f"http://{PAGE}/default"]
     seconds: dict[str, float] = lab.node(CLIENT).run(argv, timeout=90).json()
     return seconds

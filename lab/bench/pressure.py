@@ -22,7 +22,7 @@ from lab.scenario.bounds import AGENT_START
 from lab.scenario.load.loaded import clients, loaded
 from lab.wait import until
 
-HERE = Path(__file__).parent
+PROGRAMS = Path(__file__).parent / "programs"
 CROWD = 50_000
 PODS = 5
 """A process may have 20,000 files open on many a machine: no pod could hold them all."""
@@ -55,7 +55,7 @@ def _crowd(lab: Lab, address: str) -> Iterator[Row]:
     share = -(-CROWD // len(names))
 
     def hold(name: str) -> list[float]:
-        words = [sys.executable, "-S", str(HERE / "crowd.py"), address, "8080", str(share)]
+        words = [sys.executable, "-S", str(PROGRAMS / "crowd.py"), address, "8080", str(share)]
         return [float(word) for word in lab.node(name).run(words, timeout=300).out.split()]
 
     with ThreadPoolExecutor(len(names)) as pool:
@@ -66,7 +66,14 @@ def _crowd(lab: Lab, address: str) -> Iterator[Row]:
 
 
 def _flood(lab: Lab, address: str) -> Iterator[Row]:
-    words = [sys.executable, "-S", str(HERE / "syn_flood.py"), address, "80", str(FLOOD_SECONDS)]
+    words = [
+        sys.executable,
+        "-S",
+        str(PROGRAMS / "syn_flood.py"),
+        address,
+        "80",
+        str(FLOOD_SECONDS),
+    ]
     with loaded(lab, address, every=0.1, kept=KEPT) as load:
         load.until_steady(20)
         moment = time.monotonic()
@@ -83,7 +90,7 @@ def _replaced(lab: Lab, address: str) -> Iterator[Row]:
     def replace() -> None:
         for which in ("off", "none", "medium"):
             for node in nodes:
-                node.run([sys.executable, "-m", "lab.bench.reinstall", which])
+                node.run([sys.executable, "-m", "lab.bench.programs.reinstall", which])
 
     yield from _unnoticed(lab, address, "while programs were replaced", replace)
 

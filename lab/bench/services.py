@@ -10,10 +10,10 @@ from contextlib import ExitStack
 from functools import partial
 
 from lab.bench.balancing import Side, bare_servers, listens
-from lab.bench.bare_path import bare_path
-from lab.bench.many_services import vip
 from lab.bench.model import Row, in_turns
-from lab.bench.translated_paths import (
+from lab.bench.paths.bare_path import bare_path
+from lab.bench.paths.many_services import vip
+from lab.bench.paths.translated_paths import (
     REMOTE_POD,
     bare_tunnel,
     iptables,

@@ -1,1 +1,1 @@
-"""BGP as the cluster's objects configure it: each generation's grammar -> lab.frr.BgpConfig."""
+"""BGP as the objects of the cluster configure it: their grammars -> lab.frr.BgpConfig -> FRR."""

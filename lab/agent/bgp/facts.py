@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network, summarize_address_range
 from typing import Any
 
-from lab.agent.announce import Announced
+from lab.agent.bgp.announce import Announced
 from lab.agent.bgp.composing import Attributes
 from lab.agent.bgp.selection import Labels, selects
 from lab.agent.services.model import Address, Kind, Prefix

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from lab.agent.announce import Announced
+from lab.agent.bgp.announce import Announced
 from lab.agent.bgp.composing import Attributes, Composer
 from lab.agent.bgp.metallb_config import CONFIG, Peer, Settings
 from lab.agent.bgp.refused import Refused

@@ -15,7 +15,7 @@ from lab.hubble.identity import RESERVED
 from lab.hubble.packet import Headers, parse
 
 SOCKET = Path("/run/cilium/monitor.sock")
-"""Where lab.agent.event_tap listens; named here as well to spare its imports."""
+"""Where lab.agent.flows.event_tap listens; named here as well to spare its imports."""
 _LENGTH = struct.Struct("!I")
 
 _TCP_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "NS")

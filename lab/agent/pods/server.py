@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from lab.agent.config import AgentConfig
-from lab.agent.kubelet import Kubelet
 from lab.agent.pods.exec import ExecRequest, ExecSession
+from lab.agent.pods.kubelet import Kubelet
 from lab.agent.pods.logs import LogRequest, log_file, read
 from lab.agent.pods.worker import PodWorker
 from lab.errors import LabError

@@ -1,1 +1,1 @@
-"""Services of the cluster as the entries of the load balancer's maps: data in, data out."""
+"""Services of the cluster as entries of the load balancer's maps: data in, data out; kept so."""

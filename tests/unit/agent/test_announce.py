@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.agent.announce import EXCLUDE, announced
+from lab.agent.bgp.announce import EXCLUDE, announced
 from lab.agent.profile import profile
 from lab.agent.services.model import Kind
 from tests.unit.agent.objects import endpoint, endpoint_slice, node, service

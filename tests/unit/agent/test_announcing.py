@@ -12,9 +12,9 @@ from unittest.mock import patch
 import pytest
 from lightkube.resources.core_v1 import ConfigMap
 
-from lab.agent.announcing import Announcing
-from lab.agent.bgp_complaints import Complaints
-from lab.agent.bgp_metrics import BgpMetrics
+from lab.agent.bgp.announcing import Announcing
+from lab.agent.bgp.complaints import Complaints
+from lab.agent.bgp.metrics import BgpMetrics
 from lab.agent.cluster import BGP_CONFIG, Cluster
 from lab.agent.config import AgentConfig
 from lab.agent.profile import profile

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.agent.announce import Announced
 from lab.agent.bgp import metallb, metallb_config, peering_policy, version2
+from lab.agent.bgp.announce import Announced
 from lab.agent.bgp.facts import Facts, pool_of
 from lab.agent.bgp.refused import Refused
 from lab.agent.bgp.version2 import Advertised, Resources

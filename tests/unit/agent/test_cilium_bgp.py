@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from lab.agent.announce import Announced
 from lab.agent.bgp import peering_policy, version2
+from lab.agent.bgp.announce import Announced
 from lab.agent.bgp.facts import Facts, attributes, pool_of
+from lab.agent.bgp.gateway import default_gateway, default_gateway6
 from lab.agent.bgp.node_config import node_config
 from lab.agent.bgp.refused import Refused
 from lab.agent.bgp.selection import selects
 from lab.agent.bgp.version2 import Advertised, Resources
-from lab.agent.gateway import default_gateway, default_gateway6
 from lab.agent.services.model import Kind
 from lab.frr.model import Advertisement, BgpConfig, GracefulRestart
 from tests.unit.agent.objects import service

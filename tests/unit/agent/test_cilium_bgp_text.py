@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.agent.bgp_metrics import session_metrics
+from lab.agent.bgp.metrics import session_metrics
 from lab.agent.cilium.bgp import advertised_table, available_table, peer_table
 from lab.agent.cilium.duration import duration
 from lab.agent.cilium.policies import policies, treatments

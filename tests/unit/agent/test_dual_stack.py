@@ -10,11 +10,11 @@ from lightkube.models.core_v1 import LoadBalancerIngress, LoadBalancerStatus, Po
 from lightkube.resources.core_v1 import Node, Pod
 from lightkube.resources.discovery_v1 import EndpointSlice
 
-from lab.agent.announce import announced
 from lab.agent.bgp import metallb
+from lab.agent.bgp.announce import announced
 from lab.agent.bgp.metallb_config import parse
 from lab.agent.cilium import balancer, flows, places, status
-from lab.agent.lookup import Directory
+from lab.agent.flows.lookup import Directory
 from lab.agent.places import NodePlace, endpoints, ipcache, node_places, routes
 from lab.agent.pods.local import LocalPod, PodLink
 from lab.agent.profile import profile

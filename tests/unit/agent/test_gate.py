@@ -13,8 +13,8 @@ import pytest
 from lightkube.resources.core_v1 import Service
 
 from lab.agent.agent import Agent
-from lab.agent.bgp_metrics import BgpMetrics
-from lab.agent.lookup import Directory
+from lab.agent.bgp.metrics import BgpMetrics
+from lab.agent.flows.lookup import Directory
 from lab.agent.profile import profile
 from lab.agent.services.table import Operation
 from lab.errors import BpfError

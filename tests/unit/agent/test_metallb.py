@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from lab.agent.announce import Announced
+from lab.agent.bgp.announce import Announced
 from lab.agent.bgp.metallb import compose
 from lab.agent.bgp.metallb_config import Manner, Settings, parse
 from lab.agent.bgp.refused import Refused

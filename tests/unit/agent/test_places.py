@@ -6,8 +6,8 @@ from ipaddress import IPv4Address, IPv4Network
 
 from lightkube.models.meta_v1 import OwnerReference
 
+from lab.agent.flows.lookup import Directory
 from lab.agent.identity import labels_of, number_of
-from lab.agent.lookup import Directory
 from lab.agent.places import Entries, NodePlace, endpoints, ipcache, node_places, routes
 from lab.agent.pods.local import LocalPod, PodLink
 from lab.bpf import structs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab import shell
-from lab.bench.bare_path import _ready_child
+from lab.bench.paths.bare_path import _ready_child
 from lab.errors import CommandError
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lab.bench import translated_paths
-from lab.bench.bare_path import POD
-from lab.bench.many_services import vip
-from lab.bench.netfilter_rules import iptables, nftables
+from lab.bench.paths import translated_paths
+from lab.bench.paths.bare_path import POD
+from lab.bench.paths.many_services import vip
+from lab.bench.programs.netfilter_rules import iptables, nftables
 from lab.setup.packages import needed
 
 

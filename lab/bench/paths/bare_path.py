@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from lab import shell
-from lab.bench.isolation import isolated
+from lab.bench.paths.isolation import isolated
 from lab.errors import CommandError
 from lab.shell import Result
 from lab.wait import until

@@ -1,4 +1,4 @@
-"""`python syn_flood.py ADDRESS PORT SECONDS`: SYNs from strangers as fast as it can.
+"""`syn_flood ADDRESS PORT SECONDS`: SYNs from strangers as fast as it can.
 
 Prints how many. Sources are those set aside for benchmarks (RFC 2544), which nobody in a lab has.
 Only from inside a lab: it refuses addresses that are not private.

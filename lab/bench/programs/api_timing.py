@@ -1,4 +1,4 @@
-"""`python -m lab.bench.api_timing WHAT NUMBER`, on the node with the kubeconfig: prints seconds.
+"""`api_timing WHAT NUMBER`, on the node with the kubeconfig: prints seconds.
 
     address N     median of N: a Service applied, until a watch shows its address
     fill N        N ConfigMaps made, `LONG` for a long list

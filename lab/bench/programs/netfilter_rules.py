@@ -1,11 +1,11 @@
-"""`python -m lab.bench.netfilter_rules nftables|iptables COUNT`: services as netfilter's rules."""
+"""`netfilter_rules nftables|iptables COUNT`: services as netfilter's rules."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 
-from lab.bench.many_services import FIRST, TCP, UDP, backend, ports
+from lab.bench.paths.many_services import FIRST, TCP, UDP, backend, ports
 
 NAMES = {TCP: "tcp", UDP: "udp"}
 

@@ -1,4 +1,4 @@
-"""`python -m lab.bench.on_node NUMBER COUNT POD`, in a node's namespace: programs and services.
+"""`on_node NUMBER COUNT POD`, in a node's namespace: programs and services.
 
 A node of a path, not of a lab: no API server, no agent. What an agent computes is computed, and
 written, by the agent's own modules. The maps live on with the programs that use them.
@@ -17,9 +17,9 @@ from lab.agent.maps import NodeMaps
 from lab.agent.profile import profile
 from lab.agent.services.model import Backend, Balanced, Frontend, Kind, Protocol, Settings, Slot
 from lab.agent.services.table import Table
-from lab.bench.bare_path import POD
-from lab.bench.many_services import FIRST, backend, ports
-from lab.bench.translated_paths import MACS, REMOTE_POD
+from lab.bench.paths.bare_path import POD
+from lab.bench.paths.many_services import FIRST, backend, ports
+from lab.bench.paths.translated_paths import MACS, REMOTE_POD
 from lab.bpf import datapath, structs, tables
 from lab.bpf.codes import EndpointFlag, Identity
 from lab.bpf.config import NodeConfig

@@ -1,4 +1,4 @@
-"""`python -m lab.bench.feeding ROUNDS`, in namespaces of its own: what a packet costs the programs.
+"""`feeding ROUNDS`, in namespaces of its own: what a packet costs the programs.
 
 The uplink's program of one node, loaded as a node loads it, runs behind `feed` (`feed.bpf.c`),
 which gives it a fresh packet of another flow each time. From that the time of `feed` with an

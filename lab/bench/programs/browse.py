@@ -1,4 +1,4 @@
-"""`python -m lab.bench.browse URL`, on a node: when headless Chromium has painted Hubble's page.
+"""`browse URL`, on a node: when headless Chromium has painted Hubble's page.
 
 Prints seconds since the beginning of the navigation as JSON: `paint`, the first content on the
 screen, and `map`, the first frame with a card in it. By the WebDriver protocol (W3C).

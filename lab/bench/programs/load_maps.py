@@ -1,4 +1,4 @@
-"""`python -m lab.bench.load_maps COUNT PROFILE`: prints what loading that many services takes.
+"""`load_maps COUNT PROFILE`: prints what loading that many services takes.
 
 In namespaces of its own. Each service has two pods of one of a hundred deployments, and a
 LoadBalancer address; so with Maglev there are a hundred different tables. Processor time, since
@@ -24,8 +24,8 @@ from lab.agent.maps import NodeMaps
 from lab.agent.profile import profile
 from lab.agent.services.model import Backend, Balanced, Frontend, Kind, Protocol, Settings, Slot
 from lab.agent.services.table import Table
-from lab.bench.many_services import FIRST
-from lab.bench.on_node import config
+from lab.bench.paths.many_services import FIRST
+from lab.bench.programs.on_node import config
 from lab.bpf import datapath
 from lab.bpf.maps import Map
 from lab.bpf.tables import GLOBALS, MAGLEV

@@ -1,4 +1,4 @@
-"""`python crowd.py ADDRESS PORT COUNT`: holds connections open, then asks on each.
+"""`crowd ADDRESS PORT COUNT`: holds connections open, then asks on each.
 
 Prints how many were open at the same time and how many then got an answer. Only from inside a lab.
 """

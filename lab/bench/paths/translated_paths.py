@@ -11,7 +11,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 
-from lab.bench.bare_path import POD
+from lab.bench.paths.bare_path import POD
 
 REMOTE_POD = "10.0.2.2"
 MACS = {
@@ -93,10 +93,10 @@ def _known_macs(node: str, pod: str, number: int) -> Iterator[str]:
 
 
 def _install(namespace: str, number: int, count: int, pod: str = POD) -> str:
-    words = [sys.executable, "-m", "lab.bench.on_node", str(number), str(count), pod]
+    words = [sys.executable, "-m", "lab.bench.programs.on_node", str(number), str(count), pod]
     return f"ip netns exec {namespace} {shlex.join(words)}"
 
 
 def _fed(command: str, kind: str, count: int) -> str:
-    words = [sys.executable, "-m", "lab.bench.netfilter_rules", kind, str(count)]
+    words = [sys.executable, "-m", "lab.bench.programs.netfilter_rules", kind, str(count)]
     return f"{shlex.join(words)} | ip netns exec node {command}"

@@ -1,4 +1,4 @@
-"""`python -m lab.bench.reinstall WHICH`, on a node: its programs anew, with other events.
+"""`reinstall WHICH`, on a node: its programs anew, with other events.
 
 Running flows and all maps stay, as when an agent is replaced. `off` is what the programs make
 of it: one event when a connection begins, then none for the length of any measurement.

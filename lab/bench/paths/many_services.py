@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
-from lab.bench.bare_path import POD
+from lab.bench.paths.bare_path import POD
 
 TCP, UDP = 6, 17
 WEB, IPERF = 80, 5201

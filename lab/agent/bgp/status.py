@@ -12,7 +12,7 @@ from lightkube.exceptions import ApiError
 from lightkube.generic_resource import create_global_resource
 
 from lab.agent.bell import Bell
-from lab.agent.bgp_objects import BgpObjects
+from lab.agent.bgp.objects import BgpObjects
 from lab.agent.cluster import Cluster
 from lab.agent.written import WrittenObjects
 from lab.errors import FrrError

@@ -11,12 +11,12 @@ from lightkube import AsyncClient
 from lightkube.generic_resource import GenericGlobalResource, create_global_resource
 from lightkube.resources.core_v1 import Node, Secret
 
-from lab.agent.announce import Announced
 from lab.agent.bgp import peering_policy, version2
+from lab.agent.bgp.announce import Announced
 from lab.agent.bgp.facts import Facts, Json, Pool, pool_of
+from lab.agent.bgp.gateway import default_gateway, default_gateway6
 from lab.agent.bgp.node_config import node_config
 from lab.agent.config import AgentConfig
-from lab.agent.gateway import default_gateway, default_gateway6
 from lab.agent.watch import Mirror
 from lab.frr.model import Bfd, BgpConfig
 

@@ -1,6 +1,6 @@
 """The network of a plan built by IPMininet as it comes: what the lab's bring-up is compared with.
 
-    python -m lab.bench.plain_ipmininet PLAN.json
+    python -m lab.bench.programs.plain_ipmininet PLAN.json
 
 The same nodes, networks and addresses; FRR on the same nodes, configured by IPMininet's own
 classes and templates; nginx on every Kubernetes node, which announces the service's address and

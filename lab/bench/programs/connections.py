@@ -1,4 +1,4 @@
-"""`python -m lab.bench.connections ADDRESS SECONDS [kept]`: prints HTTP requests a second.
+"""`connections ADDRESS SECONDS [kept]`: prints HTTP requests a second.
 
 One request on each connection, one connection at a time: what is measured is the cost of
 opening and closing along the path. `kept`: many on one connection, each when the one before is

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from lab.agent.config import AgentConfig
-from lab.agent.event_tap import EventTap
-from lab.agent.lookup import Directory
+from lab.agent.flows.event_tap import EventTap
+from lab.agent.flows.lookup import Directory
 from lab.agent.metrics import PORTS, AgentMetrics
 from lab.agent.places import NodePlace
 from lab.bpf.events import EventRing
