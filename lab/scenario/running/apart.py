@@ -14,7 +14,7 @@ from lab.scenario.telling.outcome import ScenarioResult
 LONGEST = 900.0
 """Seconds that one scenario may take."""
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def run_apart(turn: Turn, artifacts: Path | None) -> ScenarioResult:
