@@ -14,7 +14,7 @@ from ipaddress import ip_network
 from zlib import crc32
 
 from lab.frr.model import Prefix
-from lab.frr.tree import Tree
+from lab.frr.tree import Tree, networks
 
 LEAVING = "leaving"
 """The prefix lists, one of each IP version: all but what is leaving may be announced."""
@@ -26,7 +26,6 @@ leave together, its 50 ms weigh little beside that.
 
 _LAST = 2**32 - 1
 _DENIED = re.compile(rf"ipv?6? prefix-list {LEAVING} seq \d+ deny (\S+)")
-_NETWORK = re.compile(r"network (\S+)")
 
 
 def open_lists(versions: Iterable[int]) -> list[str]:
@@ -62,8 +61,7 @@ def entry_number(prefix: Prefix) -> int:
 
 
 def _announced(tree: Tree) -> set[Prefix]:
-    lines = [line for path, lines in tree.items() if len(path) == 2 for line in lines]
-    return {ip_network(match[1]) for match in map(_NETWORK.fullmatch, lines) if match}
+    return set(map(ip_network, networks(tree)))
 
 
 def _denial(prefix: Prefix) -> str:

@@ -16,7 +16,8 @@ NOTHING = "nothing"
 """Route map that lets no route through: nodes learn nothing by BGP."""
 
 FAST_TIMERS = "bgp route-map delay-timer 0"
-"""Changed route maps apply at once instead of after five seconds."""
+"""bgpd waits for nothing when a route map changes: what has to be announced again is told to it
+(`lab.frr.treatment`). The router's route maps never change."""
 
 FAST_QUEUE = "zebra work-queue 0"
 """What bgpd decided reaches the kernel at once; zebra would gather more for 10 ms."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from lab.frr import leaving, vty
 from lab.frr.model import BgpConfig, Prefix
 from lab.frr.node import node_tree, ours
+from lab.frr.treatment import announced_anew
 from lab.frr.tree import Tree, difference, parse, part
 from lab.frr.vty import Vty
 
@@ -38,7 +39,8 @@ class Speaker:
     def apply(self, config: BgpConfig) -> list[str]:
         """Make FRR do what the configuration says; returns the commands that took.
 
-        Sessions whose terms changed begin anew, since FRR would keep to what was agreed on.
+        Sessions whose terms changed begin anew, since FRR would keep to what was agreed on, and
+        prefixes that are announced with other attributes from now on are announced again.
 
         FrrError when a daemon is down or refuses a command; applying again is safe.
         """
@@ -57,13 +59,19 @@ class Speaker:
             steps = plan_changes(wanted, running, daemon)
             for commands in steps:
                 conversation.configure(commands)
-            resets = [f"clear bgp {address}" for address in renegotiated(wanted, running)]
-            for command in resets:
+            orders = _orders(wanted, running) if daemon == "bgpd" else []
+            for command in orders:
                 conversation.run(command)
-        return [command for commands in steps for command in commands] + resets
+        return [command for commands in steps for command in commands] + orders
 
     def _has_bfd(self, wanted: Tree) -> bool:
         return ("bfd",) in wanted or (self._directory / "bfdd.vty").exists()
+
+
+def _orders(wanted: Tree, running: Tree) -> list[str]:
+    """What bgpd has to be told to do, once it has its configuration."""
+    resets = [f"clear bgp {address}" for address in renegotiated(wanted, running)]
+    return [*resets, *announced_anew(wanted, running)]
 
 
 def _knows(bgpd: Vty, prefix: Prefix) -> bool:

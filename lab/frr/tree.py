@@ -7,6 +7,7 @@ need.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 Place = tuple[str, ...]
@@ -20,6 +21,7 @@ _CLOSERS = {"address-family ": "exit-address-family"}
 _OF_VTYSH = ("service integrated-vtysh-config", "frr version")
 _OF_ZEBRA = "zebra "
 _ENDS = ("exit", "exit-address-family", "end")
+_NETWORK = re.compile(r"network (\S+)")
 
 
 def text(tree: Tree) -> str:
@@ -58,6 +60,12 @@ def parse(configuration: str) -> dict[Place, tuple[str, ...]]:
         else:
             tree.setdefault(path, []).append(line)
     return {path: tuple(lines) for path, lines in tree.items()}
+
+
+def networks(tree: Tree) -> set[str]:
+    """The prefixes that BGP announces, of both IP versions, as they are written."""
+    lines = [line for path, lines in tree.items() if len(path) == 2 for line in lines]
+    return {match[1] for match in map(_NETWORK.fullmatch, lines) if match}
 
 
 def difference(wanted: Tree, running: Tree) -> list[str]:

@@ -316,3 +316,29 @@ def test_frr_says_everything_in_our_own_words(lab: Lab) -> None:
     assert apply(lab, node, plain) == []
     assert apply(lab, node, replace(plain, neighbors=()))
     assert apply(lab, node, replace(plain, neighbors=())) == []
+
+
+def test_what_is_announced_already_gets_other_attributes(
+    lab: Lab, plan: Plan, speaking: dict[str, BgpConfig]
+) -> None:
+    usual = speaking["k8s-worker5"]
+    for community, preference in (("64512:1", 110), ("64512:2", 120)):
+        marked = Advertisement(
+            IPv4Network(VIP), communities=frozenset({community}), local_preference=preference
+        )
+        apply(lab, "k8s-worker5", replace(usual, advertisements=(marked,)))
+        heard_from(lab, "192.168.1.25", (community, preference))
+    apply(lab, "k8s-worker5", usual)
+    heard_from(lab, "192.168.1.25", (None, 100))
+    next_hops(lab, VIP, addresses(plan))
+
+
+def heard_from(lab: Lab, node: str, wanted: tuple[str | None, int]) -> None:
+    """What the router has of the VIP from a node: community and local preference."""
+
+    def heard() -> tuple[str | None, int]:
+        paths = lab.vtysh(ROUTER, f"show bgp ipv4 unicast {VIP}/32 json").json()["paths"]
+        path = next(path for path in paths if path["nexthops"][0]["ip"] == node)
+        return path.get("community", {}).get("string"), path["locPrf"]
+
+    until(heard, wanted.__eq__, within=WITHIN, what=f"the VIP from {node}", wanted=wanted)

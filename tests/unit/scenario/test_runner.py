@@ -11,6 +11,8 @@ import pytest
 from lab.errors import InputError, SandboxError
 from lab.sandbox.place import Place
 from lab.scenario.bounds import Bound
+from lab.scenario.running.apart import run_apart
+from lab.scenario.running.batch import Turn
 from lab.scenario.running.runner import OnPhase, Request, run
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
@@ -179,3 +181,8 @@ def test_results_survive_json() -> None:
     assert plain["verdict"] == "held"
     assert plain["steps"][0]["checks"][0]["wanted"] == "at least 2"
     assert ScenarioResult.from_json(plain) == result
+
+
+def test_a_run_in_a_process_of_its_own_ends_as_that_process() -> None:
+    with pytest.raises(InputError, match="no scenario 'nosuch'"):
+        run_apart(Turn("nosuch", "nosuch-1"), None)
