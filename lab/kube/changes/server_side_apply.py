@@ -28,8 +28,11 @@ Path = tuple[str, ...]
 """Steps in the notation of fieldsV1: `f:name`, or `k:{"key":value}` in a merged list."""
 
 _UNOWNED = {
-    ("f:apiVersion",), ("f:kind",), ("f:metadata", "f:name"), ("f:metadata", "f:namespace"),
-}  # fmt: skip
+    ("f:apiVersion",),
+    ("f:kind",),
+    ("f:metadata", "f:name"),
+    ("f:metadata", "f:namespace"),
+}
 
 
 @dataclass(frozen=True)
