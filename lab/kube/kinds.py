@@ -6,10 +6,11 @@ table has every verb.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Object = dict[str, Any]
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
@@ -150,6 +151,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._by_path = {(r.group, r.version, r.plural): r for r in BUILT_IN}
+        self._made: dict[str, Any] = {}
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(tuple(self._by_path.values()))
@@ -170,8 +172,16 @@ class Registry:
                 return resource
         return None
 
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What is made of the kinds alone: anew only when they have changed."""
+        if name not in self._made:
+            self._made[name] = make()
+        made: T = self._made[name]
+        return made
+
     def replace_custom(self, group: str, plural: str, resources: tuple[Resource, ...]) -> None:
         """Serve exactly these versions of a custom kind; none takes it away."""
+        self._made.clear()
         for key in [k for k in self._by_path if (k[0], k[2]) == (group, plural)]:
             del self._by_path[key]
         for resource in resources:

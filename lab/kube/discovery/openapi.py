@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from lab.kube.discovery.openapi_protobuf import document
 from lab.kube.discovery.version import SERVER_VERSION
 from lab.kube.kinds import Registry, Resource
 from lab.kube.rules import schema
@@ -35,21 +36,23 @@ def serve(request: Request, registry: Registry) -> Response | None:
         urls = {v[1:]: {"serverRelativeURL": f"/openapi/v3{v}?hash={digest}"} for v in versions}
         return json_answer({"paths": urls})
     root = "/" + "/".join(path[2:])
+    if root not in versions:
+        return None
     served = [resource for resource in registry if resource.root == root]
-    return json_answer(_version_3(served)) if served else None
+    return json_answer(registry.once(f"openapi/v3{root}", lambda: _version_3(served)))
 
 
 def _version_2(request: Request, registry: Registry) -> Response:
-    doc = {"swagger": "2.0", **_common(registry, 2), "definitions": _schemas(registry, 2)}
+    def doc() -> Object:
+        return {"swagger": "2.0", **_common(registry, 2), "definitions": _schemas(registry, 2)}
+
     accept = request.headers.get("accept", "")
     if accept.startswith(PROTOBUF):
         # Old clients name the form with an `@` and then cannot parse that as a media type.
         media = accept.partition(",")[0]
         media = "application/octet-stream" if "@" in media else media
-        from lab.kube.discovery.openapi_protobuf import document  # noqa: PLC0415 - 50 ms, see body
-
-        return Response(document(doc), media_type=media)
-    return json_answer(doc)
+        return Response(registry.once(PROTOBUF, lambda: document(doc())), media_type=media)
+    return json_answer(registry.once("openapi/v2", doc))
 
 
 def _version_3(served: list[Resource]) -> Object:

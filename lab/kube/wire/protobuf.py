@@ -1,20 +1,26 @@
 """Kubernetes' protobuf form of built-in objects, as bodies that newer kubectl sends.
 
 Only reading: answers are JSON, which every client accepts beside it. A field that kubernetes.proto
-does not know is dropped, as a server of an older release would drop it.
+does not know is dropped, as a server of an older release would drop it. The compiled form is kept
+beside it, so that running the lab needs no compiler:
+
+    python -m grpc_tools.protoc -I. --include_imports -okubernetes.binpb kubernetes.proto
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessages
 
 from lab.kube.status import bad_request
-from lab.kube.wire.messages import messages
 
 Object = dict[str, Any]
 
@@ -34,8 +40,14 @@ def decode(body: bytes) -> Object:
     return {**about, **_read(about.get("kind", ""), base64.b64decode(envelope.get("raw", "")))}
 
 
+@cache
+def _messages() -> dict[str, type[Message]]:
+    """Every message that no other message contains, by its full name."""
+    return GetMessages(FileDescriptorSet.FromString(KINDS.read_bytes()).file, DescriptorPool())
+
+
 def _read(kind: str, raw: bytes) -> Object:
-    found = messages(KINDS).get(f"kubernetes.{kind}")
+    found = _messages().get(f"kubernetes.{kind}")
     if found is None:
         raise bad_request(f"kind {kind!r} is not accepted as protobuf, only as JSON")
     try:
