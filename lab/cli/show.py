@@ -13,12 +13,11 @@ from lab.cli.options import as_json, name_option, output_option, settings
 from lab.sandbox.handle import Lab
 from lab.sandbox.listing import Summary, summaries
 from lab.sandbox.rundir import require_root
+from lab.scenario.find import FOLDER as SCENARIOS
 from lab.topology import drawing
 from lab.topology.load import DIRECTORY as TOPOLOGIES
 from lab.topology.load import load
 from lab.topology.resolve import resolve
-
-SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 
 COLUMNS = ("NAME", "TOPOLOGY", "STATE", "NODES", "AGE", "KEEPER")
 NODE_COLUMNS = ("NODE", "KIND", "ADDRESS", "PID")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 import click
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from lab.sandbox.environment import REPOSITORY
 
 PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--max-worker-restart", "0", "--dist", "loadgroup")
 """One worker a core; `tests/conftest.py` says which tests stay together. A test that kills its

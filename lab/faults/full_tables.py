@@ -5,15 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from ipaddress import IPv4Address
-from pathlib import Path
 
 from lab.errors import InputError
 from lab.faults.acts import Command
 from lab.faults.fault import Fault, always
 from lab.faults.nodes import of_cluster
+from lab.sandbox.environment import REPOSITORY
 from lab.sandbox.place import Place
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def nat_full(node: str, backend: str) -> Fault:

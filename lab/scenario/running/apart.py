@@ -8,13 +8,12 @@ from pathlib import Path
 
 from lab import shell
 from lab.errors import InputError, LabError, MachineError
+from lab.sandbox.environment import REPOSITORY
 from lab.scenario.running.batch import Turn
 from lab.scenario.telling.outcome import ScenarioResult
 
 LONGEST = 900.0
 """Seconds that one scenario may take."""
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def run_apart(turn: Turn, artifacts: Path | None) -> ScenarioResult:
@@ -24,7 +23,7 @@ def run_apart(turn: Turn, artifacts: Path | None) -> ScenarioResult:
     """
     extra = ["--artifacts", str(artifacts.resolve())] if artifacts else []
     words = ["run", turn.scenario, "--name", turn.lab, "-o", "json", *extra]
-    done = shell.probe([sys.executable, "-m", "lab", *words], timeout=LONGEST, cwd=ROOT)
+    done = shell.probe([sys.executable, "-m", "lab", *words], timeout=LONGEST, cwd=REPOSITORY)
     if done.code == InputError.exit_code:
         raise InputError(_message(done.err))
     if done.code == MachineError.exit_code:
