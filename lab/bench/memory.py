@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
-from lab.bench.model import Row, in_turns
+from lab.bench.model import Row
 from lab.bench.running import address_of, answers, apply, running
 from lab.bench.workload import deployment, load_balancer
 from lab.sandbox.cgroup import Cgroup
@@ -24,7 +25,7 @@ def measure(rounds: int) -> Iterator[Row]:
         answers(lab, "client1", f"http://{address_of(lab, 'web1')}/")
         cgroup = Cgroup.of(lab.name)
         processes = sum(1 for _ in cgroup.pids())
-        (mebibytes,) = in_turns(rounds, lambda: sum(map(pss, cgroup.pids())) / (1 << 20))
+        mebibytes = median(sum(map(pss, cgroup.pids())) / (1 << 20) for _ in range(rounds))
     yield Row(f"memory, {processes} processes (PSS)", "MiB", mebibytes, None, "", TARGET)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 
-from lab.bench.balancing import Side, bare_servers, listens
+from lab.bench.balancing import TURNS, Side, bare_servers, listens
 from lab.bench.model import Row, in_turns
 from lab.bench.paths.bare_path import bare_path
 from lab.bench.paths.many_services import vip
@@ -29,27 +29,25 @@ KINDS: tuple[tuple[str, Callable[[int], list[str]]], ...] = (
     ("kube-proxy's iptables", iptables),
 )
 AHEAD, FLAT, TUNNEL = 1.0, 0.95, 0.9
-SECONDS = 1
-"""Length of one measurement: many short turns are steadier than few long ones."""
 WHAT = (("HTTP connections", Side.connections), ("UDP packets of 64 bytes", Side.packets))
 
 
 def measure(rounds: int) -> Iterator[Row]:
-    yield from _services(rounds)
-    yield from _tunnel(rounds)
+    yield from _services(rounds * TURNS)
+    yield from _tunnel(rounds * TURNS)
 
 
-def _services(rounds: int) -> Iterator[Row]:
+def _services(turns: int) -> Iterator[Row]:
     """Each kind with each number of services, all up at once and measured in turns."""
     cases = [(size, kind) for size in SIZES for kind, _ in KINDS]
     with ExitStack() as stack:
         sides = [_side(stack, make(size), "pod", vip(size)) for size in SIZES for _, make in KINDS]
         for name, of in WHAT:
-            values = in_turns(rounds, *(partial(of, side) for side in sides))
+            values = in_turns(turns, *(partial(of, side) for side in sides))
             yield from _compared(name, dict(zip(cases, values, strict=True)))
 
 
-def _compared(name: str, values: Mapping[tuple[int, str], float]) -> Iterator[Row]:
+def _compared(name: str, values: Mapping[tuple[int, str], Sequence[float]]) -> Iterator[Row]:
     """Ours against the others with as many services, and with the most against with one."""
     mine, *others = (kind for kind, _ in KINDS)
     for size in SIZES:
@@ -61,12 +59,12 @@ def _compared(name: str, values: Mapping[tuple[int, str], float]) -> Iterator[Ro
     yield _row(told, values[most, mine], values[one, mine], f"ours, {_counted(one)}", FLAT)
 
 
-def _tunnel(rounds: int) -> Iterator[Row]:
+def _tunnel(turns: int) -> Iterator[Row]:
     with ExitStack() as stack:
         mine = _side(stack, our_tunnel(), "pod2", vip(1))
         bare = _side(stack, bare_tunnel(), "pod2", REMOTE_POD)
         for name, of in (*WHAT, ("HTTP requests, one by one", Side.requests)):
-            tunnelled, plain = in_turns(rounds, partial(of, mine), partial(of, bare))
+            tunnelled, plain = in_turns(turns, partial(of, mine), partial(of, bare))
             yield _row(f"{name}, pod on another node", tunnelled, plain, "bare VXLAN", TUNNEL)
 
 
@@ -75,12 +73,14 @@ def _side(stack: ExitStack, more: Sequence[str], pod: str, address: str) -> Side
     stack.enter_context(bare_servers(path, pod))
     run = partial(path.run, "client")
     listens(run, address)
-    return Side(run, address, address, SECONDS)
+    return Side(run, address, address)
 
 
 def _counted(size: int) -> str:
     return f"{size:,} services" if size > 1 else "1 service"
 
 
-def _row(name: str, ours: float, other: float, other_name: str, target: float) -> Row:
-    return Row(name, "/s", ours, other, other_name, target, less_is_better=False)
+def _row(
+    name: str, ours: Sequence[float], other: Sequence[float], other_name: str, target: float
+) -> Row:
+    return Row.of_turns(name, "/s", ours, other, other_name, target)

@@ -6,8 +6,8 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from lab.bench.accounting import flows_read
 from lab.bench.cluster import BACKENDS, Entry, complete, manifests
-from lab.bench.events import flows_read
 from lab.bench.programs.api_timing import has_address
 from lab.bpf.structs import lb4_key, lb4_service
 

@@ -26,7 +26,14 @@ def test_a_target_is_a_ratio_where_there_is_another(
     assert row.reached is reached
 
 
-def test_measures_take_turns_and_give_medians() -> None:
+def test_what_was_measured_in_turns_is_compared_turn_by_turn() -> None:
+    """The machine became twice as slow on the way: of ours most turns came after that."""
+    ours, other = [99.0, 49.0, 48.0], [100.0, 100.0, 50.0]
+    row = Row.of_turns("packets", "/s", ours, other, "bare path", 0.95)
+    assert (row.ours, row.other, row.ratio, row.reached) == (49.0, 100.0, 0.96, True)
+
+
+def test_measures_take_turns() -> None:
     calls: list[str] = []
     first = iter([5.0, 1.0, 3.0])
 
@@ -38,7 +45,7 @@ def test_measures_take_turns_and_give_medians() -> None:
         calls.append("two")
         return 7.0
 
-    assert in_turns(3, one, two) == [3.0, 7.0]
+    assert in_turns(3, one, two) == [(5.0, 1.0, 3.0), (7.0, 7.0, 7.0)]
     assert calls == ["one", "two"] * 3
 
 
