@@ -22,7 +22,7 @@ import os
 import select
 import signal
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import NoReturn
 
 from lab.sandbox.cgroup import Cgroup
@@ -53,10 +53,19 @@ def keep(run: RunDir, inherited: Inherited, crew: Crew) -> NoReturn:
     """Be the keeper of one lab, in a fresh fork of the command line; ends the process."""
 
     def main() -> None:
+        _let_go_of_the_rest(inherited)
         _leave_the_terminal(run)
         _Keeper(run, inherited, crew).run()
 
     run_to_the_end(main)
+
+
+def _let_go_of_the_rest(inherited: Inherited) -> None:
+    """Close what the command line itself inherited: a script's lock would be held by the lab."""
+    ours = {0, 1, 2, *astuple(inherited)}
+    for fd in set(map(int, os.listdir("/proc/self/fd"))) - ours:
+        with suppress(OSError):  # the one that read the directory is closed already
+            os.close(fd)
 
 
 def _leave_the_terminal(run: RunDir) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -55,6 +56,19 @@ def test_ps_lists_the_lab(name: str) -> None:
     listed = json.loads(shell.run([*LAB, "ps", "-o", "json"]).out)
     (mine,) = [entry for entry in listed if entry["name"] == name]
     assert (mine["topology"], mine["state"], mine["nodes"]) == ("pair", "ready", 3)
+
+
+def test_a_lab_keeps_nothing_open_of_who_started_it(name: str) -> None:
+    """A script's lock, `flock FILE lab up ...`, is free again when the command is over."""
+    other = f"{name}-files"
+    ours, theirs = os.pipe()
+    command = [*LAB, "up", PAIR, "--name", other]
+    subprocess.run(command, pass_fds=[theirs], check=True, capture_output=True, timeout=60)
+    os.close(theirs)
+    readable, _, _ = select.select([ours], [], [], 0)
+    Lab.find(other).end()
+    assert readable, "somebody still holds the other end"
+    os.close(ours)
 
 
 def test_several_labs_must_be_told_apart(name: str) -> None:
