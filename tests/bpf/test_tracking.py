@@ -57,6 +57,15 @@ def test_lifetimes_follow_the_connection(rig: Rig, sent: str, lifetime: int) -> 
     assert lifetime - 3 <= seconds_left(entry(rig, TupleFlag.IN)) <= lifetime + 1
 
 
+@pytest.mark.parametrize("flags", ["FA", "R"])
+def test_choice_of_a_backend_goes_soon_after_the_client(rig: Rig, flags: str) -> None:
+    """No replies come by there: the client's end is all that can be seen."""
+    rig.service(VIP, 80, [Backend(POD)])
+    for sent in ("S", "A", flags, "A"):
+        rig.run("from_netdev", request(flags=sent))
+    assert 7 <= seconds_left(entry(rig, TupleFlag.SERVICE)) <= 11
+
+
 def test_udp_flows_live_a_minute(rig: Rig) -> None:
     rig.service(VIP, 53, [Backend(POD)], proto=17)
     rig.run("from_netdev", datagram(CLIENT, VIP))
@@ -72,6 +81,56 @@ def test_expired_entry_is_as_good_as_gone(rig: Rig) -> None:
         table.update(key, value)
     rig.service(VIP, 80, [Backend(POD, 2)])
     assert rig.run("from_netdev", request()).frame[TCP].dport == 2
+
+
+def half_close(rig: Rig, _backend: str, _back: str) -> None:
+    rig.run("from_netdev", request(flags="A"))
+    rig.run("from_netdev", request(flags="FA"))
+
+
+def close(rig: Rig, backend: str, back: str) -> None:
+    half_close(rig, backend, back)
+    answer = reply(backend, back, flags="FA")
+    if backend == POD:
+        out = rig.run("from_container", answer)
+    else:
+        out = rig.run("from_netdev", arriving(answer))
+    assert out.verdict == REDIRECT
+
+
+def expire(rig: Rig, _backend: str, _back: str) -> None:
+    rig.run("from_netdev", request(flags="A"))
+    table = rig.map(t.CT_TCP)
+    for key, value in list(table.items()):
+        value.lifetime = 1
+        table.update(key, value)
+
+
+def remembered(rig: Rig) -> dict[int, tuple[int, ...]]:
+    """All of each entry but its times."""
+    counted = ("rx_packets", "rx_bytes", "tx_packets", "tx_bytes")
+    others = ("flags", "rev_nat_index", "rx_flags_seen", "tx_flags_seen", "src_sec_id", "ifindex")
+    return {
+        key.flags: tuple(getattr(value, name) for name in (*counted, *others))
+        for key, value in rig.map(t.CT_TCP).items()
+    }
+
+
+@pytest.mark.parametrize("end", [half_close, close, expire])
+@pytest.mark.parametrize(("backend", "back"), [(POD, CLIENT), (REMOTE_POD, ROUTER)])
+def test_a_port_used_again_begins_a_flow_that_knows_nothing_of_the_old_one(
+    rig: Rig, backend: str, back: str, end: Callable[[Rig, str, str], None]
+) -> None:
+    """A busy client's ports come again before the old entries are collected."""
+    rig.service(VIP, 80, [Backend(backend)])
+    rig.run("from_netdev", request())
+    first = remembered(rig)
+    end(rig, backend, back)
+    assert remembered(rig) != first
+    rig.run("from_netdev", request())
+    assert remembered(rig) == first
+    left = [seconds_left(value) for _, value in rig.map(t.CT_TCP).items()]
+    assert all(57 <= seconds <= 61 for seconds in left)
 
 
 def test_counters_and_seen_flags_by_direction(rig: Rig) -> None:

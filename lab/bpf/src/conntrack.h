@@ -16,7 +16,8 @@ struct tracked {
 	__u16 flags;   /* enum ct_flag */
 	__u16 rev_nat_index;
 	__u8 status;
-	__u8 pad[3];
+	__u8 stale; /* what is new has an old entry in its place: see ct_replace() */
+	__u8 pad[2];
 	__u32 identity; /* of who sent the packet, where that was looked up; else 0 */
 };
 
@@ -77,17 +78,30 @@ static __always_inline struct ct_entry *ct_get6(const struct flow *f, __u8 flags
 	return bpf_map_lookup_elem(&cilium_ct_any6_global, &key);
 }
 
-/* The entry, or NULL; one whose time is over is as good as gone. */
+static __always_inline struct ct_entry *ct_get(const struct flow *f, __u8 flags, int reply)
+{
+	return is_ipv4(f) ? ct_get4(f, flags, reply) : ct_get6(f, flags, reply);
+}
+
+/* One whose time is over is as good as gone; the agent collects them now and then. */
+static __always_inline int ct_expired(const struct ct_entry *entry, const struct flow *f)
+{
+	return entry->lifetime < f->now;
+}
+
+/* The entry, or NULL. */
 static __always_inline struct ct_entry *ct_find(const struct flow *f, __u8 flags, int reply)
 {
-	struct ct_entry *entry = is_ipv4(f) ? ct_get4(f, flags, reply) : ct_get6(f, flags, reply);
+	struct ct_entry *entry = ct_get(f, flags, reply);
 
-	return entry && entry->lifetime >= f->now ? entry : NULL;
+	return entry && !ct_expired(entry, f) ? entry : NULL;
 }
+
+#define CT_CLOSED (CT_RX_CLOSING | CT_TX_CLOSING) /* both: neither side sends any more */
 
 static __always_inline int ct_alive(const struct ct_entry *entry)
 {
-	return (entry->flags & (CT_RX_CLOSING | CT_TX_CLOSING)) != (CT_RX_CLOSING | CT_TX_CLOSING);
+	return (entry->flags & CT_CLOSED) != CT_CLOSED;
 }
 
 static __always_inline __u32 ct_lifetime(const struct ct_entry *entry, const struct flow *f)
@@ -124,8 +138,8 @@ static __always_inline __u32 ct_report(struct ct_entry *entry, __u8 tcp_flags, i
 
 static __always_inline void ct_close(struct ct_entry *entry, __u8 tcp_flags, int rx)
 {
-	if (tcp_flags & TCP_RST) /* neither side sends any more */
-		entry->flags |= CT_RX_CLOSING | CT_TX_CLOSING;
+	if (tcp_flags & TCP_RST)
+		entry->flags |= CT_CLOSED;
 	else
 		entry->flags |= rx ? CT_RX_CLOSING : CT_TX_CLOSING;
 }
@@ -158,10 +172,12 @@ VERIFIED_ONCE __u32 ct_touch(struct ct_entry *entry, const struct flow *f, __u32
 	return monitor;
 }
 
-/* A SYN for a flow that both sides closed starts it anew (RFC 9293, 3.6.1: port reuse). */
+/* A SYN for a flow that either side closed starts it anew (RFC 9293, 3.6.1: port reuse): who opens
+ * it again knows that it is over, whatever the other side was still to send.
+ */
 static __always_inline int ct_reopens(const struct ct_entry *entry, const struct flow *f)
 {
-	return f->tcp_flags & TCP_SYN && !(f->tcp_flags & TCP_ACK) && !ct_alive(entry);
+	return is_syn(f) && entry->flags & CT_CLOSED;
 }
 
 /* Find the flow's entry and note the packet in it: 1, or 0 and REASON_NEW when there is none.
@@ -179,8 +195,9 @@ static __always_inline int ct_lookup(struct tracked *t, const struct flow *f, __
 	t->monitor = ALWAYS;
 	t->flags = 0;
 	t->rev_nat_index = 0;
-	entry = ct_find(f, flags, reply);
-	if (!entry || (!reply && ct_reopens(entry, f)))
+	entry = ct_get(f, flags, reply);
+	t->stale = entry && !reply;
+	if (!entry || ct_expired(entry, f) || (!reply && ct_reopens(entry, f)))
 		return 0;
 	t->status = reply ? REASON_REPLY : REASON_ESTABLISHED;
 	t->monitor = ct_touch(entry, f, bytes, (flags == TUPLE_IN) != reply);
@@ -205,7 +222,8 @@ struct ct_init {
 	__u16 rev_nat_index;
 	__u16 flags; /* enum ct_flag */
 	__u16 ifindex;
-	__u16 pad;
+	__u8 stale; /* as in struct tracked */
+	__u8 pad;
 };
 
 static __always_inline void ct_first_packet(struct ct_entry *entry, const struct flow *f,
@@ -229,6 +247,21 @@ static __always_inline void ct_first_packet(struct ct_entry *entry, const struct
 	entry->lifetime = now + ct_lifetime(entry, f);
 }
 
+/* Begin anew in the place of an old entry of the same flow, as a busy client's ports come again
+ * before the agent has collected them: cheaper by far than to have the map exchange one for the
+ * other. 0 when it was evicted meanwhile.
+ */
+static __always_inline int ct_replace(const struct flow *f, __u8 flags,
+				      const struct ct_entry *entry)
+{
+	struct ct_entry *old = ct_get(f, flags, 0);
+
+	if (!old)
+		return 0;
+	*old = *entry;
+	return 1;
+}
+
 /* Enter a flow as its source opened it. 0 or a negative reason. */
 VERIFIED_ONCE int ct_create(const struct flow *f, const struct ct_init *init, __u32 bytes,
 			    __u8 flags)
@@ -244,6 +277,8 @@ VERIFIED_ONCE int ct_create(const struct flow *f, const struct ct_init *init, __
 	entry.src_sec_id = init->identity;
 	entry.rx_bytes = init->backend_id;
 	ct_first_packet(&entry, f, bytes, flags);
+	if (init->stale && ct_replace(f, flags, &entry))
+		return 0;
 	if (is_ipv4(f)) {
 		struct ipv4_ct_tuple key __attribute__((aligned(8)));
 

@@ -39,11 +39,6 @@ static __always_inline __u32 dsr_length(const struct flow *f)
 	return is_ipv4(f) ? DSR_LENGTH4 : DSR_LENGTH6;
 }
 
-static __always_inline int is_syn(const struct flow *f)
-{
-	return f->tcp_flags & TCP_SYN && !(f->tcp_flags & TCP_ACK);
-}
-
 /* Does this service's traffic go that way? */
 static __always_inline int uses_dsr(const struct lb4_service *svc, const struct flow *f)
 {

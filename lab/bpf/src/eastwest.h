@@ -81,6 +81,7 @@ static __always_inline int balance_internal(context *ctx, struct flow *f, __u32 
 	if (t.status != REASON_NEW)
 		return BALANCED;
 	init.rev_nat_index = b.rev_nat_index;
+	init.stale = t.stale;
 	ret = ct_create(f, &init, packet_length(ctx), TUPLE_OUT);
 	return ret ? ret : BALANCED;
 }

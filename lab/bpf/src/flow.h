@@ -38,6 +38,12 @@ struct flow {
 #define TCP_RST 0x04
 #define TCP_ACK 0x10
 
+/* Does the packet open a connection? */
+static __always_inline int is_syn(const struct flow *f)
+{
+	return f->tcp_flags & TCP_SYN && !(f->tcp_flags & TCP_ACK);
+}
+
 /* Written so that the verifier drops all IPv6 code where the node has none. */
 static __always_inline int is_ipv4(const struct flow *f)
 {

@@ -89,6 +89,7 @@ static __always_inline int track_delivery(struct tracked *t, context *ctx,
 	t->identity = identity_of(&f->saddr, f->family);
 	init.identity = t->identity;
 	init.ifindex = interface(ctx);
+	init.stale = t->stale;
 	return ct_create(f, &init, packet_length(ctx), TUPLE_IN);
 }
 

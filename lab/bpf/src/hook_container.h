@@ -17,6 +17,7 @@ static __always_inline int pod_request(struct __sk_buff *ctx, struct flow *f, st
 		return 0;
 	init.rev_nat_index = b->rev_nat_index;
 	init.flags = b->ct_flags;
+	init.stale = t->stale;
 	return ct_create(f, &init, ctx->len, TUPLE_OUT);
 }
 

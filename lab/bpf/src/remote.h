@@ -16,6 +16,7 @@ static __always_inline int track_remote(context *ctx, const struct flow *f, stru
 		return 0;
 	init.identity = IDENTITY_WORLD;
 	init.ifindex = interface(ctx);
+	init.stale = t->stale;
 	return ct_create(f, &init, packet_length(ctx), TUPLE_OUT);
 }
 

@@ -149,19 +149,19 @@ static __always_inline void affinity_set(const struct lb4_service *svc, const st
 /* The backend that earlier packets of the flow went to, as long as it exists: a terminating one
  * keeps its flows, but a SYN that reuses their port begins a new one elsewhere.
  */
-static __always_inline int select_known(struct backend *b, const struct flow *f)
+static __always_inline int select_known(struct backend *b, const struct flow *f, __u8 *stale)
 {
-	struct ct_entry *entry = ct_find(f, TUPLE_SERVICE, 0);
-	int syn = f->tcp_flags & TCP_SYN && !(f->tcp_flags & TCP_ACK);
+	struct ct_entry *entry = ct_get(f, TUPLE_SERVICE, 0);
 	__u32 end;
 
-	if (!entry || !backend_get(b, entry->rx_bytes, f->family))
+	*stale = !!entry;
+	if (!entry || ct_expired(entry, f) || !backend_get(b, entry->rx_bytes, f->family))
 		return 0;
-	if (syn && (b->state != BACKEND_ACTIVE || !ct_alive(entry)))
+	if (is_syn(f) && (b->state != BACKEND_ACTIVE || entry->flags & CT_CLOSED))
 		return 0;
 	if (f->tcp_flags & (TCP_FIN | TCP_RST))
-		ct_close(entry, f->tcp_flags, 0);
-	if (f->tcp_flags && !syn && !(entry->flags & CT_SEEN_NON_SYN))
+		entry->flags |= CT_CLOSED; /* replies do not come by here: this end is all to be seen */
+	if (f->tcp_flags && !is_syn(f) && !(entry->flags & CT_SEEN_NON_SYN))
 		entry->flags |= CT_SEEN_NON_SYN;
 	end = f->now + ct_lifetime(entry, f);
 	if (entry->lifetime != end) /* spares the cache line within the second */
@@ -179,7 +179,7 @@ VERIFIED_ONCE int select_backend(struct backend *b, struct service_key *key,
 
 	if (!b || !key || !svc || !f || !svc->count)
 		return -DROP_NO_SERVICE;
-	if (!select_known(b, f)) {
+	if (!select_known(b, f, &init.stale)) {
 		if (svc->flags & SVC_AFFINITY)
 			id = affinity_get(svc, f);
 		if (!id)
