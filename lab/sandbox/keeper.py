@@ -23,6 +23,7 @@ import select
 import signal
 from contextlib import suppress
 from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import NoReturn
 
 from lab.sandbox.cgroup import Cgroup
@@ -63,7 +64,8 @@ def keep(run: RunDir, inherited: Inherited, crew: Crew) -> NoReturn:
 def _let_go_of_the_rest(inherited: Inherited) -> None:
     """Close what the command line itself inherited: a script's lock would be held by the lab."""
     ours = {0, 1, 2, *astuple(inherited)}
-    for fd in set(map(int, os.listdir("/proc/self/fd"))) - ours:
+    open_now = {int(path.name) for path in Path("/proc/self/fd").iterdir()}
+    for fd in open_now - ours:
         with suppress(OSError):  # the one that read the directory is closed already
             os.close(fd)
 

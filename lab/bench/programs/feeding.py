@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from ctypes import c_uint8, c_uint32
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from errno import EINVAL
 from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
 from typing import Any
@@ -28,7 +28,7 @@ from typing import Any
 from lab.bpf import structs as s
 from lab.bpf import tables as t
 from lab.bpf.build import compiled
-from lab.bpf.codes import Identity, ServiceFlag
+from lab.bpf.codes import Identity, Profile, ServiceFlag
 from lab.bpf.config import NodeConfig
 from lab.bpf.events import EventRing
 from lab.bpf.layout import Layout, be32, packed
@@ -57,18 +57,24 @@ NODE = NodeConfig(
 
 @dataclass(frozen=True)
 class Case:
-    """Packets of `flows` flows in turn; 0: every packet begins one."""
+    """Packets of `flows` flows in turn; 0: every packet begins one.
+
+    The older profile reports every packet that it sends to another node, and so makes an event
+    of each.
+    """
 
     backend: str
     flags: int
     flows: int
+    profile: Profile = Profile.CILIUM_1_10
 
 
 CASES = {
     "known, local": Case(POD, ACK, 1000),
     "new, local": Case(POD, SYN, 0),
-    "known, remote": Case(REMOTE_POD, ACK, 1000),
-    "new, remote": Case(REMOTE_POD, SYN, 0),
+    "known, remote": Case(REMOTE_POD, ACK, 1000, Profile.MODERN),
+    "new, remote": Case(REMOTE_POD, SYN, 0, Profile.MODERN),
+    "known, remote reported": Case(REMOTE_POD, ACK, 1000),
 }
 PACKETS, BATCHES = 200, 20
 """Packets of one batch, few enough that most batches are not interrupted, and batches of a round;
@@ -161,9 +167,10 @@ def _feeder(case: Case) -> BpfObject:
 
 def _node(case: Case) -> BpfObject:
     node = BpfObject(compiled())
-    node.configure(NODE.layout(overlay=LOOPBACK, host_cookie=0, uplink_mac=bytes(6)))
+    config = replace(NODE, profile=case.profile, maglev=False)
+    node.configure(config.layout(overlay=LOOPBACK, host_cookie=0, uplink_mac=bytes(6)))
     node.leave_out(ATTACH_TYPES)
-    node.load(maglev_size=NODE.maglev_size)
+    node.load(maglev_size=config.maglev_size)
     for table, key, value in _entries(case.backend):
         Map[Any, Any](table, node.map(table.name)).update(key, value)
     return node
