@@ -15,7 +15,7 @@ from lab.hubble.api import observer_pb2
 from lab.hubble.ui.app import application
 from lab.hubble.ui.hub import Hub
 
-from .test_page import Upstream, flows
+from .page_given import Upstream, flows
 
 BOUND = 20.0
 

@@ -1,4 +1,4 @@
-"""What the command prints, character by character, in each output and both generations."""
+"""What the command prints of flows, character by character, in each output and both generations."""
 
 from __future__ import annotations
 
@@ -6,31 +6,13 @@ import io
 import json
 
 import pytest
-from google.protobuf.json_format import ParseDict
 
-from lab.errors import InputError
 from lab.hubble.api import flow_pb2, observer_pb2, relay_pb2
-from lab.hubble.cli import json_lines, listing, offline, status, times
+from lab.hubble.cli import json_lines
 from lab.hubble.cli.printer import FlowPrinter, Style
 from lab.hubble.cli.terminal import Table, safe
 
-
-def flow(**changes: object) -> observer_pb2.GetFlowsResponse:
-    value = {
-        "time": "2021-10-31T15:43:41.382999Z",
-        "verdict": "FORWARDED",
-        "IP": {"source": "10.0.3.103", "destination": "10.0.3.150", "ipVersion": "IPv4"},
-        "l4": {"TCP": {"source_port": 48278, "destination_port": 80}},
-        "source": {"identity": 1},
-        "destination": {"identity": 35812, "namespace": "default", "pod_name": "web1-x"},
-        "node_name": "k8s-worker3",
-        "event_type": {"type": 4},
-        "is_reply": False,
-        "Summary": "TCP Flags: SYN",
-    }
-    value.update(changes)
-    filled = {key: each for key, each in value.items() if each is not None}
-    return observer_pb2.GetFlowsResponse(flow=ParseDict(filled, flow_pb2.Flow()))
+from .printed import flow
 
 
 def printed(response: observer_pb2.GetFlowsResponse, **style: object) -> str:
@@ -247,102 +229,6 @@ def test_colours_name_meanings() -> None:
     line = printed(flow(), generation="0.8", color=True)
     assert "\x1b[36mdefault/web1-x:\x1b[33m80\x1b[0m\x1b[0m" in line
     assert "\x1b[32mFORWARDED\x1b[0m" in line
-
-
-def test_status() -> None:
-    answer = observer_pb2.ServerStatusResponse(
-        num_flows=24570, max_flows=24570, seen_flows=50000, uptime_ns=3661 * 10**9, flows_rate=9.476
-    )
-    answer.num_connected_nodes.value = 4
-    answer.num_unavailable_nodes.value = 2
-    answer.unavailable_nodes.extend(["k8s-worker2", "k8s-worker1"])
-    assert status.lines(answer, "compact") == [
-        "Current/Max Flows: 24,570/24,570 (100.00%)",
-        "Flows/s: 9.48",
-        "Connected Nodes: 4/6",
-        "Unavailable Nodes: 2",
-        "  - k8s-worker1",
-        "  - k8s-worker2",
-    ]
-    then, *_ = status.lines(answer, "compact", "0.8")
-    assert then == "Current/Max Flows: 24570/24570 (100.00%)"
-    assert "             UPTIME: 1h1m1s" in status.lines(answer, "dict")
-
-
-def test_node_list() -> None:
-    up = observer_pb2.Node(
-        name="k8s-worker1",
-        state=relay_pb2.NODE_CONNECTED,
-        uptime_ns=100 * 10**9,
-        num_flows=819,
-        max_flows=4095,
-        seen_flows=950,
-        address="192.168.1.21:4244",
-        version="v1",
-    )
-    up.tls.enabled = False
-    down = observer_pb2.Node(name="k8s-worker2", state=relay_pb2.NODE_UNAVAILABLE)
-    assert listing.node_table([up, down], wide=True).lines() == [
-        "NAME          STATUS        AGE     FLOWS/S   CURRENT/MAX-FLOWS    VERSION   ADDRESS             TLS",  # noqa: E501
-        "k8s-worker1   Connected     1m40s   9.50      819/4095 ( 20.00%)   v1        192.168.1.21:4244   Disabled",  # noqa: E501
-        "k8s-worker2   Unavailable   N/A     N/A       N/A                  N/A                           N/A",  # noqa: E501
-    ]
-
-
-def test_flows_from_a_file_are_filtered_here() -> None:
-    request = observer_pb2.GetFlowsRequest(number=1, whitelist=[{"verdict": ["DROPPED"]}])
-    responses = [
-        flow(),
-        flow(verdict="DROPPED", node_name="a"),
-        flow(verdict="DROPPED", node_name="b"),
-    ]
-    assert [each.flow.node_name for each in offline.select(responses, request)] == ["b"]
-    request.first = True
-    assert [each.flow.node_name for each in offline.select(responses, request)] == ["a"]
-
-
-def test_a_file_that_is_none_names_the_line() -> None:
-    with pytest.raises(InputError, match=r"flows\.json:2: not a flow in JSON"):
-        list(json_lines.read_flows(["{}\n", "nonsense\n"], "flows.json"))
-
-
-@pytest.mark.parametrize(
-    ("layout", "text"),
-    [
-        ("StampMilli", "Nov  5 07:08:09.012"),
-        ("YearMonthDay", "2023-11-05"),
-        ("YearMonthDayHour", "2023-11-05T07Z"),
-        ("YearMonthDayHourMinute", "2023-11-05T07:08Z"),
-        ("RFC3339", "2023-11-05T07:08:09Z"),
-        ("RFC3339Milli", "2023-11-05T07:08:09.012Z"),
-        ("RFC3339Micro", "2023-11-05T07:08:09.01235Z"),
-        ("RFC3339Nano", "2023-11-05T07:08:09.012350001Z"),
-        ("RFC1123Z", "Sun, 05 Nov 2023 07:08:09 +0000"),
-    ],
-)
-def test_time_formats_are_written_and_read(layout: str, text: str) -> None:
-    at = 1_699_168_089_012_350_001
-    assert times.write(at, layout) == text
-    back = times.parse(text, now=at)
-    assert 0 <= at - back < 86_400 * 10**9
-    assert times.write(back, layout) == text
-
-
-def test_durations() -> None:
-    assert [times.duration(each) for each in ("5s", "1h30m", "1.5s", "10ms")] == [
-        5 * 10**9,
-        5400 * 10**9,
-        1_500_000_000,
-        10_000_000,
-    ]
-    with pytest.raises(InputError, match="invalid duration '5'"):
-        times.duration("5")
-    assert [times.span(each * 10**9) for each in (0, 59, 60, 3661)] == [
-        "0s",
-        "59s",
-        "1m0s",
-        "1h1m1s",
-    ]
 
 
 def test_table_of_one_column() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from lab.operator import cilium_crds
 from tests.unit.kube.cluster import (
     APPLY,
-    JSON,
     JSON_PATCH,
     MERGE,
     STRATEGIC,
@@ -19,16 +17,16 @@ from tests.unit.kube.cluster import (
     with_cluster,
 )
 from tests.unit.kube.objects import pod
-
-PODS = "/api/v1/namespaces/default/pods"
-SERVICES = "/api/v1/namespaces/default/services"
-POOLS = "/apis/cilium.io/v2/ciliumloadbalancerippools"
-DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
-
-SERVICE: dict[str, Any] = {
-    "metadata": {"name": "web"},
-    "spec": {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]},
-}
+from tests.unit.kube.sound import (
+    DEFINITION,
+    DEPLOYMENT,
+    DEPLOYMENTS,
+    PODS,
+    POOL,
+    POOLS,
+    SERVICE,
+    SERVICES,
+)
 
 
 def refused(
@@ -216,108 +214,8 @@ def test_a_body_without_end_is_refused() -> None:
     refused("POST", PODS, b"[" * (4 << 20), 413, "RequestEntityTooLarge", "limit")
 
 
-def _mutations(value: Any, dice: random.Random) -> Any:
-    """The value with one random part replaced by nonsense."""
-    nonsense: list[Any] = [
-        None,
-        True,
-        -1,
-        2**70,
-        1e400,
-        "",
-        "x" * 300,
-        [],
-        {},
-        [[]],
-        [None],
-        {"$patch": 1},
-    ]
-    if isinstance(value, dict) and value and dice.random() < 0.8:
-        key = dice.choice(sorted(value))
-        return {**value, key: _mutations(value[key], dice)}
-    if isinstance(value, list) and value and dice.random() < 0.8:
-        place = dice.randrange(len(value))
-        return [*value[:place], _mutations(value[place], dice), *value[place + 1 :]]
-    return dice.choice(nonsense)
-
-
-DEPLOYMENT: dict[str, Any] = {
-    "metadata": {"name": "web", "labels": {"a": "b"}, "annotations": {"x": "y"},
-                 "finalizers": ["lab/x"], "ownerReferences": [{"apiVersion": "v1", "kind": "Pod",
-                                                               "name": "p", "uid": "u"}]},
-    "spec": {
-        "replicas": 2,
-        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}},
-        "selector": {"matchLabels": {"app": "web"}, "matchExpressions": [
-            {"key": "app", "operator": "In", "values": ["web"]}]},
-        "template": {"metadata": {"labels": {"app": "web"}}, "spec": {
-            "tolerations": [{"key": "a", "operator": "Exists"}], "nodeSelector": {"a": "b"},
-            "containers": [{"name": "c", "image": "nginx", "ports": [{"containerPort": 80}],
-                            "env": [{"name": "A", "value": "b"}]}]}},
-    },
-}  # fmt: skip
-POOL: dict[str, Any] = {
-    "metadata": {"name": "blue"},
-    "spec": {"blocks": [{"cidr": "10.0.0.0/24"}, {"start": "10.1.0.1", "stop": "10.1.0.9"}],
-             "serviceSelector": {"matchLabels": {"a": "b"}}, "disabled": False},
-}  # fmt: skip
-DEFINITION: dict[str, Any] = {
-    "metadata": {"name": "gadgets.lab.example"},
-    "spec": {"group": "lab.example", "scope": "Namespaced",
-             "names": {"kind": "Gadget", "plural": "gadgets", "shortNames": ["gg"]},
-             "versions": [{"name": "v1", "served": True, "storage": True,
-                           "schema": {"openAPIV3Schema": {"type": "object", "properties": {
-                               "spec": {"type": "object", "required": ["size"], "properties": {
-                                   "size": {"type": "integer", "minimum": 1},
-                                   "tags": {"type": "array", "items": {"type": "string"}}}}}}},
-                           "additionalPrinterColumns": [
-                               {"name": "Size", "type": "integer", "jsonPath": ".spec.size"}]}]},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize(
-    ("url", "sound"),
-    [
-        (DEPLOYMENTS, DEPLOYMENT),
-        (SERVICES, {**SERVICE, "metadata": {"name": "other", "labels": {"a": "b"}}}),
-        (POOLS, POOL),
-        ("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", DEFINITION),
-        ("/api/v1/nodes", {"metadata": {"name": "n"}, "spec": {"taints": [
-            {"key": "a", "effect": "NoSchedule"}]}, "status": {"addresses": []}}),
-        ("/api/v1/namespaces/default/endpoints", {"metadata": {"name": "e"}, "subsets": [
-            {"addresses": [{"ip": "10.0.0.1"}], "ports": [{"port": 80}]}]}),
-        ("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases",
-         {"metadata": {"name": "n"}, "spec": {"renewTime": "2024-01-01T00:00:00.000000Z"}}),
-    ],
-    ids=["deployment", "service", "pool", "definition", "node", "endpoints", "lease"],
-)  # fmt: skip
-def test_nonsense_is_answered(url: str, sound: dict[str, Any], seed: int) -> None:
-    """Random damage to a good object: created, or refused with a 4xx, and still served."""
-
-    async def story(cluster: Cluster) -> None:
-        dice = random.Random(seed)
-        for media, method in ((JSON, "POST"), (MERGE, "PATCH"), (STRATEGIC, "PATCH")):
-            for _ in range(8):
-                body = _mutations(sound, dice)
-                where = url if method == "POST" else f"{url}/{sound['metadata']['name']}"
-                reply = await cluster.call(method, where, _plain(body), media=media)
-                assert reply.code < 500, reply.body
-                await cluster.post(url, sound)
-                await cluster.settle()
-                table = "application/json;as=Table;g=meta.k8s.io;v=v1"
-                listed = await cluster.get(url, accept=table)
-                assert listed.code == 200
-
-    with_cluster(story, *cilium_crds.definitions())
-
-
 def test_a_definition_has_one_schema_for_all_items() -> None:
     url = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     many = json.dumps(DEFINITION).replace('{"type": "string"}', '[{"type": "string"}]')
     words = "properties.tags.items of type map"
     refused("POST", url, json.loads(many), 400, "BadRequest", words)
-
-
-def _plain(body: Any) -> bytes:
-    return json.dumps(body).encode()
