@@ -10,7 +10,8 @@ import pytest
 
 from lab.bpf.config import NodeConfig
 
-from .rig import CONFIG, MODERN, Rig
+from .node import CONFIG, MODERN
+from .rig import Rig
 
 HERE = Path(__file__).parent
 

@@ -11,8 +11,7 @@ import struct
 from collections.abc import Callable
 from ipaddress import ip_address
 
-from .packets import PORT
-from .rig import (
+from .node import (
     CLIENT,
     CLIENT_6,
     GATEWAY,
@@ -33,6 +32,7 @@ from .rig import (
     VIP,
     VIP_6,
 )
+from .packets import PORT
 
 CLUSTER_IP, LOOPBACK_SOURCE = "10.96.0.10", "169.254.42.1"
 ODD = ("0.0.0.0", "127.0.0.1", "255.255.255.255", "224.0.0.5")

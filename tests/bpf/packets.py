@@ -7,7 +7,7 @@ from typing import Any
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import Ether
 
-from .rig import CLIENT, GATEWAY_MAC, NODE_MAC, POD_MAC, VETH_MAC, VIP
+from .node import CLIENT, GATEWAY_MAC, NODE_MAC, POD_MAC, VETH_MAC, VIP
 
 PORT = 36946
 """The client's port: within the range that SNAT keeps."""

@@ -14,8 +14,9 @@ from lab.bpf import tables as t
 from lab.bpf.ledger import Entry, Ledger
 from lab.bpf.structs import ct_entry
 
+from .node import REMOTE_POD, VIP
 from .packets import request
-from .rig import REDIRECT, REMOTE_POD, VIP, Backend, Rig
+from .rig import REDIRECT, Backend, Rig
 
 PORTS = range(40000, 40010)
 TABLES = (t.CT_TCP, t.CT_ANY)

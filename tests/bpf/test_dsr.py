@@ -13,24 +13,10 @@ from lab.bpf import tables as t
 from lab.bpf.codes import Algorithm, CtFlag, Reason, ServiceFlag2, TupleFlag
 from lab.bpf.config import Forwarding, NodeConfig
 
+from .node import CLIENT, CONFIG, GATEWAY_MAC, NODE, NODE_MAC, POD, POD_MAC, REMOTE_POD, VIP
 from .noise import ones_complement
 from .packets import FROM_POD, FROM_ROUTER, PORT, datagram, reply, request, same
-from .rig import (
-    CLIENT,
-    CONFIG,
-    GATEWAY_MAC,
-    NODE,
-    NODE_MAC,
-    OK,
-    POD,
-    POD_MAC,
-    REDIRECT,
-    REMOTE_POD,
-    SHOT,
-    VIP,
-    Backend,
-    Rig,
-)
+from .rig import OK, REDIRECT, SHOT, Backend, Rig
 
 NATIVE = replace(CONFIG, tunnel=False)
 OPTION = bytes([0x9A, 8, 0, 80, 172, 16, 10, 0])

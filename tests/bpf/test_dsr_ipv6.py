@@ -24,8 +24,7 @@ from lab.bpf import tables as t
 from lab.bpf.codes import Algorithm, CtFlag, Reason, ServiceFlag2, TupleFlag
 from lab.bpf.config import Forwarding
 
-from .packets import FROM_POD, FROM_ROUTER, PORT, same
-from .rig import (
+from .node import (
     CLIENT_6,
     DUAL,
     GATEWAY_MAC,
@@ -33,13 +32,11 @@ from .rig import (
     NODE_MAC,
     POD_6,
     POD_LABEL,
-    REDIRECT,
     REMOTE_POD_6,
-    SHOT,
     VIP_6,
-    Backend,
-    Rig,
 )
+from .packets import FROM_POD, FROM_ROUTER, PORT, same
+from .rig import REDIRECT, SHOT, Backend, Rig
 from .test_ipv6 import reply6, request6
 
 NATIVE = replace(DUAL, tunnel=False)

@@ -11,27 +11,23 @@ from lab.bpf import structs as s
 from lab.bpf import tables as t
 from lab.bpf.codes import CtFlag, Identity, ObsPoint, Reason, TraceReason, TupleFlag
 
-from .packets import FROM_POD, FROM_ROUTER, PORT, TO_POD, reply, request, same
-from .rig import (
+from .node import (
     CLIENT,
     GATEWAY,
     NODE,
     NODE2,
-    OK,
     POD,
     POD2,
     POD2_ID,
     POD_ID,
     POD_LABEL,
     POD_MAC,
-    REDIRECT,
     REMOTE_POD,
     ROUTER,
-    SHOT,
     VETH_MAC,
-    Backend,
-    Rig,
 )
+from .packets import FROM_POD, FROM_ROUTER, PORT, TO_POD, reply, request, same
+from .rig import OK, REDIRECT, SHOT, Backend, Rig
 
 CLUSTER_IP = "10.96.0.10"
 

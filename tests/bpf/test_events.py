@@ -11,8 +11,9 @@ from lab.bpf import record
 from lab.bpf.codes import Aggregation, EventType, ObsPoint
 from lab.bpf.tables import EVENTS_NAME
 
+from .node import CONFIG, POD, REMOTE_POD, VIP
 from .packets import request
-from .rig import CONFIG, POD, REMOTE_POD, VIP, Backend, Rig
+from .rig import Backend, Rig
 
 RING = 4096
 

@@ -13,8 +13,9 @@ from lab.bpf import tables as t
 from lab.bpf.ledger import CHUNK, Ledger
 from lab.bpf.structs import ct_entry
 
+from .node import CONFIG, DUAL, REMOTE_POD, REMOTE_POD_6, VIP, VIP_6
 from .packets import request
-from .rig import CONFIG, DUAL, REDIRECT, REMOTE_POD, REMOTE_POD_6, VIP, VIP_6, Backend, Rig
+from .rig import REDIRECT, Backend, Rig
 from .test_ipv6 import request6
 
 PORTS = range(40000, 40500)

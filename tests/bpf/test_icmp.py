@@ -13,21 +13,9 @@ from scapy.layers.l2 import Ether
 from lab.bpf.codes import Reason
 from lab.bpf.config import NoBackend
 
+from .node import CLIENT, CONFIG, GATEWAY, NODE, POD, REMOTE_POD, ROUTER, VIP
 from .packets import FROM_POD, FROM_ROUTER, PORT, datagram, request, same
-from .rig import (
-    CLIENT,
-    CONFIG,
-    GATEWAY,
-    NODE,
-    POD,
-    REDIRECT,
-    REMOTE_POD,
-    ROUTER,
-    SHOT,
-    VIP,
-    Backend,
-    Rig,
-)
+from .rig import REDIRECT, SHOT, Backend, Rig
 
 
 def error(about: Any, src: str, *, code: int = 4) -> Any:

@@ -27,28 +27,23 @@ from lab.bpf import tables as t
 from lab.bpf.codes import ObsPoint, Reason, ServiceFlag
 from lab.bpf.config import NoBackend
 
-from .packets import FROM_POD, FROM_ROUTER, PORT, TO_POD, arriving, same
-from .rig import (
+from .node import (
     CLIENT_6,
     DUAL,
-    EXPOSED,
     GATEWAY_6,
     GATEWAY_MAC,
     NODE_6,
     NODE_MAC,
-    OK,
     POD2_6,
     POD_6,
     POD_MAC,
-    REDIRECT,
     REMOTE_POD_6,
     ROUTER_6,
-    SHOT,
     VETH_MAC,
     VIP_6,
-    Backend,
-    Rig,
 )
+from .packets import FROM_POD, FROM_ROUTER, PORT, TO_POD, arriving, same
+from .rig import EXPOSED, OK, REDIRECT, SHOT, Backend, Rig
 
 CLUSTER_IP_6 = "fd00:96::10"
 

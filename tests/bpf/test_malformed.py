@@ -11,8 +11,9 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 
 from lab.bpf.codes import Reason
 
+from .node import CLIENT, POD, REMOTE_POD, ROUTER, VIP
 from .packets import FROM_ROUTER, PORT, arriving, datagram, ping, reply, request
-from .rig import CLIENT, OK, POD, REDIRECT, REMOTE_POD, ROUTER, SHOT, VIP, Backend, Rig
+from .rig import OK, REDIRECT, SHOT, Backend, Rig
 
 SEED = 20211031
 SHORTEST = 34

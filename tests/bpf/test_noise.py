@@ -15,23 +15,9 @@ from lab.bpf.codes import Algorithm, Profile, ServiceFlag
 from lab.bpf.config import Forwarding
 
 from . import invariants
+from .node import DUAL, POD, POD_6, POD_MAC, REMOTE_POD, REMOTE_POD_6, VETH_MAC, VIP, VIP_6
 from .noise import CLUSTER_IP, Noise
-from .rig import (
-    DUAL,
-    EXPOSED,
-    POD,
-    POD_6,
-    POD_MAC,
-    REDIRECT,
-    REMOTE_POD,
-    REMOTE_POD_6,
-    SHOT,
-    VETH_MAC,
-    VIP,
-    VIP_6,
-    Backend,
-    Rig,
-)
+from .rig import EXPOSED, REDIRECT, SHOT, Backend, Rig
 
 CONFIGS = {
     "1.10": DUAL,

@@ -10,6 +10,18 @@ from lab.bpf import structs as s
 from lab.bpf import tables as t
 from lab.bpf.codes import CtFlag, Identity, ObsPoint, Reason, ServiceFlag, TupleFlag
 
+from .node import (
+    CLIENT,
+    GATEWAY_MAC,
+    NODE_MAC,
+    POD,
+    POD_LABEL,
+    POD_MAC,
+    REMOTE_POD,
+    ROUTER,
+    VETH_MAC,
+    VIP,
+)
 from .packets import (
     FROM_POD,
     FROM_ROUTER,
@@ -22,23 +34,7 @@ from .packets import (
     request,
     same,
 )
-from .rig import (
-    CLIENT,
-    GATEWAY_MAC,
-    NODE_MAC,
-    OK,
-    POD,
-    POD_LABEL,
-    POD_MAC,
-    REDIRECT,
-    REMOTE_POD,
-    ROUTER,
-    SHOT,
-    VETH_MAC,
-    VIP,
-    Backend,
-    Rig,
-)
+from .rig import OK, REDIRECT, SHOT, Backend, Rig
 
 
 def test_local_backend_sees_the_client(rig: Rig) -> None:

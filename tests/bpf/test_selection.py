@@ -15,8 +15,9 @@ from lab.bpf.codes import Algorithm, BackendState, Reason, Scope, ServiceFlag, S
 from lab.bpf.config import NoBackend
 from lab.bpf.layout import packed
 
+from .node import CLIENT, CONFIG, POD, VIP
 from .packets import datagram, reply, request
-from .rig import CLIENT, CONFIG, EXPOSED, POD, REDIRECT, SHOT, VIP, Backend, Rig
+from .rig import EXPOSED, REDIRECT, SHOT, Backend, Rig
 
 FIVE = [Backend(POD, port) for port in range(1, 6)]
 

@@ -13,7 +13,8 @@ from lab.bpf import sockets
 from lab.bpf import tables as t
 from lab.bpf.codes import ServiceFlag
 
-from .rig import CONFIG, DUAL, Backend, Rig
+from .node import CONFIG, DUAL
+from .rig import Backend, Rig
 
 CLUSTER_IP, CLUSTER_IP_6 = "10.96.0.10", "fd00:96::10"
 

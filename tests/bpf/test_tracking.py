@@ -14,20 +14,9 @@ from scapy.layers.l2 import Ether
 from lab.bpf import tables as t
 from lab.bpf.codes import CtFlag, Reason, TupleFlag
 
+from .node import CLIENT, CONFIG, NODE, POD, REMOTE_POD, ROUTER, VIP
 from .packets import FROM_ROUTER, PORT, arriving, datagram, reply, request
-from .rig import (
-    CLIENT,
-    CONFIG,
-    NODE,
-    POD,
-    REDIRECT,
-    REMOTE_POD,
-    ROUTER,
-    SHOT,
-    VIP,
-    Backend,
-    Rig,
-)
+from .rig import REDIRECT, SHOT, Backend, Rig
 
 
 def entry(rig: Rig, flags: int, table: Any = t.CT_TCP) -> Any:

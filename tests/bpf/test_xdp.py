@@ -16,8 +16,7 @@ from lab.bpf import tables as t
 from lab.bpf.codes import CtFlag, ObsPoint, Reason, TupleFlag
 from lab.bpf.config import Forwarding, NodeConfig
 
-from .packets import FROM_ROUTER, PORT, arriving, datagram, ping, reply, request, same
-from .rig import (
+from .node import (
     CLIENT,
     CLIENT_6,
     CONFIG,
@@ -36,9 +35,9 @@ from .rig import (
     ROUTER_6,
     VIP,
     VIP_6,
-    Backend,
-    Rig,
 )
+from .packets import FROM_ROUTER, PORT, arriving, datagram, ping, reply, request, same
+from .rig import Backend, Rig
 
 DROP, PASS, SENT = 1, 2, 4
 """Verdicts of XDP; SENT is XDP_REDIRECT."""
