@@ -10,9 +10,10 @@ from pathlib import Path
 
 from lab import shell
 from lab.errors import BpfError, CommandError, MachineError
+from lab.repository import REPOSITORY
 
 SOURCES = Path(__file__).parent / "src"
-CACHE = Path(__file__).parents[2] / ".build" / "bpf"
+CACHE = REPOSITORY / ".build" / "bpf"
 
 FLAGS = ("-Wall", "-Wextra", "-Werror", "-O2", "-g", "-target", "bpf", "-mcpu=v3")
 """-g: without debug information there is no BTF, and without BTF no typed maps."""

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from lab.sandbox.environment import REPOSITORY
+from lab.repository import REPOSITORY
 
 PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--max-worker-restart", "0", "--dist", "loadgroup")
 """One worker a core; `tests/conftest.py` says which tests stay together. A test that kills its

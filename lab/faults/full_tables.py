@@ -10,7 +10,7 @@ from lab.errors import InputError
 from lab.faults.acts import Command
 from lab.faults.fault import Fault, always
 from lab.faults.nodes import of_cluster
-from lab.sandbox.environment import REPOSITORY
+from lab.repository import REPOSITORY
 from lab.sandbox.place import Place
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
+from lab.repository import REPOSITORY
 from lab.sandbox.rundir import RunDir
 from lab.topology.plan import NodeKind, Plan, PlannedNode
 
@@ -28,8 +28,6 @@ OBSERVER = "unix:///run/cilium/hubble.sock"
 
 RELAY_WITHIN = "30s"
 """What the hubble command waits for the relay: its pod starts when the lab is up already."""
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def environment(

@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.repository import REPOSITORY
 from lab.sandbox.rundir import RunDir
 from lab.sandbox.syscalls import Mount, mount
 
 PRIVATE = ("/run", "/tmp", "/var/tmp", "/var/log", "/etc/frr", "/dev/shm")
 """Directories that get a tmpfs of the lab's own; /var/run is /run on every system served."""
 
-OWN_CODE = (Path(__file__).resolve().parents[2], Path(sys.prefix), Path(sys.base_prefix))
+OWN_CODE = (REPOSITORY, Path(sys.prefix), Path(sys.base_prefix))
 """What the lab's own processes import from; may lie in a directory that becomes private."""
 
 

@@ -10,9 +10,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from lab.errors import InputError
+from lab.repository import REPOSITORY
 from lab.scenario.story import Scenario
 
-FOLDER = Path(__file__).resolve().parents[2] / "scenarios"
+FOLDER = REPOSITORY / "scenarios"
 
 
 def names(folder: Path = FOLDER) -> list[str]:

@@ -9,10 +9,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from lab.errors import InputError
+from lab.repository import REPOSITORY
 from lab.topology import vocabulary
 from lab.topology.model import Topology
 
-DIRECTORY = Path(__file__).resolve().parents[2] / "topologies"
+DIRECTORY = REPOSITORY / "topologies"
 
 
 def names(directory: Path = DIRECTORY) -> list[str]:

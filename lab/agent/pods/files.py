@@ -8,8 +8,9 @@ from pathlib import Path
 
 from lightkube.resources.core_v1 import Pod
 
-from lab.agent.pods.images import SOURCE, Image
+from lab.agent.pods.images import Image
 from lab.agent.pods.spec import hostname, hosts_file
+from lab.repository import REPOSITORY
 
 RESOLVER = "# The lab has no name server: names are in /etc/hosts.\nsearch {}.svc.cluster.local\n"
 
@@ -43,7 +44,7 @@ def mounts(pod_directory: Path, directory: Path, image: Image) -> list[list[str]
 
 def scratch() -> list[str]:
     """Directories that a container gets empty and to itself."""
-    used = (SOURCE, sys.prefix, sys.base_prefix)
+    used = (str(REPOSITORY), sys.prefix, sys.base_prefix)
     return [path for path in ("/tmp", "/var/tmp") if not any(u.startswith(path) for u in used)]
 
 

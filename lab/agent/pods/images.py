@@ -11,14 +11,11 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from lab.agent.pods.pages import NGINX_CONF, NGINX_PAGE
+from lab.repository import REPOSITORY
 
-SOURCE = str(Path(__file__).resolve().parents[3])
-"""Where Python finds this package inside a pod."""
-
-_PYTHON_ENV = {"PYTHONPATH": SOURCE, "PYTHONDONTWRITEBYTECODE": "1"}
+_PYTHON_ENV = {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 @dataclass(frozen=True)

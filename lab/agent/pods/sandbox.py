@@ -19,6 +19,7 @@ from typing import Any
 
 from lab.agent.pods.container import Launch
 from lab.agent.pods.init import PID, SOCKET
+from lab.repository import REPOSITORY
 from lab.shell import run
 
 COMMAND = "exec:"
@@ -111,8 +112,7 @@ class Sandbox:
     def _spawn(self, hostname: str) -> None:
         argv = [sys.executable, "-S", "-m", "lab.agent.pods.init", str(self.directory), hostname]
         # No site packages: the interpreter starts in half the time.
-        source = Path(__file__).resolve().parents[3]
-        run(argv, timeout=START_BOUND, env={"PATH": os.defpath}, cwd=source)
+        run(argv, timeout=START_BOUND, env={"PATH": os.defpath}, cwd=REPOSITORY)
 
     def _connect(self) -> bool:
         line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

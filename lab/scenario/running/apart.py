@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab import shell
 from lab.errors import InputError, LabError, MachineError
-from lab.sandbox.environment import REPOSITORY
+from lab.repository import REPOSITORY
 from lab.scenario.running.batch import Turn
 from lab.scenario.telling.outcome import ScenarioResult
 
