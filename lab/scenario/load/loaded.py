@@ -27,9 +27,18 @@ class Told:
 
     def __init__(self, client: int, child: Child) -> None:
         self._client = client
+        self._child = child
         self._out, self._err = Lines(child.stdout), Lines(child.stderr)
         self._attempts: list[Attempt] = []
         self._read = 0
+
+    def stop(self) -> None:
+        """Ask the generator to begin nothing more."""
+        self._child.terminate()
+
+    def await_end(self) -> None:
+        """Return when all that was begun has been told."""
+        self._out.to_the_end()
 
     def attempts(self) -> list[Attempt]:
         """So far; kept connections of two clients have different names."""
@@ -69,6 +78,13 @@ class Load:
     def cost(self, fault: float) -> Cost:
         """What the load met from a moment (CLOCK_MONOTONIC) on."""
         return cost(self.attempts(), fault)
+
+    def finish(self) -> None:
+        """Begin nothing more, and return when the attempts under way have come to their ends."""
+        for told in self._told:
+            told.stop()
+        for told in self._told:
+            told.await_end()
 
     def until_steady(self, answers: int = 20) -> None:
         """Return when some more new connections have been answered; WaitTimeout otherwise."""

@@ -19,11 +19,14 @@ from lab.scenario.capture import Capture, capture
 from lab.scenario.lines import Lines
 from lab.scenario.load.cost import Cost
 from lab.scenario.load.loaded import loaded
-from lab.scenario.load.program import PATIENCE
 from lab.topology.plan import NodeKind
 
 KEPT = 10
 """Connections that each client holds open."""
+
+AFTERWARDS = 100
+"""New connections that are answered after the mending before a fault counts as over: about two
+seconds, in which a session may still end that was harmed."""
 
 WHOLE_AGAIN = Bound("the router has all next hops again", 30)
 
@@ -116,8 +119,8 @@ def measured(lab: Place, fault: Fault, host: str, port: int, seconds: float) -> 
             wait.pause(seconds)
         mended = time.monotonic()
         _await_whole(watch)
-        load.until_steady(50)
-        wait.pause(PATIENCE)  # until the last attempt has come to an end, too
+        load.until_steady(AFTERWARDS)
+        load.finish()
         _await_whole(watch)  # a session that ended may have been noticed only now
         cost, flows = load.cost(start), len(moved(sent.printed()))
     withdrawn, recovered = hop_times(watch.first, watch.changes(), start=start, mended=mended)

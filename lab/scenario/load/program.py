@@ -10,6 +10,9 @@ A line: when the attempt began (CLOCK_MONOTONIC, seconds), how long it took, `fr
 of the kept connection, the outcome (ok, refused, reset, timeout or unreachable), how many of its
 segments were lost, and its own end as tcpdump writes it (192.168.10.11.40000).
 
+SIGTERM ends it in order: nothing more is begun, and what is under way is told when it has come to
+its end, after `PATIENCE` at the latest.
+
 One thread, one epoll, and as little as possible between the two: at a thousand connections a
 second what is measured has to be the lab, not the measuring. Standard library only: it runs in a
 node, where nothing of the lab is imported.
@@ -19,7 +22,9 @@ from __future__ import annotations
 
 import argparse
 import errno
+import math
 import select
+import signal
 import socket
 import struct
 import sys
@@ -170,6 +175,15 @@ class Load:
                 self._end(connection, "timeout")
         sys.stdout.flush()
 
+    def begin_no_more(self) -> None:
+        """From now on only what is under way goes on."""
+        self._next = self._rest = math.inf
+        self._resting.clear()
+
+    def under_way(self) -> bool:
+        """Whether an attempt has not come to its end yet."""
+        return any(connection.begun for connection in self._connections.values())
+
     def _soonest(self) -> float:
         """When something is due though no packet comes."""
         due = [self._next]
@@ -211,8 +225,14 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=0.02, help="seconds between two attempts")
     parser.add_argument("--kept", type=int, default=0, help="connections that stay open")
     wanted = parser.parse_args()
+    asked_to_end: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: asked_to_end.append(number))
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # who does not read any more has ended it
     load = Load((wanted.host, wanted.port), wanted.every, wanted.kept)
-    while True:
+    while not asked_to_end:
+        load.turn()
+    load.begin_no_more()
+    while load.under_way():
         load.turn()
 
 

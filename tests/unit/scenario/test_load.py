@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,8 +11,10 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from lab import shell, wait
 from lab.scenario.load import program as load
 from lab.scenario.load.cost import Attempt, attempts
+from lab.scenario.load.loaded import PROGRAM, Load
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 Serve = Callable[[socket.socket], None]
@@ -129,3 +132,42 @@ def test_a_kept_connection_that_ends_is_told_once(capsys: pytest.CaptureFixture[
         seen = told(peer, 40, capsys, kept=1)
     ends = [each.outcome for each in seen if each.connection == "0"]
     assert ends == ["ok", "ok", "reset"]
+
+
+def test_what_is_under_way_is_told_before_the_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "PATIENCE", 0.05)
+    with server(says_nothing) as peer:
+        running = load.Load(peer, every=0.005, kept=1)
+        running.turn()
+        running.begin_no_more()
+        while running.under_way():
+            running.turn()
+    seen = attempts(capsys.readouterr().out.splitlines())
+    assert [each.outcome for each in seen if each.connection == "0"] == ["ok"]
+    assert {each.outcome for each in seen if each.connection == "fresh"} == {"timeout"}
+
+
+def test_a_load_that_is_finished_has_told_every_request_that_was_served() -> None:
+    """The answers are held back until it was asked to end."""
+    served, let = [], threading.Event()
+
+    def answers_late(connection: socket.socket) -> None:
+        connection.recv(4096)
+        served.append(connection)
+        let.wait(20)
+        connection.sendall(ANSWER)
+
+    with server(answers_late) as (host, port):
+        argv = [sys.executable, "-S", str(PROGRAM), host, str(port), "--every", "0.005"]
+        with shell.spawn(argv) as child:
+            finished = Load("the server", [child])
+            wait.until(lambda: len(served), lambda seen: seen >= 5, within=20, what="requests")
+            child.terminate()
+            let.set()
+            finished.finish()
+            assert child.wait(20) == 0
+            seen = finished.attempts()
+    assert len(seen) == len(served)
+    assert {each.outcome for each in seen} == {"ok"}
