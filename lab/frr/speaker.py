@@ -35,6 +35,8 @@ class Speaker:
         self.untidy = False
         """bgpd still keeps from the neighbors what it had not forgotten when it was last asked:
         to be applied again soon."""
+        self._heeded: Tree = {}
+        """What bgpd ran before it got lines whose orders it has not got; empty when it has all."""
 
     def apply(self, config: BgpConfig) -> list[str]:
         """Make FRR do what the configuration says; returns the commands that took.
@@ -42,7 +44,11 @@ class Speaker:
         Sessions whose terms changed begin anew, since FRR would keep to what was agreed on, and
         prefixes that are announced with other attributes from now on are announced again.
 
-        FrrError when a daemon is down or refuses a command; applying again is safe.
+        FrrError when a daemon is down or refuses a command; applying again is safe, and makes up
+        for orders that the failure has cut off. After a bgpd that died there is none to make up
+        for: its sessions ended with it, and the next one tells all that it announces. But an agent
+        that is killed between lines and orders, a millisecond apart, leaves a session with its old
+        terms and attributes until it ends.
         """
         wanted = node_tree(config)
         daemons = ["bfdd", "bgpd"] if self._has_bfd(wanted) else ["bgpd"]
@@ -56,12 +62,16 @@ class Speaker:
                     wanted, running, lambda each: _knows(conversation, each)
                 )
                 self.untidy = bool(leaving.denied(wanted))
+                if not (self._heeded and _terms(running)):  # another bgpd has no neighbors yet
+                    self._heeded = running
             steps = plan_changes(wanted, running, daemon)
             for commands in steps:
                 conversation.configure(commands)
-            orders = _orders(wanted, running) if daemon == "bgpd" else []
+            orders = _orders(wanted, self._heeded) if daemon == "bgpd" else []
             for command in orders:
                 conversation.run(command)
+        if daemon == "bgpd":
+            self._heeded = {}
         return [command for commands in steps for command in commands] + orders
 
     def _has_bfd(self, wanted: Tree) -> bool:
