@@ -1,7 +1,8 @@
 """The numbers that the programs in the kernel and their readers agree on.
 
-All of them are Cilium's (bpf/lib/common.h, pkg/monitor/api), so that dumps and events read the
-same here and there. `src/codes.h` holds the same lists for C; a test compares the two.
+What dumps and events show is Cilium's (bpf/lib/common.h, pkg/monitor/api), so that it reads the
+same here and there; what only switches the programs is the lab's own. `src/codes.h` holds the same
+lists for C; a test compares the two.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 /* The numbers that the kernel and its readers agree on: lab/bpf/codes.py says what they mean.
  *
- * All are Cilium's, so that dumps and events read the same here and there.
+ * What dumps and events show is Cilium's, so that it reads the same here and there; what only
+ * switches the programs (profile, no_backend, forwarding) is the lab's own.
  */
 #ifndef LAB_CODES_H
 #define LAB_CODES_H

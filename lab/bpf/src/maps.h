@@ -1,6 +1,7 @@
 /* All maps, pinned by name in /sys/fs/bpf/tc/globals of the node: lab/bpf/tables.py.
  *
- * Names, types and layouts are Cilium's. The loader sets sizes and M; those here are defaults.
+ * Names, types and layouts are Cilium's where it has the map; where one differs, it says so. The
+ * loader sets sizes and M; those here are defaults.
  */
 #ifndef LAB_MAPS_H
 #define LAB_MAPS_H
@@ -92,7 +93,7 @@ struct {
 FLOW_TABLE(cilium_ipv4_frag_datagrams, struct ipv4_frag_id, struct frag_l4ports, 2048);
 FLOW_TABLE(cilium_ipv6_frag_datagrams, struct ipv6_frag_id, struct frag_l4ports, 2048);
 
-/* (socket, backend) -> the service that the socket asked for. */
+/* (socket, backend) -> the service that the socket asked for. Cilium has one for each family. */
 FLOW_TABLE(cilium_lb_reverse_sk, struct socket_peer, struct nat_target, 8192);
 
 /* rev_nat_index -> array of one value, u32[M]: a backend id for every hash. The loader gives the
