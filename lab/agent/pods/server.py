@@ -74,10 +74,11 @@ class KubeletServer:
 
     async def start(self) -> None:
         await asyncio.start_server(
-            self._serve, str(self._config.node_ip), PORT, limit=HEAD_SIZE, reuse_address=True
+            self.serve, str(self._config.node_ip), PORT, limit=HEAD_SIZE, reuse_address=True
         )
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the one request of a connection, and end it."""
         try:
             request = await asyncio.wait_for(_read_head(reader), HEAD_BOUND)
             if not hmac.compare_digest(request.token, self._config.token):
