@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-LAB = Path(__file__).resolve().parents[2] / "lab"
+from lab.repository import REPOSITORY
+
+LAB = REPOSITORY / "lab"
 
 
 def imported(file: Path) -> set[str]:

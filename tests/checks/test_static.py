@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 
 from lab import shell
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from lab.repository import REPOSITORY
 
 CHECKS = {
     "ruff": ["ruff", "check", "--no-cache"],

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from lab.repository import REPOSITORY
+
 ROWS = [
     line.strip("|").split("|")
-    for line in (ROOT / "docs/upstream-tests.md").read_text(encoding="utf-8").splitlines()
+    for line in (REPOSITORY / "docs/upstream-tests.md").read_text(encoding="utf-8").splitlines()
     if line.startswith("| ") and not line.startswith("| upstream")
 ]
 NAMED = re.compile(r"(tests/[\w/]+\.py)::(\w+)")
@@ -26,6 +27,8 @@ def functions(file: Path) -> set[str]:
 def test_a_row_names_tests_that_exist_or_a_reason(row: list[str]) -> None:
     _, ours = row
     named = NAMED.findall(ours)
-    missing = [f"{file}::{name}" for file, name in named if name not in functions(ROOT / file)]
+    missing = [
+        f"{file}::{name}" for file, name in named if name not in functions(REPOSITORY / file)
+    ]
     assert missing == []
     assert named or ours.strip().startswith(("none: ", "see "))

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import shutil
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab import shell
+from lab.repository import REPOSITORY
 
 NAMESPACES = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
 """The browser's many processes end with the first one."""
 
-SCRIPT = Path(__file__).with_name("page_in_browser.py")
 EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 
 pytestmark = [
@@ -29,8 +28,7 @@ pytestmark = [
 def seen() -> dict[str, Any]:
     """What the browser saw and did."""
     program = [sys.executable, "-m", "tests.system.page_in_browser"]
-    root = SCRIPT.parents[2]
-    facts: dict[str, Any] = shell.run([*NAMESPACES, *program], timeout=180, cwd=root).json()
+    facts: dict[str, Any] = shell.run([*NAMESPACES, *program], timeout=180, cwd=REPOSITORY).json()
     return facts
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from lab import shell
+from lab.repository import REPOSITORY
 from lab.sandbox.handle import Lab
 from lab.wait import until
 
@@ -22,7 +23,6 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed"),
 ]
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 BROWSER = str(Path(__file__).with_name("browser.py"))
 PAGE = "http://172.16.10.1/default"
 EXPOSE = (

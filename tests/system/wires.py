@@ -15,7 +15,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -24,6 +23,7 @@ from lab.errors import FrrError, LabError
 from lab.frr import daemons
 from lab.frr.model import BgpConfig
 from lab.frr.speaker import Speaker
+from lab.repository import REPOSITORY
 from lab.sandbox import faults, supervisor
 from lab.sandbox.control import Handler
 from lab.sandbox.handle import Lab
@@ -92,7 +92,7 @@ def running(plan: Plan, name: str) -> Iterator[Lab]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=REPOSITORY,
     ) as starter:
         assert starter.stdin and starter.stdout
         with starter.stdin:

@@ -1,5 +1,5 @@
 /* A pod's only neighbour is its gateway: the router address, at the node's end of the veth. The
- * programs answer for it, so no interface has to own the address.
+ * programs answer for it, so the veth needs no address: cilium_host alone has it.
  */
 #ifndef LAB_NEIGHBOUR_H
 #define LAB_NEIGHBOUR_H

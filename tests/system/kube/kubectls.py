@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.repository import REPOSITORY
 from lab.setup.kubectl import MACHINE, fetch
 from lab.setup.tool import SetupError
 
@@ -24,7 +25,7 @@ WITH_WEBSOCKET = ("1.37",)
 """Those whose `exec` speaks it; older ones speak SPDY, which the server does not."""
 WITH_EVICTION = ("1.28", "1.37")
 """Those that find eviction without a group of its own; 1.20 deletes the pods it drains."""
-PLACE = Path(__file__).parents[3] / ".build" / "kubectl"
+PLACE = REPOSITORY / ".build" / "kubectl"
 
 
 def program(version: str) -> Path:

@@ -10,12 +10,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab import shell
+from lab.repository import REPOSITORY
 from lab.sandbox.handle import Lab
 from lab.shell import Result
 from lab.wait import until
@@ -27,7 +27,6 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="makes namespaces: needs root"),
 ]
 
-REPOSITORY = Path(__file__).parents[3]
 PATIENCE = "--timeout=60s"
 """A bound for loaded machines."""
 

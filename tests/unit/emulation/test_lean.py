@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 
 from lab import shell
 from lab.emulation import lean
+from lab.repository import REPOSITORY
 
 REPORT = """
 import sys, json, pathlib
@@ -20,9 +20,7 @@ print(json.dumps([sorted(sys.modules), left]))
 
 
 def test_it_brings_no_ballast_and_leaves_no_file() -> None:
-    loaded, left = shell.run(
-        [sys.executable, "-c", REPORT], cwd=Path(__file__).resolve().parents[3]
-    ).json()
+    loaded, left = shell.run([sys.executable, "-c", REPORT], cwd=REPOSITORY).json()
     assert left == []
     assert "ipmininet.ipnet" in loaded
     ballast = ("mako", "pygments", "distutils", "setuptools", "pyroute2")

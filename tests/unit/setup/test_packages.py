@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.repository import REPOSITORY
 from lab.setup.environment import LOCK, TEST_LOCK
 from lab.setup.machine import Distribution
 from lab.setup.packages import Package, find_program, names_on, needed
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 ALWAYS_THERE = {"bash", "sh", "cat"}
 THE_LABS_OWN = {"cilium", "hubble"}
 OF_FRR = {"vtysh"}
