@@ -206,6 +206,15 @@ static __always_inline int ct_lookup(struct tracked *t, const struct flow *f, __
 	return 1;
 }
 
+/* Is what was found entered, and for this service? One port may ask for the backend by its own
+ * address and by that of several services, or of one that was made anew: the last one asked answers.
+ */
+static __always_inline int ct_serves(const struct tracked *t, __u16 rev_nat_index, __u16 flags)
+{
+	return t->status != REASON_NEW && t->rev_nat_index == rev_nat_index &&
+	       (t->flags & flags) == flags;
+}
+
 /* An ICMP error has no entry of its own: it belongs to the flow that it quotes. */
 static __always_inline void ct_related(struct tracked *t)
 {

@@ -50,14 +50,13 @@ static __always_inline int balance(context *ctx, struct flow *f, struct balanced
 
 	if (!svc)
 		return NOT_BALANCED;
-	if (!svc->count) {
-		ret = no_backend(&key);
+	ret = no_service(svc, &key);
+	if (ret)
 		return ret == CONTINUE ? NOT_BALANCED : ret;
-	}
 	b->rev_nat_index = svc->rev_nat_index;
 	ret = select_backend(&backend, &key, svc, f, SCOPE_INTERNAL);
 	if (ret)
-		return ret;
+		return no_backend(ret);
 	if (!may_travel(f, &backend.address))
 		return -DROP_TTL_EXCEEDED;
 	ret = rewrite(ctx, f, DESTINATION, &backend.address, backend.port);
@@ -78,7 +77,7 @@ static __always_inline int balance_internal(context *ctx, struct flow *f, __u32 
 	if (ret != BALANCED)
 		return ret;
 	ct_lookup(&t, f, packet_length(ctx), TUPLE_OUT, 0);
-	if (t.status != REASON_NEW)
+	if (ct_serves(&t, b.rev_nat_index, 0))
 		return BALANCED;
 	init.rev_nat_index = b.rev_nat_index;
 	init.stale = t.stale;

@@ -84,7 +84,7 @@ static __always_inline int track_delivery(struct tracked *t, context *ctx,
 	if (!d->request && ct_lookup(t, f, packet_length(ctx), TUPLE_OUT, 1))
 		return 0;
 	ct_lookup(t, f, packet_length(ctx), TUPLE_IN, 0);
-	if (t->status != REASON_NEW)
+	if (d->ct_flags ? ct_serves(t, d->rev_nat_index, d->ct_flags) : t->status != REASON_NEW)
 		return 0;
 	t->identity = identity_of(&f->saddr, f->family);
 	init.identity = t->identity;

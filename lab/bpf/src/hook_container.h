@@ -13,7 +13,7 @@ static __always_inline int pod_request(struct __sk_buff *ctx, struct flow *f, st
 	if (ret < 0)
 		return ret;
 	ct_lookup(t, f, ctx->len, TUPLE_OUT, 0);
-	if (t->status != REASON_NEW)
+	if (ct_serves(t, b->rev_nat_index, b->ct_flags))
 		return 0;
 	init.rev_nat_index = b->rev_nat_index;
 	init.flags = b->ct_flags;

@@ -73,20 +73,16 @@ static __always_inline int balance_socket(struct bpf_sock_addr *ctx, struct flow
 	struct socket_peer peer = {};
 	struct backend backend = {};
 	struct nat_target asked = {};
-	__u32 id = 0;
 
 	svc = service_lookup(&key, f, SCOPE_INTERNAL);
 	if (!svc || !svc->count)
 		return PROCEED; /* what its packets meet is up to the programs on their way */
 	addr_set4(&f->saddr, (__u32)config.host_cookie);
-	if (svc->flags & SVC_AFFINITY)
-		id = affinity_get(svc, f);
-	if (!id)
-		id = select_random(&key, svc->count);
-	if (!backend_get(&backend, id, f->family))
+	if (!select_affine(&backend, svc, f) &&
+	    !backend_get(&backend, select_random(&key, svc->count), f->family))
 		return PROCEED;
 	if (svc->flags & SVC_AFFINITY)
-		affinity_set(svc, f, id);
+		affinity_set(svc, f, backend.id);
 	addr_copy(&asked.address, &f->daddr);
 	asked.port = f->dport;
 	peer_key(&peer, bpf_get_socket_cookie(ctx), &backend.address, backend.port);

@@ -60,12 +60,23 @@ static __always_inline int forward_host(context *ctx, struct flow *f, __u16 rev_
 	return track_remote(ctx, f, &t, rev_nat_index);
 }
 
-/* What to do with a packet for a service without backends, or for an unlisted port of one. */
-static __always_inline int no_backend(const struct service_key *key)
+/* What was found stands for unlisted ports, or has no backend in a profile where that makes it none:
+ * a reason, or CONTINUE; 0 when it is a service. No question then who may use it.
+ */
+static __always_inline int no_service(const struct lb4_service *svc, const struct service_key *key)
 {
-	if (is_wildcard(key) || config.no_backend == NO_BACKEND_DROP)
+	if (svc->count)
+		return 0;
+	if (is_wildcard(key))
 		return -DROP_NO_SERVICE;
-	return config.no_backend == NO_BACKEND_REJECT ? -(REJECT | DROP_NO_SERVICE) : CONTINUE;
+	return config.no_backend == NO_BACKEND_STACK ? CONTINUE : 0;
+}
+
+/* No backend was found for a packet: is its sender told? */
+static __always_inline int no_backend(int reason)
+{
+	return reason == -DROP_NO_SERVICE && config.no_backend == NO_BACKEND_REJECT
+		? -(REJECT | DROP_NO_SERVICE) : reason;
 }
 
 /* A packet from outside: a verdict, or CONTINUE when it is not for a service. */
@@ -80,8 +91,9 @@ static __always_inline int nodeport_request(context *ctx, struct flow *f)
 
 	if (!svc)
 		return CONTINUE;
-	if (!svc->count)
-		return no_backend(&key);
+	ret = no_service(svc, &key);
+	if (ret)
+		return ret;
 	ret = service_admits(svc, f);
 	if (ret)
 		return ret;
@@ -89,7 +101,7 @@ static __always_inline int nodeport_request(context *ctx, struct flow *f)
 	d.rev_nat_index = svc->rev_nat_index;
 	ret = select_backend(&backend, &key, svc, f, SCOPE_EXTERNAL);
 	if (ret)
-		return ret;
+		return no_backend(ret);
 	if (!may_travel(f, &backend.address))
 		return -DROP_TTL_EXCEEDED;
 	ret = rewrite(ctx, f, DESTINATION, &backend.address, backend.port);

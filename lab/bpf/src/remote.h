@@ -12,7 +12,7 @@ static __always_inline int track_remote(context *ctx, const struct flow *f, stru
 	struct ct_init init = {.rev_nat_index = rev_nat_index, .flags = CT_NODE_PORT};
 
 	ct_lookup(t, f, packet_length(ctx), TUPLE_OUT, 0);
-	if (t->status != REASON_NEW)
+	if (ct_serves(t, rev_nat_index, CT_NODE_PORT))
 		return 0;
 	init.identity = IDENTITY_WORLD;
 	init.ifindex = interface(ctx);

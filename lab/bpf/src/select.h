@@ -169,24 +169,33 @@ static __always_inline int select_known(struct backend *b, const struct flow *f,
 	return 1;
 }
 
-/* A backend for the flow; 0 or a negative reason. */
+/* The backend the client has, as long as it takes new flows. */
+static __always_inline int select_affine(struct backend *b, const struct lb4_service *svc,
+					 const struct flow *f)
+{
+	__u32 id = svc->flags & SVC_AFFINITY ? affinity_get(svc, f) : 0;
+
+	return id && backend_get(b, id, f->family) && b->state == BACKEND_ACTIVE;
+}
+
+/* A backend for the flow; 0 or a negative reason. A service that has none for new flows may still
+ * have the one that this flow has.
+ */
 VERIFIED_ONCE int select_backend(struct backend *b, struct service_key *key,
 				 const struct lb4_service *svc, const struct flow *f, __u8 scope)
 {
 	struct ct_init init = {};
-	__u32 id = 0;
 	int ret;
 
-	if (!b || !key || !svc || !f || !svc->count)
+	if (!b || !key || !svc || !f)
 		return -DROP_NO_SERVICE;
 	if (!select_known(b, f, &init.stale)) {
-		if (svc->flags & SVC_AFFINITY)
-			id = affinity_get(svc, f);
-		if (!id)
-			id = select_new(key, svc, f, scope);
-		if (!backend_get(b, id, f->family))
+		if (!svc->count)
 			return -DROP_NO_SERVICE;
-		init.backend_id = id;
+		if (!select_affine(b, svc, f) &&
+		    !backend_get(b, select_new(key, svc, f, scope), f->family))
+			return -DROP_NO_SERVICE;
+		init.backend_id = b->id;
 		init.rev_nat_index = svc->rev_nat_index;
 		ret = ct_create(f, &init, 0, TUPLE_SERVICE);
 		if (ret)

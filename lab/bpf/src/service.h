@@ -86,8 +86,8 @@ static __always_inline struct lb4_service *service_lookup(struct service_key *ke
 
 	service_key(key, f, SCOPE_EXTERNAL, 0);
 	svc = service_at(key);
-	if (!svc) {
-		service_key_port(key, f->dport, 0);
+	if (!svc && f->proto != IPPROTO_ICMP && f->proto != IPPROTO_ICMPV6) {
+		service_key_port(key, f->dport, 0); /* an echo's identifier is no port */
 		svc = service_at(key);
 	}
 	if (!svc && config.wildcard_services) {
