@@ -28,7 +28,7 @@ static __always_inline int track_sending(struct __sk_buff *ctx, struct flow *f, 
 	int ret;
 
 	if (f->kind == FLOW_ICMP_ERROR) {
-		ret = translate_error(ctx, f);
+		ret = translate_error(ctx, f, 0);
 		ct_related(t);
 		return ret < 0 ? ret : 0;
 	}

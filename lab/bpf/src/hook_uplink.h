@@ -45,6 +45,16 @@ int from_netdev(struct __sk_buff *ctx)
 	return conclude(ctx, &flow, DIRECTION_INGRESS, IDENTITY_WORLD, ret);
 }
 
+/* A pod's ICMP error to the world: about a packet to the address it borrowed, or to its own. */
+static __always_inline int masquerade_error(struct __sk_buff *ctx, struct flow *f)
+{
+	int ret = translate_error(ctx, f, 1);
+
+	if (ret)
+		return ret > 0 ? TC_ACT_OK : ret;
+	return is_about_visitor(ctx, f) ? CONTINUE : -DROP_NAT_NO_MAPPING;
+}
+
 /* A pod's packet to the world borrows the node's address. */
 static __always_inline int masquerade(struct __sk_buff *ctx, struct flow *f)
 {
@@ -53,11 +63,8 @@ static __always_inline int masquerade(struct __sk_buff *ctx, struct flow *f)
 	if (!config.masquerade || !is_local_pod(&f->saddr, f->family) ||
 	    is_in_cluster(&f->daddr, f->family))
 		return CONTINUE;
-	if (f->kind == FLOW_ICMP_ERROR) {
-		int ret = translate_error(ctx, f);
-
-		return ret > 0 ? TC_ACT_OK : ret ? ret : -DROP_NAT_NO_MAPPING;
-	}
+	if (f->kind == FLOW_ICMP_ERROR)
+		return masquerade_error(ctx, f);
 	if (ct_find(f, TUPLE_IN, 1))
 		return CONTINUE; /* the world came to the pod: its reply keeps the address it asked for */
 	node_address(&node, f->family);
@@ -71,6 +78,11 @@ static __always_inline int host_reply(struct __sk_buff *ctx, struct flow *f)
 
 	if (!is_node(&f->saddr, f->family) || f->dport == bpf_htons(OVERLAY_PORT))
 		return CONTINUE;
+	if (f->kind == FLOW_ICMP_ERROR) {
+		int ret = translate_error(ctx, f, 1);
+
+		return ret < 0 ? ret : CONTINUE;
+	}
 	if (!ct_lookup(&t, f, ctx->len, TUPLE_OUT, 1) || !(t.flags & CT_NODE_PORT))
 		return CONTINUE;
 	return reverse_nat(ctx, f, t.rev_nat_index);

@@ -141,7 +141,7 @@ static __always_inline int relay_error(context *ctx, struct flow *f)
 	const struct remote_endpoint_info *info;
 	struct delivery d = {.hook = AT_INGRESS};
 	const struct endpoint_info *ep;
-	int ret = translate_error(ctx, f);
+	int ret = translate_error(ctx, f, 1);
 
 	if (ret <= 0)
 		return ret ? ret : CONTINUE;

@@ -139,6 +139,20 @@ struct ipv6_fragment {
 /* More extension headers than this are a probe or an attack (RFC 7045 lets nodes refuse them). */
 #define IPV6_MAX_EXTENSIONS 4
 
+static __always_inline int is_extension(__u8 proto)
+{
+	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_DSTOPTS ||
+	       proto == IPPROTO_FRAGMENT;
+}
+
+/* `ext`: the first 8 bytes of a header of that kind. */
+static __always_inline __u32 extension_length(__u8 proto, const struct ipv6_fragment *ext)
+{
+	if (proto == IPPROTO_FRAGMENT)
+		return sizeof(*ext);
+	return 8 + (__u32)((const struct ipv6_option *)ext)->words * 8;
+}
+
 static __always_inline int parse_ipv6(context *ctx, struct flow *f, __u32 l3)
 {
 	struct ipv6hdr *ip = header(ctx, l3, sizeof(*ip));
@@ -160,20 +174,15 @@ static __always_inline int parse_ipv6(context *ctx, struct flow *f, __u32 l3)
 	addr_put(&f->saddr, &ip->saddr);
 	addr_put(&f->daddr, &ip->daddr);
 
-	for (int i = 0; i < IPV6_MAX_EXTENSIONS; i++) {
-		if (f->proto != IPPROTO_HOPOPTS && f->proto != IPPROTO_ROUTING &&
-		    f->proto != IPPROTO_DSTOPTS && f->proto != IPPROTO_FRAGMENT)
-			break;
+	for (int i = 0; i < IPV6_MAX_EXTENSIONS && is_extension(f->proto); i++) {
 		if (load_bytes(ctx, off, &ext, sizeof(ext)))
 			return -DROP_INVALID;
 		if (f->proto == IPPROTO_FRAGMENT) {
 			fragmented = 1;
 			frag = bpf_ntohs(ext.offset);
 			id.id = ext.id;
-			off += sizeof(ext);
-		} else {
-			off += 8 + (__u32)((struct ipv6_option *)&ext)->words * 8;
 		}
+		off += extension_length(f->proto, &ext);
 		f->proto = ext.next;
 	}
 	if (off > end)

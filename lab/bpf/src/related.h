@@ -9,74 +9,8 @@
 #define LAB_RELATED_H
 
 #include "dsr.h"
+#include "quote.h"
 #include "select.h"
-
-#define ICMP_HEAD 8
-#define QUOTE4 28 /* what every error quotes at least: an IPv4 header and 8 bytes */
-#define QUOTE6 48
-
-/* The first 8 bytes behind the quoted IP header: UDP's, of which TCP's begins alike, or an echo's. */
-union quoted_l4 {
-	struct {
-		__be16 sport;
-		__be16 dport;
-		__be16 length;
-		__u16 check;
-	};
-	struct icmp_head icmp;
-};
-
-struct quote {
-	union {
-		struct {
-			struct iphdr ip;
-			union quoted_l4 l4;
-		} v4;
-		struct {
-			struct ipv6hdr ip;
-			union quoted_l4 l4;
-		} v6;
-	};
-};
-
-/* What tells the quoted packet's flow from others between the same two, reversed: ports, or the
- * identifier that the reply to an echo will have.
- */
-static __always_inline int reversed_ports(const union quoted_l4 *l4, struct flow *r)
-{
-	if (r->proto == IPPROTO_TCP || r->proto == IPPROTO_UDP) {
-		r->sport = l4->dport;
-		r->dport = l4->sport;
-		return 1;
-	}
-	if (r->proto != (is_ipv4(r) ? IPPROTO_ICMP : IPPROTO_ICMPV6) ||
-	    l4->icmp.type != (is_ipv4(r) ? ICMP4_ECHO : ICMP6_ECHO))
-		return 0;
-	r->dport = l4->icmp.id;
-	return 1;
-}
-
-/* The quoted packet's flow, reversed. Options and extension headers hide the ports: not ours. */
-static __always_inline int reversed_quote(context *ctx, const struct flow *f,
-					  struct quote *q, struct flow *r)
-{
-	r->family = f->family;
-	r->now = f->now;
-	if (is_ipv4(f)) {
-		if (load_bytes(ctx, f->l4_off + ICMP_HEAD, q, QUOTE4) || q->v4.ip.ihl != 5)
-			return 0;
-		r->proto = q->v4.ip.protocol;
-		r->saddr.p[0] = q->v4.ip.daddr;
-		r->daddr.p[0] = q->v4.ip.saddr;
-		return reversed_ports(&q->v4.l4, r);
-	}
-	if (load_bytes(ctx, f->l4_off + ICMP_HEAD, q, QUOTE6))
-		return 0;
-	r->proto = q->v6.ip.nexthdr;
-	addr_put(&r->saddr, &q->v6.ip.daddr);
-	addr_put(&r->daddr, &q->v6.ip.saddr);
-	return reversed_ports(&q->v6.l4, r);
-}
 
 #define AGREED_AFFINITY 0x10000
 
@@ -140,11 +74,10 @@ static __always_inline int chosen_elsewhere(struct backend *backend, const struc
 	return id && backend_get(backend, id, r->family);
 }
 
-/* Where `r` goes after all translations that packets of its flow get on this node: destination
- * first (a service's backend, a SNAT address' owner), then source (a service's address for
- * replies, a SNAT address for requests).
- */
-static __always_inline void translate(struct flow *r)
+#define RENAMED_DESTINATION 1
+#define RENAMED_SOURCE 2
+
+static __always_inline int translate_destination(struct flow *r)
 {
 	struct nat_target to = {};
 	struct backend backend = {};
@@ -159,111 +92,75 @@ static __always_inline void translate(struct flow *r)
 	} else if (chosen_elsewhere(&backend, r)) {
 		addr_copy(&r->daddr, &backend.address);
 		r->dport = backend.port;
+	} else {
+		return 0;
 	}
-	entry = ct_find(r, TUPLE_OUT, 1);
+	return RENAMED_DESTINATION;
+}
+
+static __always_inline int translate_source(struct flow *r, int borrow)
+{
+	const struct ct_entry *entry = ct_find(r, TUPLE_OUT, 1);
+	struct nat_target to = {};
+
 	if (!entry || !entry->rev_nat_index)
 		entry = ct_find(r, TUPLE_IN, 1);
-	if (entry && entry->rev_nat_index && frontend_get(&to, entry->rev_nat_index, r->family)) {
-		addr_copy(&r->saddr, &to.address);
-		r->sport = to.port;
-	} else if (nat_find(&to, r, TUPLE_OUT)) {
-		addr_copy(&r->saddr, &to.address);
-		r->sport = to.port;
-	}
+	if (!(entry && entry->rev_nat_index &&
+	      frontend_get(&to, entry->rev_nat_index, r->family)) &&
+	    !(nat_find(&to, r, TUPLE_OUT) && (borrow || !is_node(&to.address, r->family))))
+		return 0;
+	addr_copy(&r->saddr, &to.address);
+	r->sport = to.port;
+	return RENAMED_SOURCE;
 }
 
-/* A checksum after one 16-bit word of what it covers changed. */
-static __always_inline __u16 csum_word(__u16 check, __u16 from, __u16 to)
+/* Where `r` goes after all translations that packets of its flow get on this node: destination
+ * first (a service's backend, a SNAT address' owner), then source (a service's address for
+ * replies, a SNAT address for requests). Not with `borrow` 0: the node's address, which a pod's packet
+ * gets where it leaves the node. What was renamed.
+ */
+static __always_inline int translate(struct flow *r, int borrow)
 {
-	return csum_update(check, csum_add((__u16)~from, to));
+	int renamed = translate_destination(r);
+
+	return renamed | translate_source(r, borrow);
 }
 
-/* `diff`: what became of the addresses, for the sums that cover them. */
-static __always_inline void requote_ports(union quoted_l4 *l4, const struct flow *r, __u32 diff)
+/* Translate an ICMP error. 1: done, `f` has its new addresses; 0: about no flow of ours. `borrow`: see
+ * translate().
+ */
+VERIFIED_ONCE int translate_error(context *ctx, struct flow *f, int borrow)
 {
-	if (r->proto == IPPROTO_ICMP || r->proto == IPPROTO_ICMPV6) {
-		if (r->proto == IPPROTO_ICMPV6)
-			l4->icmp.check = csum_update(l4->icmp.check, diff);
-		l4->icmp.check = csum_word(l4->icmp.check, l4->icmp.id, r->dport);
-		l4->icmp.id = r->dport;
-		return;
-	}
-	/* A quoted TCP header ends before its checksum; UDP's is there unless it is zero. */
-	if (r->proto == IPPROTO_UDP && l4->check) {
-		l4->check = csum_update(l4->check, diff);
-		l4->check = csum_word(l4->check, l4->sport, r->dport);
-		l4->check = csum_word(l4->check, l4->dport, r->sport);
-	}
-	l4->sport = r->dport;
-	l4->dport = r->sport;
-}
-
-static __always_inline void requote4(struct quote *q, const struct flow *r)
-{
-	__u32 diff = csum_add(csum_add(~q->v4.ip.saddr, r->daddr.p[0]),
-			      csum_add(~q->v4.ip.daddr, r->saddr.p[0]));
-
-	q->v4.ip.saddr = r->daddr.p[0];
-	q->v4.ip.daddr = r->saddr.p[0];
-	q->v4.ip.check = csum_update(q->v4.ip.check, diff);
-	requote_ports(&q->v4.l4, r, diff);
-}
-
-static __always_inline void requote6(struct quote *q, const struct flow *r)
-{
-	__u32 diff = bpf_csum_diff((__be32 *)&q->v6.ip.saddr, 16, (__be32 *)&r->daddr, 16, 0);
-
-	diff = bpf_csum_diff((__be32 *)&q->v6.ip.daddr, 16, (__be32 *)&r->saddr, 16, diff);
-	addr_put(&q->v6.ip.saddr, &r->daddr);
-	addr_put(&q->v6.ip.daddr, &r->saddr);
-	requote_ports(&q->v6.l4, r, diff);
-}
-
-/* Write the quote back, and mend the ICMP checksum that covers it. */
-static __always_inline int store_quote(context *ctx, const struct flow *f,
-				       struct quote *q, const struct flow *r)
-{
-	__u32 size = is_ipv4(f) ? QUOTE4 : QUOTE6, diff;
-
-	diff = bpf_csum_diff((__be32 *)q, size, NULL, 0, 0);
-	if (is_ipv4(f))
-		requote4(q, r);
-	else
-		requote6(q, r);
-	diff = bpf_csum_diff(NULL, 0, (__be32 *)q, size, diff);
-	if (mend_checksum(ctx, f->l4_off + offsetof(struct icmp_head, check), diff, 0))
-		return -DROP_CSUM_L4;
-	if (store_bytes(ctx, f->l4_off + ICMP_HEAD, q, size))
-		return -DROP_WRITE_ERROR;
-	return 0;
-}
-
-/* Translate an ICMP error. 1: done, `f` has its new addresses; 0: about no flow of ours. */
-VERIFIED_ONCE int translate_error(context *ctx, struct flow *f)
-{
-	union v6addr source, destination;
 	struct flow r = {};
 	struct quote q = {};
-	int ret;
+	int ret, own, renamed;
 
 	if (!f || !reversed_quote(ctx, f, &q, &r))
 		return 0;
-	addr_copy(&source, &r.saddr);
-	addr_copy(&destination, &r.daddr);
-	translate(&r);
-	if (addr_equal(&r.saddr, &source) && addr_equal(&r.daddr, &destination))
+	/* The sender may be a router on the way; only the flow's own end is renamed. */
+	own = addr_equal(&f->saddr, &r.saddr);
+	renamed = translate(&r, borrow);
+	if (!renamed)
 		return 0;
 	ret = store_quote(ctx, f, &q, &r);
 	if (ret)
 		return ret;
-	/* The sender may be a router on the way; only the flow's own end is renamed. */
-	if (addr_equal(&f->saddr, &source) && !addr_equal(&r.saddr, &source)) {
+	if (own && renamed & RENAMED_SOURCE) {
 		ret = rewrite(ctx, f, SOURCE, &r.saddr, f->sport);
 		if (ret)
 			return ret;
 	}
 	ret = rewrite(ctx, f, DESTINATION, &r.daddr, f->dport);
 	return ret ? ret : 1;
+}
+
+/* Does a pod's ICMP error speak of a flow from outside, to the pod's own address? */
+VERIFIED_ONCE int is_about_visitor(context *ctx, const struct flow *f)
+{
+	struct flow r = {};
+	struct quote q = {};
+
+	return f && reversed_quote(ctx, f, &q, &r) && ct_find(&r, TUPLE_IN, 1);
 }
 
 #endif
