@@ -13,7 +13,7 @@ from lab.bpf import tables as t
 from lab.bpf.codes import Algorithm, CtFlag, Reason, ServiceFlag2, TupleFlag
 from lab.bpf.config import Forwarding, NodeConfig
 
-from .node import CLIENT, CONFIG, GATEWAY_MAC, NODE, NODE_MAC, POD, POD_MAC, REMOTE_POD, VIP
+from .node import CLIENT, CONFIG, GATEWAY_MAC, NODE, NODE2, NODE_MAC, POD, POD_MAC, REMOTE_POD, VIP
 from .noise import ones_complement
 from .packets import FROM_POD, FROM_ROUTER, PORT, datagram, reply, request, same
 from .rig import OK, REDIRECT, SHOT, Backend, Rig
@@ -137,12 +137,26 @@ def test_datagram_too_big_for_the_option_is_answered(dsr: Rig) -> None:
     assert dsr.dropped() == {Reason.FRAG_NEEDED: 1}
 
 
-def test_header_with_other_options_cannot_take_it(dsr: Rig) -> None:
+@pytest.mark.parametrize("program", ["from_netdev", "xdp_entry"])
+def test_it_goes_before_other_options(dsr: Rig, program: str) -> None:
     dsr.service(VIP, 80, [Backend(REMOTE_POD)])
-    sent = FROM_ROUTER / IP(src=CLIENT, dst=VIP, options=b"\x01" * 4)
-    out = native(dsr).run("from_netdev", sent / TCP(sport=PORT, dport=80, flags="S"))
-    assert out.verdict == SHOT
-    assert dsr.dropped() == {Reason.WRITE_ERROR: 1}
+    segment = TCP(sport=PORT, dport=80, flags="S") / b"at once"
+    dsr.route(REMOTE_POD, NODE2)
+    for other in (b"\x01" * 4, OPTION[:2] + b"another", b"\x94\x04\0\0" * 8):
+        sent = FROM_ROUTER / IP(src=CLIENT, dst=VIP, options=other) / segment
+        out = native(dsr).run(program, sent)
+        padded = other.ljust(-(-len(other) // 4) * 4, b"\0")
+        wanted = IP(src=CLIENT, dst=REMOTE_POD, ttl=63, options=OPTION + padded) / segment
+        same(out.frame, FROM_ROUTER / wanted)
+
+
+def test_header_that_is_full_cannot_take_it(dsr: Rig) -> None:
+    dsr.service(VIP, 80, [Backend(REMOTE_POD)])
+    for length in (36, 40):
+        sent = FROM_ROUTER / IP(src=CLIENT, dst=VIP, options=b"\x01" * length)
+        out = native(dsr).run("from_netdev", sent / TCP(sport=PORT, dport=80, flags="S"))
+        assert out.verdict == SHOT
+    assert dsr.dropped() == {Reason.CT_INVALID_HEADER: 2}
 
 
 def test_damaged_header_is_not_mended_on_the_way(dsr: Rig) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+from scapy.layers.inet import ICMP, IP, TCP
 from scapy.layers.l2 import Ether
 
 from lab.bpf import record
-from lab.bpf.codes import Aggregation, EventType, ObsPoint
+from lab.bpf import tables as t
+from lab.bpf.codes import Aggregation, Direction, EventType, ObsPoint, Reason, TupleFlag
 from lab.bpf.tables import EVENTS_NAME
 
-from .node import CONFIG, POD, REMOTE_POD, VIP
-from .packets import request
-from .rig import Backend, Rig
+from .node import CLIENT, CONFIG, GATEWAY, POD, POD2, POD_ID, POD_LABEL, REMOTE_POD, ROUTER, VIP
+from .packets import FROM_ROUTER, PORT, reply, request
+from .rig import REDIRECT, Backend, Rig
 
 RING = 4096
 
@@ -72,3 +76,69 @@ def test_without_aggregation_arrivals_are_reported_too(make_rig: Callable[..., R
     arrival = (EventType.TRACE, ObsPoint.FROM_NETWORK)
     delivery = (EventType.TRACE, ObsPoint.TO_ENDPOINT)
     assert kinds == [arrival, delivery] * 2
+
+
+def test_drop_of_a_pods_packet_names_the_pod(rig: Rig) -> None:
+    """Hubble tells by it whether the packet came or went."""
+    sent = reply(POD, CLIENT)
+    sent[IP].ttl = 1
+    rig.service(VIP, 80, [Backend(POD)])
+    rig.run("from_netdev", request())
+    rig.events()
+    rig.run("from_container", sent)
+    (event,) = rig.events()
+    assert (event.subtype, event.source, event.src_label) == (
+        Reason.TTL_EXCEEDED,
+        POD_ID,
+        POD_LABEL,
+    )
+
+
+def forwarded(rig: Rig) -> dict[int, int]:
+    """Packets let go on so far, by direction."""
+    metrics = dict(rig.map(t.METRICS).items())
+    return {key.dir: value.count for key, value in metrics.items() if not key.reason}
+
+
+def test_each_way_counts_a_packet_once(rig: Rig) -> None:
+    """A reply that leaves by the uplink is counted there; from pod to pod both ways are gone."""
+    rig.service(VIP, 80, [Backend(POD)])
+    rig.run("from_netdev", request())
+    assert forwarded(rig) == {Direction.INGRESS: 1}
+    left = rig.run("from_container", reply(POD, CLIENT))
+    rig.run("to_netdev", left.packet)
+    assert forwarded(rig) == {Direction.INGRESS: 1, Direction.EGRESS: 1}
+    rig.run("from_container", reply(POD2, POD, sport=1000, dport=80, flags="S"))
+    assert forwarded(rig) == {Direction.INGRESS: 2, Direction.EGRESS: 2}
+    rig.run("to_host", request(REMOTE_POD, ROUTER))
+    assert forwarded(rig) == {Direction.INGRESS: 2, Direction.EGRESS: 3}
+
+
+def test_error_that_is_passed_on_counts_once(rig: Rig) -> None:
+    rig.service(VIP, 80, [Backend(POD)])
+    rig.run("from_netdev", request())
+    quoted = bytes(IP(src=VIP, dst=CLIENT) / TCP(sport=80, dport=PORT))[:28]
+    told = FROM_ROUTER / IP(src=GATEWAY, dst=VIP) / ICMP(type=3, code=4) / quoted
+    assert rig.run("from_netdev", told).verdict == REDIRECT
+    assert forwarded(rig) == {Direction.INGRESS: 2}
+
+
+def monotonic() -> int:
+    return int(time.clock_gettime(time.CLOCK_MONOTONIC))
+
+
+@pytest.mark.parametrize(("ago", "reports"), [(5, 0), (6, 1)])
+def test_packet_is_reported_after_more_than_five_seconds(rig: Rig, ago: int, reports: int) -> None:
+    rig.service(VIP, 80, [Backend(POD)])
+    for flags in ("S", "A"):
+        rig.run("from_netdev", request(flags=flags))
+    table = rig.map(t.CT_TCP)
+    key, value = next(pair for pair in table.items() if pair[0].flags == TupleFlag.IN)
+    before = -1
+    while before != monotonic():  # all within one second
+        rig.events()
+        before = monotonic()
+        value.last_rx_report = before - ago
+        table.update(key, value)
+        rig.run("from_netdev", request(flags="A"))
+    assert len(rig.events()) == reports

@@ -17,9 +17,7 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.l2 import Ether
 
-from .noise import ones_complement
-from .packets import FROM_POD, FROM_ROUTER, PORT, arriving, datagram, request, same
-from .rig import (
+from .node import (
     CLIENT,
     CLIENT_6,
     DUAL,
@@ -27,20 +25,18 @@ from .rig import (
     GATEWAY_6,
     NODE,
     NODE_6,
-    OK,
     POD,
     POD_6,
-    REDIRECT,
     REMOTE_POD,
     REMOTE_POD_6,
     ROUTER,
     ROUTER_6,
-    SHOT,
     VIP,
     VIP_6,
-    Backend,
-    Rig,
 )
+from .noise import ones_complement
+from .packets import FROM_POD, FROM_ROUTER, PORT, arriving, datagram, request, same
+from .rig import OK, REDIRECT, SHOT, Backend, Rig
 
 SEGMENT = TCP(sport=PORT, dport=80, flags="PA", seq=7, ack=9) / bytes(range(100))
 

@@ -14,22 +14,9 @@ from lab.bpf import tables as t
 from lab.bpf.codes import BackendState, CtFlag, Reason, ServiceFlag, TupleFlag
 from lab.bpf.config import Forwarding
 
+from .node import CLIENT, CONFIG, POD, POD2, REMOTE_POD, ROUTER, VIP
 from .packets import FROM_POD, FROM_ROUTER, PORT, datagram, reply, request
-from .rig import (
-    CLIENT,
-    CONFIG,
-    EXPOSED,
-    OK,
-    POD,
-    POD2,
-    REDIRECT,
-    REMOTE_POD,
-    ROUTER,
-    SHOT,
-    VIP,
-    Backend,
-    Rig,
-)
+from .rig import EXPOSED, OK, REDIRECT, SHOT, Backend, Rig
 
 CLUSTER_IP, OTHER_IP, OTHER_VIP = "10.96.0.10", "10.96.0.11", "172.16.10.1"
 STICKY = EXPOSED | ServiceFlag.AFFINITY

@@ -262,3 +262,12 @@ def test_every_truncation_goes_up_or_out_whole(rig: Rig) -> None:
         for length in range(14, len(packet)):
             out = rig.run("xdp_entry", packet[:length])
             assert (out.verdict, out.packet) == (PASS, packet[:length])
+
+
+@pytest.mark.parametrize("ttl", [0, 1])
+def test_request_whose_hops_are_used_up_goes_up(rig: Rig, ttl: int) -> None:
+    """The node is a router to the client, whatever the tunnel does: tc answers."""
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    sent = request()
+    sent[IP].ttl = ttl
+    passes_untouched(rig, sent)

@@ -124,7 +124,7 @@ static __always_inline __u32 ct_report(struct ct_entry *entry, __u8 tcp_flags, i
 	__u32 last = rx ? entry->last_rx_report : entry->last_tx_report;
 	__u8 all = seen | (tcp_flags & config.report_flags);
 
-	if (all == seen && now < last + config.report_seconds)
+	if (all == seen && now <= last + config.report_seconds)
 		return 0;
 	if (rx) {
 		entry->rx_flags_seen = all;

@@ -13,6 +13,7 @@
 #define DSR_LENGTH4 sizeof(struct dsr_option4)
 #define DSR_LENGTH6 sizeof(struct dsr_option6)
 #define AFTER_IP4_HEADER (ETH_HLEN + sizeof(struct iphdr))
+#define IP4_LONGEST_HEADER 60 /* 15 words, RFC 791 */
 #define AFTER_IP6_HEADER (ETH_HLEN + sizeof(struct ipv6hdr))
 
 struct dsr_option4 {
@@ -49,7 +50,7 @@ static __always_inline int uses_dsr(const struct lb4_service *svc, const struct 
 	return config.forwarding == FORWARD_HYBRID && f->proto == IPPROTO_TCP;
 }
 
-/* An IP header with the option and no other. */
+/* An IP header's fixed part with the option; others come behind it. */
 struct dsr_head4 {
 	struct iphdr ip;
 	struct dsr_option4 option;
@@ -60,7 +61,7 @@ struct dsr_head6 {
 	struct dsr_option6 option;
 } __attribute__((aligned(8)));
 
-/* Put the option behind the IP header, which must have none yet. */
+/* Put the option behind the header's fixed part, if the longest header there can be has room. */
 static __always_inline int dsr_insert4(context *ctx, struct flow *f,
 				       const struct nat_target *service)
 {
@@ -68,10 +69,12 @@ static __always_inline int dsr_insert4(context *ctx, struct flow *f,
 	__be32 first;
 	__u32 diff;
 
-	if (f->l4_off != AFTER_IP4_HEADER || load_bytes(ctx, ETH_HLEN, &head, sizeof(head.ip)))
+	if (f->l4_off + DSR_LENGTH4 > ETH_HLEN + IP4_LONGEST_HEADER)
+		return -DROP_CT_INVALID_HEADER;
+	if (load_bytes(ctx, ETH_HLEN, &head, sizeof(head.ip)))
 		return -DROP_WRITE_ERROR;
 	first = *(__be32 *)&head;
-	head.ip.ihl = sizeof(head) / 4;
+	head.ip.ihl += DSR_LENGTH4 / 4;
 	head.ip.tot_len = bpf_htons(bpf_ntohs(head.ip.tot_len) + DSR_LENGTH4);
 	head.option.type = DSR_OPTION4;
 	head.option.length = DSR_LENGTH4;

@@ -107,6 +107,7 @@ static __always_inline int dispatch(struct __sk_buff *ctx, struct flow *f,
 		d.request = b->rev_nat_index != 0;
 		d.tracked = t->status == REASON_REPLY && t->flags & CT_LB_LOOPBACK;
 		d.monitor = t->monitor;
+		count(ctx->len, 0, DIRECTION_EGRESS);
 		return deliver(ctx, f, to, &d);
 	}
 	info = ipcache_of(&f->daddr, f->family);
@@ -126,7 +127,6 @@ static __always_inline int service_reply(struct __sk_buff *ctx, struct flow *f,
 	if (f->hops <= 1)
 		return -DROP_TTL_EXCEEDED;
 	if (t->flags & (CT_NODE_PORT | CT_DSR)) {
-		count(ctx->len, 0, DIRECTION_EGRESS);
 		ret = t->flags & CT_NODE_PORT ? reverse_nat(ctx, f, t->rev_nat_index)
 					      : dsr_reply(ctx, f);
 		return ret ? ret : route(ctx, f);
@@ -156,6 +156,7 @@ static __always_inline int pod_packet(struct __sk_buff *ctx, struct flow *f,
 SEC("tc")
 int from_container(struct __sk_buff *ctx)
 {
+	struct drop_point place = {.direction = DIRECTION_EGRESS};
 	const struct endpoint_info *ep;
 	struct flow flow;
 	int ret = parse(ctx, &flow);
@@ -170,13 +171,15 @@ int from_container(struct __sk_buff *ctx)
 	if (!ep || ep->ifindex != ctx->ifindex)
 		return conclude(ctx, &flow, DIRECTION_EGRESS, 0, -DROP_INVALID_SIP);
 	trace_from(ctx, FROM_ENDPOINT, ep->lxc_id, ep->sec_id);
-	ret = pod_packet(ctx, &flow, ep);
-	return conclude(ctx, &flow, DIRECTION_EGRESS, ep->sec_id, ret);
+	place.source = ep->lxc_id;
+	place.src_label = ep->sec_id;
+	return conclude_at(ctx, &flow, &place, pod_packet(ctx, &flow, ep));
 }
 
 SEC("tc")
 int to_container(struct __sk_buff *ctx)
 {
+	struct drop_point place = {.direction = DIRECTION_INGRESS};
 	struct delivery d = {.hook = AT_POD};
 	const struct endpoint_info *ep;
 	struct flow flow;
@@ -189,5 +192,8 @@ int to_container(struct __sk_buff *ctx)
 	ep = endpoint_of(&flow.daddr, flow.family);
 	if (!ep || ep->ifindex != ctx->ifindex)
 		return conclude(ctx, &flow, DIRECTION_INGRESS, 0, -DROP_UNROUTABLE);
-	return conclude(ctx, &flow, DIRECTION_INGRESS, 0, deliver(ctx, &flow, ep, &d));
+	place.source = ep->lxc_id;
+	place.dst_id = ep->lxc_id;
+	place.dst_label = ep->sec_id;
+	return conclude_at(ctx, &flow, &place, deliver(ctx, &flow, ep, &d));
 }

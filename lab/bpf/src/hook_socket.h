@@ -33,12 +33,35 @@ static __always_inline void socket_flow6(struct bpf_sock_addr *ctx, struct flow 
 	f->dport = ctx->user_port;
 }
 
+/* How a call has its address. A socket for both families has those of IPv4 inside of IPv6's
+ * (::ffff:a.b.c.d, RFC 4291, 2.5.5.2), and meets the programs for IPv6.
+ */
+enum socket_form { PLAIN4, PLAIN6, MAPPED4 };
+
+static __always_inline int is_mapped(const struct bpf_sock_addr *ctx)
+{
+	return !ctx->user_ip6[0] && !ctx->user_ip6[1] && ctx->user_ip6[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline void socket_flow_mapped(struct bpf_sock_addr *ctx, struct flow *f)
+{
+	f->family = FAMILY_IPV4;
+	f->now = now_seconds();
+	f->proto = ctx->protocol;
+	f->daddr.p[0] = ctx->user_ip6[3];
+	f->dport = ctx->user_port;
+}
+
 static __always_inline void socket_set(struct bpf_sock_addr *ctx, const union v6addr *address,
-				       __be16 port, __u8 family)
+				       __be16 port, enum socket_form form)
 {
 	ctx->user_port = port;
-	if (family == FAMILY_IPV4) {
+	if (form == PLAIN4) {
 		ctx->user_ip4 = address->p[0];
+		return;
+	}
+	if (form == MAPPED4) {
+		ctx->user_ip6[3] = address->p[0];
 		return;
 	}
 	ctx->user_ip6[0] = address->p[0];
@@ -66,7 +89,8 @@ static __always_inline void peer_key(struct socket_peer *key, __u64 cookie,
 /* Choose a backend for the destination in `f`. The client is the namespace: all of its sockets
  * share an affinity (Cilium's rule for socket-level balancing).
  */
-static __always_inline int balance_socket(struct bpf_sock_addr *ctx, struct flow *f)
+static __always_inline int balance_socket(struct bpf_sock_addr *ctx, struct flow *f,
+					  enum socket_form form)
 {
 	struct service_key key = {};
 	const struct lb4_service *svc;
@@ -87,12 +111,13 @@ static __always_inline int balance_socket(struct bpf_sock_addr *ctx, struct flow
 	asked.port = f->dport;
 	peer_key(&peer, bpf_get_socket_cookie(ctx), &backend.address, backend.port);
 	bpf_map_update_elem(&cilium_lb_reverse_sk, &peer, &asked, BPF_ANY);
-	socket_set(ctx, &backend.address, backend.port, f->family);
+	socket_set(ctx, &backend.address, backend.port, form);
 	return PROCEED;
 }
 
 /* Name the service instead of the backend in an address that is on its way to the application. */
-static __always_inline int restore_peer(struct bpf_sock_addr *ctx, const struct flow *f)
+static __always_inline int restore_peer(struct bpf_sock_addr *ctx, const struct flow *f,
+					enum socket_form form)
 {
 	struct socket_peer peer = {};
 	const struct nat_target *asked;
@@ -100,7 +125,7 @@ static __always_inline int restore_peer(struct bpf_sock_addr *ctx, const struct 
 	peer_key(&peer, bpf_get_socket_cookie(ctx), &f->daddr, f->dport);
 	asked = bpf_map_lookup_elem(&cilium_lb_reverse_sk, &peer);
 	if (asked)
-		socket_set(ctx, &asked->address, asked->port, f->family);
+		socket_set(ctx, &asked->address, asked->port, form);
 	return PROCEED;
 }
 
@@ -111,17 +136,23 @@ static __always_inline int ask4(struct bpf_sock_addr *ctx)
 	if (!is_own_socket(ctx))
 		return PROCEED;
 	socket_flow4(ctx, &f);
-	return balance_socket(ctx, &f);
+	return balance_socket(ctx, &f, PLAIN4);
 }
 
 static __always_inline int ask6(struct bpf_sock_addr *ctx)
 {
 	struct flow f = {};
 
-	if (!config.ipv6 || !is_own_socket(ctx))
+	if (!is_own_socket(ctx))
+		return PROCEED;
+	if (is_mapped(ctx)) {
+		socket_flow_mapped(ctx, &f);
+		return balance_socket(ctx, &f, MAPPED4);
+	}
+	if (!config.ipv6)
 		return PROCEED;
 	socket_flow6(ctx, &f);
-	return balance_socket(ctx, &f);
+	return balance_socket(ctx, &f, PLAIN6);
 }
 
 static __always_inline int restore4(struct bpf_sock_addr *ctx)
@@ -131,17 +162,23 @@ static __always_inline int restore4(struct bpf_sock_addr *ctx)
 	if (!is_own_socket(ctx))
 		return PROCEED;
 	socket_flow4(ctx, &f);
-	return restore_peer(ctx, &f);
+	return restore_peer(ctx, &f, PLAIN4);
 }
 
 static __always_inline int restore6(struct bpf_sock_addr *ctx)
 {
 	struct flow f = {};
 
-	if (!config.ipv6 || !is_own_socket(ctx))
+	if (!is_own_socket(ctx))
+		return PROCEED;
+	if (is_mapped(ctx)) {
+		socket_flow_mapped(ctx, &f);
+		return restore_peer(ctx, &f, MAPPED4);
+	}
+	if (!config.ipv6)
 		return PROCEED;
 	socket_flow6(ctx, &f);
-	return restore_peer(ctx, &f);
+	return restore_peer(ctx, &f, PLAIN6);
 }
 
 SEC("cgroup/connect4")

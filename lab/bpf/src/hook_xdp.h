@@ -58,15 +58,6 @@ static __always_inline int transmit(context *ctx, const struct hop *hop)
 	return bpf_redirect(interface(ctx), 0);
 }
 
-/* May the packet pass another router? `l3`: offset of its IP header. */
-static __always_inline int hops_left(context *ctx, const struct flow *f, __u32 l3)
-{
-	__u8 *hops = header(ctx, l3 + (is_ipv4(f) ? offsetof(struct iphdr, ttl)
-						  : offsetof(struct ipv6hdr, hop_limit)), 1);
-
-	return hops && *hops > 1;
-}
-
 /* Choose the backend, as tc would: tc finds the choice when the packet goes on there. */
 static __always_inline int far_backend(struct far_end *end, const struct flow *f)
 {
@@ -88,7 +79,7 @@ VERIFIED_ONCE int far_way(context *ctx, struct far_end *end, const struct flow *
 	struct flow outer = {.family = FAMILY_IPV4, .proto = IPPROTO_UDP};
 	const struct remote_endpoint_info *info;
 
-	if (!end || !f)
+	if (!end || !f || f->hops <= 1) /* tc answers that */
 		return 0;
 	info = ipcache_of(&end->backend.address, f->family);
 	if (info && info->tunnel_endpoint) {
@@ -103,7 +94,7 @@ VERIFIED_ONCE int far_way(context *ctx, struct far_end *end, const struct flow *
 	outer = *f;
 	addr_copy(&outer.daddr, &end->backend.address);
 	return (!end->direct || has_room(ctx, dsr_length(f), config.uplink_mtu)) &&
-	       hops_left(ctx, f, ETH_HLEN) && turns_around(ctx, &end->hop, &outer);
+	       turns_around(ctx, &end->hop, &outer);
 }
 
 /* Replies will not come this way: the service's address travels along (see dsr.h). */
@@ -190,8 +181,7 @@ static __always_inline int xdp_reply(context *ctx, struct flow *f, __u32 l3)
 	struct way_back way = {};
 	int ret = 0;
 
-	if (!hops_left(ctx, f, l3) ||
-	    !find_way_back(ctx, &way, f, packet_length(ctx) - tunnel))
+	if (f->hops <= 1 || !find_way_back(ctx, &way, f, packet_length(ctx) - tunnel))
 		return XDP_PASS;
 	trace_from(ctx, tunnel ? FROM_OVERLAY : FROM_NETWORK, 0, IDENTITY_UNKNOWN);
 	if (tunnel)

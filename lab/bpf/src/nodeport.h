@@ -145,7 +145,6 @@ static __always_inline int relay_error(context *ctx, struct flow *f)
 
 	if (ret <= 0)
 		return ret ? ret : CONTINUE;
-	count(packet_length(ctx), 0, DIRECTION_INGRESS);
 	ep = endpoint_of(&f->daddr, f->family);
 	if (ep)
 		return ep->flags & ENDPOINT_HOST ? TC_ACT_OK : deliver(ctx, f, ep, &d);
@@ -154,6 +153,7 @@ static __always_inline int relay_error(context *ctx, struct flow *f)
 		return route(ctx, f);
 	if (f->hops <= 1)
 		return -DROP_TTL_EXCEEDED;
+	count(packet_length(ctx), 0, DIRECTION_EGRESS);
 	return encapsulate(ctx, info->tunnel_endpoint, config.overlay_identity);
 }
 

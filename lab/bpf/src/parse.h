@@ -39,6 +39,13 @@ struct icmp_head {
 	__be16 seq;
 };
 
+/* Group management, routers and neighbours (RFC 2710, 4861, 3122, 3810, 3971, 4286). */
+static __always_inline int is_neighbourly(__u8 type)
+{
+	return (type >= 130 && type <= 137) || (type >= 141 && type <= 143) ||
+	       (type >= 148 && type <= 149) || (type >= 151 && type <= 153);
+}
+
 static __always_inline int parse_icmp(struct flow *f, const struct icmp_head *icmp)
 {
 	__u8 echo = is_ipv4(f) ? ICMP4_ECHO : ICMP6_ECHO;
@@ -51,7 +58,7 @@ static __always_inline int parse_icmp(struct flow *f, const struct icmp_head *ic
 	else if (f->family == FAMILY_IPV6 && icmp->type <= ICMP6_LAST_ERROR)
 		f->kind = FLOW_ICMP_ERROR;
 	else if (f->family == FAMILY_IPV6)
-		f->kind = FLOW_NEIGHBOUR;
+		f->kind = is_neighbourly(icmp->type) ? FLOW_NEIGHBOUR : FLOW_ICMP_OTHER;
 	else if (icmp->type == ICMP4_UNREACHABLE || icmp->type == ICMP4_TIME_EXCEEDED ||
 		 icmp->type == ICMP4_PARAMETER)
 		f->kind = FLOW_ICMP_ERROR;
@@ -184,6 +191,8 @@ static __always_inline int parse_ipv6(context *ctx, struct flow *f, __u32 l3)
 		}
 		off += extension_length(f->proto, &ext);
 		f->proto = ext.next;
+		if (frag & IP6_FRAGMENT_OFFSET) /* nothing but data follows */
+			break;
 	}
 	if (off > end)
 		return -DROP_INVALID;
