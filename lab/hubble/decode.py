@@ -154,6 +154,8 @@ class Decoder:
             record.destination_port,
             record.detail,
         ) = parse(event, record.frame_at)
+        if record.translated_source[: len(source)] == source:
+            record.translated_source = b""  # it was not translated
         if record.translated_source:
             # The event names the source from before SNAT: 4 bytes and zeros, or 16 bytes.
             original = record.translated_source[: len(source)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
 from scapy.layers.inet import ICMP, IP, TCP
@@ -251,3 +252,19 @@ def test_entry_of_the_pods_side_names_its_opener(rig: Rig) -> None:
         daddr=0x0A000105, saddr=0x0A000106, sport=PORT, dport=80, nexthdr=6, flags=TupleFlag.IN
     )
     assert rig.map(t.CT_TCP).lookup(opened).src_sec_id == POD_LABEL
+
+
+def test_arp_with_a_foreign_address_is_a_counted_drop(rig: Rig) -> None:
+    ask: Any = Ether(src=POD_MAC, dst="ff:ff:ff:ff:ff:ff")
+    ask /= ARP(hwsrc=POD_MAC, psrc=REMOTE_POD, pdst=ROUTER)
+    assert rig.run("from_container", ask).verdict == SHOT
+    assert rig.dropped() == {Reason.INVALID_SIP: 1}
+
+
+def test_reply_of_a_service_tells_whose_it_was(rig: Rig) -> None:
+    """The packet has the service's address by then; the event names the backend's as well."""
+    rig.service(CLUSTER_IP, 80, [Backend(POD2, 8080)], flags=0)
+    rig.run("from_container", segment(CLUSTER_IP))
+    rig.run("from_container", reply(POD2, POD, sport=8080))
+    names = [str(ip_address(bytes(event.orig_ip)[:4])) for event in rig.events()]
+    assert names == [POD, POD2]

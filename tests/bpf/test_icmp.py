@@ -186,3 +186,10 @@ def test_pods_packet_whose_ttl_ends_here_is_answered(rig: Rig) -> None:
         out = rig.run("from_container", sent)
         assert (out.verdict, out.frame[ICMP].type) == (REDIRECT, 11)
         assert quoted(out.frame) == (POD, PORT, dst, 80)
+
+
+@pytest.mark.parametrize("src", ["0.0.0.0", "127.0.0.1", "224.0.0.5", "255.255.255.255"])
+def test_no_answer_to_an_address_that_names_no_single_host(modern: Rig, src: str) -> None:
+    modern.service(VIP, 80, [])
+    assert modern.run("from_netdev", request(src=src)).verdict == SHOT
+    assert modern.dropped() == {Reason.NO_SERVICE: 1}

@@ -277,3 +277,13 @@ def test_later_fragment_holds_data_only(dual: Rig) -> None:
     sent = FROM_ROUTER / IPv6(src=CLIENT_6, dst=VIP_6) / IPv6ExtHdrFragment(offset=8, id=5, nh=60)
     assert dual.run("from_netdev", sent / data).verdict == SHOT
     assert dual.dropped() == {Reason.FRAG_NOT_FOUND: 1}
+
+
+@pytest.mark.parametrize("src", ["::", "::1", "ff02::1"])
+def test_no_answer_to_an_address_that_names_no_single_host(
+    make_rig: Callable[..., Rig], src: str
+) -> None:
+    rig = make_rig(replace(DUAL, no_backend=NoBackend.REJECT))
+    rig.service(VIP_6, 80, [])
+    assert rig.run("from_netdev", request6(src=src)).verdict == SHOT
+    assert rig.dropped() == {Reason.NO_SERVICE: 1}

@@ -175,3 +175,18 @@ def test_ipv6_socket_is_answered_by_an_ipv4_service(node: Rig) -> None:
             assert (data, peer[:2]) == (b"answer", (mapped(CLUSTER_IP), 53))
 
     node.inside(act)
+
+
+def test_affinity_names_the_namespace_by_its_cookie(node: Rig) -> None:
+    """No client's address can be taken for it."""
+
+    def act() -> int:
+        with listen() as server, socket.socket() as client:
+            backend = Backend("127.0.0.1", server.getsockname()[1])
+            node.service(CLUSTER_IP, 80, [backend], flags=ServiceFlag.AFFINITY, affinity=100)
+            client.connect((CLUSTER_IP, 80))
+        return sockets.namespace_cookie()
+
+    cookie = node.inside(act)
+    ((key, _),) = node.map(t.AFFINITY).items()
+    assert (key.client, key.bits) == (cookie, 1)

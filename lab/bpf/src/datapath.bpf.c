@@ -7,7 +7,8 @@
  * hook_socket.h     lb_connect4 ...               the node's own sockets, by cgroup
  *
  * Below them: eastwest.h and nodeport.h decide, forward.h sends, nat.h and conntrack.h remember,
- * related.h, quote.h and icmp.h speak ICMP, rewrite.h changes packets, parse.h reads them, events.h reports.
+ * related.h, quote.h and icmp.h speak ICMP, rewrite.h changes packets, parse.h reads them, events.h
+ * reports.
  */
 #include <linux/bpf.h>
 #include <linux/types.h>

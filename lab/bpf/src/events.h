@@ -104,7 +104,9 @@ struct trace_point {
 	__u32 ifindex;
 };
 
-VERIFIED_ONCE int emit_trace(context *ctx, const struct trace_point *point)
+/* `sender`: the source before translation, where an event tells it; else NULL. */
+VERIFIED_ONCE int emit_trace(context *ctx, const struct trace_point *point,
+			     const union v6addr *sender)
 {
 	struct trace_event *event;
 
@@ -121,8 +123,8 @@ VERIFIED_ONCE int emit_trace(context *ctx, const struct trace_point *point)
 	event->notify.reason = point->reason;
 	event->notify.flags = point->family == FAMILY_IPV6;
 	event->notify.ifindex = point->ifindex;
-	event->notify.orig_ip.d[0] = 0;
-	event->notify.orig_ip.d[1] = 0;
+	event->notify.orig_ip.d[0] = sender ? sender->d[0] : 0;
+	event->notify.orig_ip.d[1] = sender ? sender->d[1] : 0;
 	event->notify.head.len_cap = capture(ctx, event->packet);
 	event->time = bpf_ktime_get_ns();
 	/* No wake-up: the reader polls every few milliseconds, which is what keeps events cheap. */
@@ -147,7 +149,7 @@ static __always_inline void trace(context *ctx, const struct trace_point *point,
 				  __u32 monitor)
 {
 	if (traced(point->obs, monitor))
-		emit_trace(ctx, point);
+		emit_trace(ctx, point, NULL);
 }
 
 /* A packet's arrival at a program: reported only without aggregation. */

@@ -29,7 +29,7 @@ struct flow {
 	__u8 kind;
 	__u16 l4_off;
 	__u8 hops; /* TTL or hop limit, as it came */
-	__u8 pad;
+	__u8 is_socket; /* saddr is the cookie of a network namespace: a socket has no packet yet */
 	__u32 now; /* seconds of CLOCK_MONOTONIC: one look at the clock per packet */
 };
 

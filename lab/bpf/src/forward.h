@@ -94,7 +94,8 @@ static __always_inline int track_delivery(struct tracked *t, context *ctx,
 }
 
 static __always_inline void trace_delivery(context *ctx, const struct flow *f,
-					   const struct endpoint_info *ep, const struct tracked *t)
+					   const struct endpoint_info *ep, const struct tracked *t,
+					   const union v6addr *sender)
 {
 	struct trace_point point = {
 		.obs = TO_ENDPOINT,
@@ -109,8 +110,8 @@ static __always_inline void trace_delivery(context *ctx, const struct flow *f,
 	count(packet_length(ctx), 0, DIRECTION_INGRESS);
 	if (!traced(TO_ENDPOINT, t->monitor))
 		return;
-	point.src_label = t->identity ? t->identity : identity_of(&f->saddr, f->family);
-	emit_trace(ctx, &point);
+	point.src_label = t->identity ? t->identity : identity_of(sender, f->family);
+	emit_trace(ctx, &point, sender);
 }
 
 /* Into a pod of this node: track, translate replies of services, report, hand over.
@@ -122,10 +123,12 @@ VERIFIED_ONCE int deliver(context *ctx, struct flow *f, const struct endpoint_in
 			  const struct delivery *d)
 {
 	struct tracked t = {};
+	union v6addr sender;
 	int ret;
 
 	if (!f || !ep || !d)
 		return -DROP_INVALID;
+	addr_copy(&sender, &f->saddr);
 	if (d->hook != AT_POD) {
 		ret = decrement_ttl(ctx, f);
 		if (ret)
@@ -143,7 +146,7 @@ VERIFIED_ONCE int deliver(context *ctx, struct flow *f, const struct endpoint_in
 		if (ret)
 			return ret;
 	}
-	trace_delivery(ctx, f, ep, &t);
+	trace_delivery(ctx, f, ep, &t, &sender);
 	return d->hook == AT_POD ? TC_ACT_OK : bpf_redirect_peer(ep->ifindex, 0);
 }
 

@@ -161,8 +161,10 @@ int from_container(struct __sk_buff *ctx)
 	struct flow flow;
 	int ret = parse(ctx, &flow);
 
-	if (ret == NOT_IP)
-		return ctx->protocol == bpf_htons(ETH_P_ARP) ? answer_arp(ctx) : TC_ACT_OK;
+	if (ret == NOT_IP) {
+		ret = ctx->protocol == bpf_htons(ETH_P_ARP) ? answer_arp(ctx) : TC_ACT_OK;
+		return conclude_at(ctx, &flow, &place, ret);
+	}
 	if (flow.kind == FLOW_NEIGHBOUR)
 		return answer_solicitation(ctx, &flow);
 	if (ret)

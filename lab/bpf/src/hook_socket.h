@@ -101,7 +101,8 @@ static __always_inline int balance_socket(struct bpf_sock_addr *ctx, struct flow
 	svc = service_lookup(&key, f, SCOPE_INTERNAL);
 	if (!svc || !svc->count)
 		return PROCEED; /* what its packets meet is up to the programs on their way */
-	addr_set4(&f->saddr, (__u32)config.host_cookie);
+	f->saddr.d[0] = config.host_cookie;
+	f->is_socket = 1;
 	if (!select_affine(&backend, svc, f) &&
 	    !backend_get(&backend, select_random(&key, svc->count), f->family))
 		return PROCEED;

@@ -99,10 +99,21 @@ static __always_inline int answer_ipv6(context *ctx, const struct flow *f,
 	return store_bytes(ctx, ETH_HLEN, &a, sizeof(a)) ? -DROP_WRITE_ERROR : 0;
 }
 
-/* May the packet be answered with an error at all? (RFC 1122, 3.2.2) */
+static __always_inline int is_single_host(const union v6addr *address, __u8 family)
+{
+	__u8 first = address->addr[0];
+
+	if (!config.ipv6 || family == FAMILY_IPV4)
+		return first && first != 127 && first < 224;
+	if (!address->d[0] && !address->p[2] && bpf_ntohl(address->p[3]) <= 1)
+		return 0; /* :: and ::1 */
+	return first != 0xff;
+}
+
+/* May the packet be answered with an error at all? (RFC 1122, 3.2.2; RFC 4443, 2.4) */
 static __always_inline int may_answer(const struct flow *f)
 {
-	return f->kind == FLOW_PLAIN;
+	return f->kind == FLOW_PLAIN && is_single_host(&f->saddr, f->family);
 }
 
 static __always_inline int answer4(context *ctx, const struct flow *f,

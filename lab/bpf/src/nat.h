@@ -98,30 +98,32 @@ static __always_inline int port_in_range(__be16 port)
 	return number >= config.snat_port_min && number <= config.snat_port_max;
 }
 
-/* Does the node itself talk to the same peer from that port? Its socket would get our replies. */
-static __always_inline int port_used_by_node(context *ctx, const struct flow *reply)
+/* Does the node itself talk to the same peer from that address and port? Its socket would get our
+ * replies, or the flow those of the socket.
+ */
+VERIFIED_ONCE int port_used_by_node(context *ctx, const struct flow *f, const struct nat_target *to)
 {
 	struct bpf_sock_tuple tuple = {};
-	struct bpf_sock *sk;
 	__u32 size = sizeof(tuple.ipv4);
+	struct bpf_sock *sk;
 
-	if (!is_node(&reply->daddr, reply->family))
+	if (!f || !to)
 		return 0;
-	if (is_ipv4(reply)) {
-		tuple.ipv4.saddr = reply->saddr.p[0];
-		tuple.ipv4.daddr = reply->daddr.p[0];
-		tuple.ipv4.sport = reply->sport;
-		tuple.ipv4.dport = reply->dport;
+	if (is_ipv4(f)) {
+		tuple.ipv4.saddr = f->daddr.p[0];
+		tuple.ipv4.daddr = to->address.p[0];
+		tuple.ipv4.sport = f->dport;
+		tuple.ipv4.dport = to->port;
 	} else {
-		__builtin_memcpy(tuple.ipv6.saddr, &reply->saddr, sizeof(reply->saddr));
-		__builtin_memcpy(tuple.ipv6.daddr, &reply->daddr, sizeof(reply->daddr));
-		tuple.ipv6.sport = reply->sport;
-		tuple.ipv6.dport = reply->dport;
+		addr_put(tuple.ipv6.saddr, &f->daddr);
+		addr_put(tuple.ipv6.daddr, &to->address);
+		tuple.ipv6.sport = f->dport;
+		tuple.ipv6.dport = to->port;
 		size = sizeof(tuple.ipv6);
 	}
-	if (reply->proto == IPPROTO_TCP)
+	if (f->proto == IPPROTO_TCP)
 		sk = bpf_skc_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
-	else if (reply->proto == IPPROTO_UDP)
+	else if (f->proto == IPPROTO_UDP)
 		sk = bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
 	else
 		return 0;
@@ -157,19 +159,24 @@ static __always_inline int nat_enter_reply(const struct flow *f, const struct fl
 	       addr_equal(&owner.address, &f->saddr) ? 0 : -1;
 }
 
-/* Try one port for a new flow: 0 when it is the flow's now, negative when not. */
-VERIFIED_ONCE int nat_reserve(context *ctx, const struct flow *f, struct nat_target *to,
-			      __u32 port)
+VERIFIED_ONCE int nat_enter(const struct flow *f, const struct nat_target *to)
 {
 	struct flow reply = {};
 
 	if (!f || !to)
 		return -1;
-	to->port = bpf_htons(port);
 	reply_of(&reply, f, to);
-	if (port_used_by_node(ctx, &reply) || nat_enter_reply(f, &reply))
+	if (nat_enter_reply(f, &reply))
 		return -1;
 	return nat_insert(f, TUPLE_OUT, &to->address, to->port, 0);
+}
+
+/* Try one port for a new flow: 0 when it is the flow's now, negative when not. */
+static __always_inline int nat_reserve(context *ctx, const struct flow *f, struct nat_target *to,
+				       __u32 port)
+{
+	to->port = bpf_htons(port);
+	return port_used_by_node(ctx, f, to) ? -1 : nat_enter(f, to);
 }
 
 /* Find a port of `to` for a new flow: the client's own, or another one from all over the range, for

@@ -24,7 +24,9 @@ struct arp_packet {
 	__be32 target_ip;
 } __attribute__((packed));
 
-/* The gateway answers for itself: the pod's only neighbour is the node's end of its veth. */
+/* The gateway answers for itself: the pod's only neighbour is the node's end of its veth. A verdict,
+ * or a negative reason.
+ */
 static __always_inline int answer_arp(context *ctx)
 {
 	struct arp_packet *arp = header(ctx, 0, sizeof(*arp));
@@ -36,7 +38,7 @@ static __always_inline int answer_arp(context *ctx)
 	addr_set4(&sender, arp->sender_ip);
 	ep = endpoint_of(&sender, FAMILY_IPV4);
 	if (!ep || ep->ifindex != interface(ctx))
-		return TC_ACT_SHOT;
+		return -DROP_INVALID_SIP;
 	arp->op = bpf_htons(ARP_REPLY);
 	arp->target_ip = arp->sender_ip;
 	arp->sender_ip = config.router_ip;

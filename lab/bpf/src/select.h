@@ -88,9 +88,9 @@ static __always_inline __u32 select_new(struct service_key *key, const struct lb
 static __always_inline void affinity_key4(struct lb4_affinity_key *key, const struct flow *f,
 					  __u16 rev_nat_index)
 {
-	key->client = f->saddr.p[0];
+	key->client = f->saddr.d[0];
 	key->rev_nat_id = rev_nat_index;
-	key->bits = 0;
+	key->bits = f->is_socket;
 	key->pad1 = 0;
 	key->pad2 = 0;
 }
@@ -100,7 +100,7 @@ static __always_inline void affinity_key6(struct lb6_affinity_key *key, const st
 {
 	addr_put(&key->client, &f->saddr);
 	key->rev_nat_id = rev_nat_index;
-	key->bits = 0;
+	key->bits = f->is_socket;
 	key->pad1 = 0;
 	key->pad2 = 0;
 }

@@ -111,6 +111,14 @@ def test_source_from_before_snat_replaces_the_packets() -> None:
     assert address_text(record.translated_source) == "10.0.4.105"
 
 
+def test_source_that_is_the_packets_own_was_not_translated() -> None:
+    """The way to an endpoint names it always."""
+    packet = article.client_to_pod(SYN, "10.0.4.105")
+    record = decode(article.trace(TO_ENDPOINT, packet, original="10.0.4.105"), "modern")
+    assert address_text(record.source_address) == "10.0.4.105"
+    assert record.translated_source == b""
+
+
 def test_what_follows_the_captured_bytes_is_not_read() -> None:
     packet = article.frame("10.0.0.1", "10.0.0.2", protocol=17, ports=(5, 6))[:36]
     record = decode(article.trace(TO_ENDPOINT, packet) + b"\xff" * 90)
