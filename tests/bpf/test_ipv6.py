@@ -287,3 +287,12 @@ def test_no_answer_to_an_address_that_names_no_single_host(
     rig.service(VIP_6, 80, [])
     assert rig.run("from_netdev", request6(src=src)).verdict == SHOT
     assert rig.dropped() == {Reason.NO_SERVICE: 1}
+
+
+def test_length_of_zero_is_a_jumbograms_only(dual: Rig) -> None:
+    """What stands behind a header that promises nothing is no segment (RFC 2675)."""
+    dual.service(VIP_6, 80, [Backend(POD_6)])
+    sent = request6()
+    sent[IPv6].plen = 0
+    assert dual.run("from_netdev", sent).verdict == SHOT
+    assert dual.dropped() == {Reason.CT_INVALID_HEADER: 1}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror
 from scapy.layers.inet6 import (
+    ICMPv6DestUnreach,
     ICMPv6PacketTooBig,
     ICMPv6TimeExceeded,
     IPv6,
@@ -222,3 +223,27 @@ def test_quoted_udp_checksum_never_becomes_none(rig: Rig) -> None:
     forwarded = rig.run("from_netdev", sent).frame
     out = rig.run("from_netdev", arriving(Ether() / error(forwarded, GATEWAY, ROUTER)))
     assert quote_of(out) == bytes(Ether(bytes(sent))[IP])
+
+
+def test_pods_error_about_its_own_question_comes_back_to_it(make_rig: Callable[..., Rig]) -> None:
+    """Through its service a pod asked itself, where nobody listens: both addresses are turned."""
+    rig = make_rig(DUAL)
+    rig.service("10.96.0.10", 53, [Backend(POD, 5353)], proto=17, flags=0)
+    rig.service("fd00:96::10", 53, [Backend(POD_6, 5353)], proto=17, flags=0)
+    question = UDP(sport=PORT, dport=53) / b"q"
+    asked: Any = FROM_POD / IP(src=POD, dst="10.96.0.10") / question
+    met = rig.run("from_container", asked).frame
+    out = rig.run("from_container", FROM_POD / error(met, POD, met[IP].src, code=3))
+    assert (out.verdict, out.frame[IP].src, out.frame[IP].dst) == (REDIRECT, "10.96.0.10", POD)
+    got, wanted = quote_of(out), bytes(Ether(bytes(asked))[IP])
+    assert got[12:] == wanted[12:]
+    asked = FROM_POD / IPv6(src=POD_6, dst="fd00:96::10") / question
+    met = rig.run("from_container", asked).frame
+    told = FROM_POD / IPv6(src=POD_6, dst=met[IPv6].src) / ICMPv6DestUnreach(code=4)
+    out = rig.run("from_container", told / bytes(met[IPv6]))
+    assert (out.verdict, out.frame[IPv6].src, out.frame[IPv6].dst) == (
+        REDIRECT,
+        "fd00:96::10",
+        POD_6,
+    )
+    assert quote6_of(out)[8:] == bytes(Ether(bytes(asked))[IPv6])[8:]

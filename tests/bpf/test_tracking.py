@@ -31,8 +31,17 @@ def seconds_left(value: Any) -> float:
 
 @pytest.mark.parametrize(
     ("sent", "lifetime"),
-    [("S", 60), ("SA", 21600), ("SAF", 21600), ("SAFf", 10), ("SAR", 10)],
-    ids=["syn", "established", "half closed", "closed", "reset"],
+    [
+        ("S", 60),
+        ("SA", 21600),
+        ("SAF", 21600),
+        ("SAFf", 10),
+        ("SAR", 10),
+        ("A", 21600),
+        ("Ff", 10),
+        ("r", 10),
+    ],
+    ids=["syn", "established", "half closed", "closed", "reset", "met later", "at its end", "over"],
 )
 def test_lifetimes_follow_the_connection(rig: Rig, sent: str, lifetime: int) -> None:
     rig.service(VIP, 80, [Backend(POD)])
@@ -42,6 +51,7 @@ def test_lifetimes_follow_the_connection(rig: Rig, sent: str, lifetime: int) -> 
         "F": lambda: rig.run("from_netdev", request(flags="FA")),
         "f": lambda: rig.run("from_container", reply(POD, CLIENT, flags="FA")),
         "R": lambda: rig.run("from_container", reply(POD, CLIENT, flags="R")),
+        "r": lambda: rig.run("from_netdev", request(flags="R")),
     }
     for step in sent:
         packets[step]()

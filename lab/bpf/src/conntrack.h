@@ -253,6 +253,8 @@ static __always_inline void ct_first_packet(struct ct_entry *entry, const struct
 	}
 	if (f->tcp_flags && !(f->tcp_flags & TCP_SYN))
 		entry->flags |= CT_SEEN_NON_SYN; /* picked up in the middle of its life */
+	if (f->tcp_flags & (TCP_FIN | TCP_RST)) /* or at its end */
+		ct_close(entry, f->tcp_flags, flags == TUPLE_IN);
 	entry->lifetime = now + ct_lifetime(entry, f);
 }
 

@@ -173,7 +173,7 @@ static __always_inline int parse_ipv6(context *ctx, struct flow *f, __u32 l3)
 	end = off + bpf_ntohs(ip->payload_len);
 	if (end > packet_length(ctx))
 		return -DROP_INVALID;
-	if (end == off)
+	if (end == off && packet_length(ctx) - off > 0xffff)
 		end = packet_length(ctx); /* a jumbogram's length is in an option (RFC 2675) */
 	f->family = FAMILY_IPV6;
 	f->proto = ip->nexthdr;

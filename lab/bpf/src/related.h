@@ -109,6 +109,8 @@ static __always_inline int translate_source(struct flow *r, int borrow)
 	      frontend_get(&to, entry->rev_nat_index, r->family)) &&
 	    !(nat_find(&to, r, TUPLE_OUT) && (borrow || !is_node(&to.address, r->family))))
 		return 0;
+	if (entry && entry->flags & CT_LB_LOOPBACK) /* the pod is at both ends */
+		addr_copy(&r->daddr, &r->saddr);
 	addr_copy(&r->saddr, &to.address);
 	r->sport = to.port;
 	return RENAMED_SOURCE;
