@@ -233,3 +233,29 @@ def test_pods_node_hands_it_to_the_pod(dsr: Rig) -> None:
     sent = FROM_ROUTER / IP(src="203.0.113.9", dst=POD) / ICMP(type=3, code=4)
     out = dsr.run("from_netdev", sent / bytes(quoted)[:28])
     assert (out.verdict, out.frame.dst, out.frame[IP].dst) == (REDIRECT, POD_MAC, POD)
+
+
+@pytest.mark.parametrize("proto", [6, 17])
+def test_backend_in_the_nodes_namespace_answers_with_the_services_address(
+    dsr: Rig, proto: int
+) -> None:
+    dsr.service(VIP, 80, [Backend(NODE, 8080)], proto=proto)
+    l4 = TCP(sport=PORT, dport=8080, flags="S") if proto == 6 else UDP(sport=PORT, dport=8080)
+    sent = FROM_ROUTER / IP(src=CLIENT, dst=NODE, options=OPTION) / l4
+    out = dsr.run("from_netdev", sent)
+    assert (out.verdict, out.packet) == (OK, bytes(sent))
+    for flags in ("SA", "A", "PA"):
+        back = (
+            TCP(sport=8080, dport=PORT, flags=flags) if proto == 6 else UDP(sport=8080, dport=PORT)
+        )
+        left = dsr.run("to_netdev", FROM_POD / IP(src=NODE, dst=CLIENT) / back)
+        assert left.verdict == OK
+        back.sport = 80
+        same(left.frame, FROM_POD / IP(src=VIP, dst=CLIENT) / back)
+
+
+def test_socket_of_the_node_that_nobody_came_to_by_a_service_keeps_its_address(dsr: Rig) -> None:
+    dsr.service(VIP, 80, [Backend(NODE, 8080)])
+    dsr.run("from_netdev", request(dst=NODE, dport=8080))
+    back = FROM_POD / IP(src=NODE, dst=CLIENT) / TCP(sport=8080, dport=PORT, flags="SA")
+    assert dsr.run("to_netdev", back).packet == bytes(back)

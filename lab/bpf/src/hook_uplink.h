@@ -1,5 +1,19 @@
 /* The node's uplink: from_netdev (tc ingress) and to_netdev (tc egress). */
 
+/* To the node itself: its answer to a client whom another node sent here gets the service's address
+ * in to_netdev.
+ */
+static __always_inline int netdev_host(struct __sk_buff *ctx, struct flow *f)
+{
+	struct ct_init init = {.identity = IDENTITY_WORLD, .flags = CT_DSR, .ifindex = ctx->ifindex};
+	struct tracked t = {};
+
+	if (config.tunnel || !dsr_learn(ctx, f))
+		return deliver_host(ctx, f);
+	ct_lookup(&t, f, ctx->len, TUPLE_OUT, 0);
+	return ct_serves(&t, 0, CT_DSR) ? TC_ACT_OK : ct_create(f, &init, ctx->len, TUPLE_OUT);
+}
+
 static __always_inline int netdev_packet(struct __sk_buff *ctx, struct flow *f)
 {
 	struct delivery d = {.hook = AT_INGRESS};
@@ -16,7 +30,7 @@ static __always_inline int netdev_packet(struct __sk_buff *ctx, struct flow *f)
 	if (!ep)
 		return TC_ACT_OK; /* for another node, or nobody: the routing table decides */
 	if (ep->flags & ENDPOINT_HOST)
-		return deliver_host(ctx, f);
+		return netdev_host(ctx, f);
 	if (!config.tunnel && dsr_learn(ctx, f))
 		d.ct_flags = CT_DSR;
 	return deliver(ctx, f, ep, &d);
@@ -83,9 +97,9 @@ static __always_inline int host_reply(struct __sk_buff *ctx, struct flow *f)
 
 		return ret < 0 ? ret : CONTINUE;
 	}
-	if (!ct_lookup(&t, f, ctx->len, TUPLE_OUT, 1) || !(t.flags & CT_NODE_PORT))
+	if (!ct_lookup(&t, f, ctx->len, TUPLE_OUT, 1) || !(t.flags & (CT_NODE_PORT | CT_DSR)))
 		return CONTINUE;
-	return reverse_nat(ctx, f, t.rev_nat_index);
+	return t.flags & CT_NODE_PORT ? reverse_nat(ctx, f, t.rev_nat_index) : dsr_reply(ctx, f);
 }
 
 static __always_inline int leaving_packet(struct __sk_buff *ctx, struct flow *f)

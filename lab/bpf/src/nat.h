@@ -98,8 +98,9 @@ static __always_inline int port_in_range(__be16 port)
 	return number >= config.snat_port_min && number <= config.snat_port_max;
 }
 
-/* Does the node itself talk to the same peer from that address and port? Its socket would get our
- * replies, or the flow those of the socket.
+/* Does the node itself talk to the same peer from that port? Its socket would get our replies. Asked
+ * for its own address only: for the router address, which all requests to other nodes borrow, it
+ * would make a tenth of a new flow's price.
  */
 VERIFIED_ONCE int port_used_by_node(context *ctx, const struct flow *f, const struct nat_target *to)
 {
@@ -107,7 +108,7 @@ VERIFIED_ONCE int port_used_by_node(context *ctx, const struct flow *f, const st
 	__u32 size = sizeof(tuple.ipv4);
 	struct bpf_sock *sk;
 
-	if (!f || !to)
+	if (!f || !to || !is_node(&to->address, f->family))
 		return 0;
 	if (is_ipv4(f)) {
 		tuple.ipv4.saddr = f->daddr.p[0];
