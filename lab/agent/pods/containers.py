@@ -127,9 +127,10 @@ class ContainerRun:
     def end(self, now: float, grace: float) -> float | None:
         """Lead the program out; when it will be killed if it has not ended by then."""
         if not self.running or self.program is None:
+            self._stop_probing()
             return None
         if self._ending is None:
-            self._stop_probing()
+            self._probed().leave()
             self._ending = self._begin_ending(grace, self.program)
         self._ending.hurry(now + grace)
         if now < self._ending.deadline:
@@ -193,15 +194,19 @@ class ContainerRun:
     def _keep(self, now: float) -> float | None:
         if self._ending is not None:
             return self.end(now, self._around.grace)
+        ailing = self._probed().health.ailing
+        if not ailing:
+            return None
+        self._tell("Warning", "Unhealthy", ailing)
+        return self.end(now, self._around.grace)
+
+    def _probed(self) -> Prober:
+        """The probes of the run that is on."""
         if self._prober is None:
             asker = self._around.asker(self.spec.name)
-            self._prober = Prober(
-                self.spec, asker, self._around.bell, self._known_health(), self._tell
-            )
-        if not self._prober.health.ailing:
-            return None
-        self._tell("Warning", "Unhealthy", self._prober.health.ailing)
-        return self.end(now, self._around.grace)
+            known = self._known_health()
+            self._prober = Prober(self.spec, asker, self._around.bell, known, self._tell)
+        return self._prober
 
     def _known_health(self) -> Health:
         """What the API was told of this very run: an agent that comes back doubts nothing."""

@@ -49,10 +49,24 @@ class Prober:
         self._container = container
         self._asker = asker
         self._bell = bell
+        self._leaving = False
+        self._liveness: asyncio.Task[None] | None = None
         self._task = asyncio.create_task(self._run())
 
     def stop(self) -> None:
         self._task.cancel()
+        self._stop_liveness()
+
+    def leave(self) -> None:
+        """The program is on its way out: nobody asks any more whether it is alive, but readiness
+        counts to the last, as with the kubelet. It is what endpoints call `serving`.
+        """
+        self._leaving = True
+        self._stop_liveness()
+
+    def _stop_liveness(self) -> None:
+        if self._liveness is not None:
+            self._liveness.cancel()
 
     async def _run(self) -> None:
         container = self._container
@@ -62,10 +76,10 @@ class Prober:
         if container.readinessProbe is None:
             self.health.ready = True
         self._bell.ring()
-        await asyncio.gather(
-            self._repeat(container.readinessProbe, self._ready_result, eager=True),
-            self._repeat(container.livenessProbe, self._live_result, eager=False),
-        )
+        if not self._leaving:
+            alive = self._repeat(container.livenessProbe, self._live_result, eager=False)
+            self._liveness = asyncio.create_task(alive)
+        await self._repeat(container.readinessProbe, self._ready_result, eager=True)
 
     async def _repeat(
         self, probe: Probe | None, tell: Callable[[bool, str], bool], *, eager: bool

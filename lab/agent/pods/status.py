@@ -126,11 +126,11 @@ def _conditions(pod: Pod, view: PodView, now: str) -> list[Json]:
         "reason": "ContainersNotInitialized",
         "message": f"containers with incomplete status: [{' '.join(waiting)}]",
     }
-    ready = not unready and initialised and not view.terminating
+    ready = not unready and initialised
     wanted = [
         _condition("Initialized", initialised, why_not_initialised),
         _condition("Ready", ready, why_not),
-        _condition("ContainersReady", not unready and initialised, why_not),
+        _condition("ContainersReady", ready, why_not),
         _condition("PodScheduled", True, {}),
     ]
     before = {each.type: each for each in (pod.status and pod.status.conditions) or ()}

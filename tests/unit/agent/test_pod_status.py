@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -193,9 +194,11 @@ def test_an_unready_pod_says_which_container() -> None:
     assert ready["message"] == "containers with unready status: [web1]"
 
 
-def test_a_pod_that_terminates_is_not_ready() -> None:
+def test_a_pod_that_terminates_is_ready_for_as_long_as_it_answers() -> None:
     view = ContainerView(SPEC, process=RUNS, started=True, ready=True)
-    assert condition(status(view, terminating=True), "Ready")["status"] == "False"
+    assert condition(status(view, terminating=True), "Ready")["status"] == "True"
+    ended = ContainerView(SPEC, process=replace(RUNS, code=0), started=True)
+    assert condition(status(ended, terminating=True), "Ready")["status"] == "False"
 
 
 def test_a_crashed_container_shows_its_last_run() -> None:

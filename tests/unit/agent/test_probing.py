@@ -177,6 +177,34 @@ def test_a_container_that_ails_is_killed() -> None:
     assert found.ailing == "Liveness probe failed: command ended with code 1"
 
 
+def test_a_program_on_its_way_out_is_asked_for_its_readiness_only() -> None:
+    asked: list[str] = []
+    done = asyncio.Event()
+
+    async def run_command(argv: list[str]) -> int:
+        asked.append(argv[0])
+        if asked.count("ready") == 5:
+            done.set()
+        return 1 if asked.count("ready") > 2 else 0
+
+    async def run() -> Health:
+        quick = {"periodSeconds": 0.005, "failureThreshold": 1}
+        spec = container()
+        spec.readinessProbe = probe(exec={"command": ["ready"]}, **quick)
+        spec.livenessProbe = probe(exec={"command": ["alive"]}, **quick)
+        asker = Asker(HOST, HOST, run_command)
+        prober = Prober(spec, asker, Bell(), Health(True, True), lambda *_: None)
+        prober.leave()
+        try:
+            await asyncio.wait_for(done.wait(), 10)
+            return prober.health
+        finally:
+            prober.stop()
+
+    assert asyncio.run(run()) == Health(started=True, ready=False)
+    assert "alive" not in asked
+
+
 def test_readiness_is_lost_after_as_many_failures_as_the_probe_says() -> None:
     before = Health(started=True, ready=True)
     quick = {"periodSeconds": 0.005, "failureThreshold": 3}
