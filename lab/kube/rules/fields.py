@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from lab.kube import names
@@ -48,6 +48,8 @@ FIELDS: Mapping[str, Schema] = {
     "ServiceSpec.internalTrafficPolicy": _TRAFFIC,
     "ServiceSpec.externalIPs": {"items": {"type": "string", "format": "k8s-ip"}},
     "ServiceSpec.loadBalancerIP": {"format": "k8s-ip"},
+    "ServiceSpec.loadBalancerSourceRanges": {"items": {"type": "string", "format": "k8s-cidr"}},
+    "ClientIPConfig.timeoutSeconds": {"format": "k8s-affinity-seconds"},
     "ServiceSpec.selector": {"format": "k8s-labels"},
     "ServicePort.protocol": _PROTOCOL,
     "ServicePort.port": _PORT,
@@ -122,6 +124,23 @@ def _ip(path: str, value: str) -> Iterator[Cause]:
         yield Cause.invalid(path, value, text)
 
 
+def _cidr(path: str, value: str) -> Iterator[Cause]:
+    # Spaces around it were allowed when ranges were an annotation, and are since.
+    address, slash, length = value.strip().partition("/")
+    try:
+        ip_network(f"{address}/{length}", strict=False)
+    except ValueError:
+        slash = ""
+    if not slash:
+        text = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+        yield Cause.invalid(path, value, text)
+
+
+def _affinity_seconds(path: str, value: int) -> Iterator[Cause]:
+    if not 0 < value <= 86400:
+        yield Cause.invalid(path, value, "must be greater than 0 and less than 86400")
+
+
 def _labels(path: str, labels: Mapping[str, str]) -> Iterator[Cause]:
     for key, value in labels.items():
         if not names.LABEL_KEY.fullmatch(key):
@@ -143,6 +162,8 @@ FORMATS: Mapping[str, Callable[[str, Any], Iterator[Cause]]] = {
     "k8s-port": _port,
     "k8s-port-or-name": _port,
     "k8s-ip": _ip,
+    "k8s-cidr": _cidr,
+    "k8s-affinity-seconds": _affinity_seconds,
     "k8s-labels": _labels,
     "k8s-annotations": _annotations,
 }

@@ -64,8 +64,24 @@ def _service(new: Object, old: Object | None) -> Causes:
     if spec["type"] == "ExternalName" and not spec.get("externalName"):
         yield Cause.required("spec.externalName")
     yield from _service_ports(spec.get("ports", []), spec["type"])
+    yield from _service_outside(spec)
     if old and spec["type"] == old["spec"]["type"] == "LoadBalancer":
         yield from _immutable("spec.loadBalancerClass", new, old)
+
+
+def _service_outside(spec: Object) -> Causes:
+    """What only a Service that clients outside of the cluster can reach may say."""
+    kind = spec["type"]
+    if spec.get("loadBalancerSourceRanges") and kind != "LoadBalancer":
+        text = "may only be used when `type` is 'LoadBalancer'"
+        yield Cause.forbidden("spec.loadBalancerSourceRanges", text)
+    reachable = kind in ("NodePort", "LoadBalancer") or (
+        kind == "ClusterIP" and spec.get("externalIPs")
+    )
+    if spec.get("externalTrafficPolicy") and not reachable:
+        text = "may only be set for externally-accessible services"
+        policy = spec["externalTrafficPolicy"]
+        yield Cause.invalid("spec.externalTrafficPolicy", policy, text)
 
 
 def _service_ports(ports: list[Object], kind: str) -> Causes:

@@ -129,6 +129,46 @@ def test_deleting(query: str, options: Any) -> None:
     refused("DELETE", f"{SERVICES}/web{query}", options, 400, "BadRequest", words)
 
 
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"type": "LoadBalancer", "loadBalancerSourceRanges": ["10.0.0.0/8", "somewhere"]},
+         'spec.loadBalancerSourceRanges[1]: Invalid value: "somewhere": must be a valid CIDR'),
+        ({"type": "LoadBalancer", "loadBalancerSourceRanges": ["10.0.0.0/33"]},
+         'spec.loadBalancerSourceRanges[0]: Invalid value: "10.0.0.0/33"'),
+        ({"type": "LoadBalancer", "loadBalancerSourceRanges": ["192.0.2.1"]},
+         'spec.loadBalancerSourceRanges[0]: Invalid value: "192.0.2.1"'),
+        ({"type": "NodePort", "loadBalancerSourceRanges": ["10.0.0.0/8"]},
+         "spec.loadBalancerSourceRanges: Forbidden: may only be used when `type` is"),
+        ({"externalTrafficPolicy": "Local"},
+         'spec.externalTrafficPolicy: Invalid value: "Local": may only be set for externally'),
+        ({"sessionAffinity": "ClientIP",
+          "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 86401}}},
+         "spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 86401"),
+        ({"sessionAffinity": "ClientIP",
+          "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 0}}},
+         "spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 0"),
+    ],
+)  # fmt: skip
+def test_services_that_no_node_could_balance_as_they_say(spec: dict[str, Any], words: str) -> None:
+    body = {"metadata": {"name": "x"}, "spec": {"ports": [{"port": 80}], **spec}}
+    refused("POST", SERVICES, body, 422, "Invalid", words)
+
+
+def test_ranges_may_have_spaces_around_them_and_external_addresses_a_policy() -> None:
+    async def story(cluster: Cluster) -> None:
+        spec = {"ports": [{"port": 80}], "externalIPs": ["192.0.2.9"],
+                "externalTrafficPolicy": "Local"}  # fmt: skip
+        reply = await cluster.post(SERVICES, {"metadata": {"name": "outside"}, "spec": spec})
+        assert reply.code == 201, reply.body
+        spec = {"ports": [{"port": 80}], "type": "LoadBalancer",
+                "loadBalancerSourceRanges": [" 10.0.0.0/8 ", "2001:db8::/32"]}  # fmt: skip
+        reply = await cluster.post(SERVICES, {"metadata": {"name": "padded"}, "spec": spec})
+        assert reply.code == 201, reply.body
+
+    with_cluster(story)
+
+
 def test_all_mistakes_of_an_object_are_told_at_once() -> None:
     async def story(cluster: Cluster) -> None:
         ports = [{"port": 70000, "name": "a"}, {"port": 80, "name": "a", "protocol": "ICMP"}]
