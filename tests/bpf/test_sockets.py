@@ -13,10 +13,11 @@ from lab.bpf import sockets
 from lab.bpf import tables as t
 from lab.bpf.codes import ServiceFlag
 
-from .node import CONFIG, DUAL
+from .node import CLIENT, CONFIG, DUAL, NODE, NODE2, NODE_6, REMOTE_POD
 from .rig import Backend, Rig
 
 CLUSTER_IP, CLUSTER_IP_6 = "10.96.0.10", "fd00:96::10"
+NODE_PORT = ServiceFlag.NODEPORT
 
 
 def cgroup_root() -> Path | None:
@@ -66,6 +67,42 @@ def test_connect_reaches_the_backend_and_names_the_service(node: Rig) -> None:
             assert client.getpeername() == (CLUSTER_IP, 80)
 
     node.inside(act)
+
+
+@pytest.mark.parametrize("asked", ["127.0.0.1", "127.8.8.8", NODE, NODE2])
+def test_a_node_port_is_at_loopback_and_at_every_nodes_address(node: Rig, asked: str) -> None:
+    def act() -> None:
+        with listen() as server, socket.socket() as client:
+            port = server.getsockname()[1]
+            node.service("0.0.0.0", 30080, [Backend("127.0.0.1", port)], flags=NODE_PORT)
+            client.connect((asked, 30080))
+            server.accept()[0].close()
+            assert client.getpeername() == (asked, 30080)
+
+    node.inside(act)
+
+
+@pytest.mark.parametrize("asked", ["::1", NODE_6])
+def test_a_node_port_over_ipv6(node: Rig, asked: str) -> None:
+    def act() -> None:
+        with listen(socket.AF_INET6) as server, socket.socket(socket.AF_INET6) as client:
+            port = server.getsockname()[1]
+            node.service("::", 30080, [Backend("::1", port)], flags=NODE_PORT)
+            client.connect((asked, 30080))
+            assert client.getpeername()[:2] == (asked, 30080)
+
+    node.inside(act)
+
+
+@pytest.mark.parametrize("asked", [REMOTE_POD, CLIENT])
+def test_a_node_port_is_at_nobody_elses_address(node: Rig, asked: str) -> None:
+    def act() -> None:
+        node.service("0.0.0.0", 30053, [Backend("127.0.0.1", 1)], proto=17, flags=NODE_PORT)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.connect((asked, 30053))
+
+    node.inside(act)
+    assert list(node.map(t.SOCKETS).items()) == []
 
 
 def test_connect_over_ipv6(node: Rig) -> None:
