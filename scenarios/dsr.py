@@ -49,3 +49,15 @@ def source(stage: Stage) -> None:
         web.is_answered(stage, client)
         address = str(stage.plan.node(client).address)
         stage.holds(f"nginx saw {client}", web.clients_seen(stage, pod)[-1], address)
+
+
+@scenario.step("At any node's address, too")
+def node_port(stage: Stage) -> None:
+    """A NodePort is at every node. The option names the address that was asked, which is the
+    other node's own; the pod's node knows the NodePort, and answers in that node's name."""
+    (pod,) = web.pods(stage)
+    (number,) = observe.services(stage)[web.SERVICE].node_ports
+    other = next(node for node in stage.plan.kube_nodes if node.name != pod.node)
+    web.is_answered(stage, url=f"http://{other.address}:{number}/")
+    address = str(stage.plan.node(web.CLIENT).address)
+    stage.holds(f"nginx saw {web.CLIENT}", web.clients_seen(stage, pod)[-1], address)

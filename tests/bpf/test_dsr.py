@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror, TCPerror
 
 from lab.bpf import tables as t
-from lab.bpf.codes import Algorithm, CtFlag, Reason, ServiceFlag2, TupleFlag
+from lab.bpf.codes import Algorithm, CtFlag, Reason, ServiceFlag, ServiceFlag2, TupleFlag
 from lab.bpf.config import Forwarding, NodeConfig
 
-from .node import CLIENT, CONFIG, GATEWAY_MAC, NODE, NODE2, NODE_MAC, POD, POD_MAC, REMOTE_POD, VIP
+from .node import (
+    CLIENT,
+    CONFIG,
+    GATEWAY,
+    GATEWAY_MAC,
+    NODE,
+    NODE2,
+    NODE_MAC,
+    POD,
+    POD_MAC,
+    REMOTE_POD,
+    VIP,
+)
 from .noise import ones_complement
 from .packets import FROM_POD, FROM_ROUTER, PORT, datagram, reply, request, same
 from .rig import OK, REDIRECT, SHOT, Backend, Rig
@@ -104,6 +117,23 @@ def arrive(rig: Rig, option: bytes = OPTION) -> Any:
     """The SYN as the backend's node gets it."""
     sent = FROM_ROUTER / IP(src=CLIENT, dst=POD, options=option)
     return rig.run("from_netdev", sent / TCP(sport=PORT, dport=8080, flags="S"))
+
+
+def test_a_node_port_of_another_node_is_answered_from_there(dsr: Rig) -> None:
+    """The other node's address is no frontend here, but the NodePort is one everywhere."""
+    dsr.service("0.0.0.0", 30080, [Backend(POD, 8080)], flags=ServiceFlag.NODEPORT)
+    told = bytes([0x9A, 8]) + (30080).to_bytes(2, "big") + IPv4Address(NODE2).packed
+    assert arrive(dsr, told).verdict == REDIRECT
+    out = dsr.run("from_container", reply(POD, CLIENT, sport=8080))
+    wanted = IP(src=NODE2, dst=CLIENT, ttl=63) / TCP(sport=30080, dport=PORT, flags="SA")
+    same(out.frame, FROM_POD / wanted)
+
+
+@pytest.mark.parametrize("address", [REMOTE_POD, GATEWAY, "127.0.0.1"])
+def test_a_node_port_is_answered_from_no_address_but_a_nodes(dsr: Rig, address: str) -> None:
+    dsr.service("0.0.0.0", 30080, [Backend(POD, 8080)], flags=ServiceFlag.NODEPORT)
+    arrive(dsr, bytes([0x9A, 8]) + (30080).to_bytes(2, "big") + IPv4Address(address).packed)
+    assert list(dsr.map(t.SNAT).items()) == []
 
 
 def test_backends_node_answers_with_the_services_address(dsr: Rig) -> None:

@@ -24,6 +24,14 @@ static __always_inline __u32 identity_of(const union v6addr *address, __u8 famil
 	return info && info->sec_label ? info->sec_label : IDENTITY_WORLD;
 }
 
+/* Is it an address of a node of the cluster, this one or another? */
+static __always_inline int is_any_node(const union v6addr *address, __u8 family)
+{
+	__u32 identity = identity_of(address, family);
+
+	return identity == IDENTITY_HOST || identity == IDENTITY_REMOTE_NODE;
+}
+
 static __always_inline int is_router(const union v6addr *address, __u8 family)
 {
 	if (!config.ipv6 || family == FAMILY_IPV4)

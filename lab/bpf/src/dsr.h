@@ -163,6 +163,7 @@ static __always_inline int dsr_read6(context *ctx, const struct flow *f, struct 
 static __always_inline int dsr_read(context *ctx, const struct flow *f,
 				    struct nat_target *service)
 {
+	const struct lb4_service *svc;
 	struct service_key key = {};
 	struct flow asked = {};
 
@@ -172,7 +173,10 @@ static __always_inline int dsr_read(context *ctx, const struct flow *f,
 	asked.proto = f->proto;
 	addr_copy(&asked.daddr, &service->address);
 	asked.dport = service->port;
-	return service_lookup(&key, &asked, SCOPE_EXTERNAL) && !is_wildcard(&key);
+	svc = service_lookup(&key, &asked, SCOPE_EXTERNAL);
+	if (!svc && is_any_node(&asked.daddr, f->family))
+		svc = node_port_lookup(&key, &asked, SCOPE_EXTERNAL);
+	return svc && !is_wildcard(&key);
 }
 
 /* Every datagram tells the service anew; most tell nothing new. */

@@ -86,37 +86,26 @@ static __always_inline void peer_key(struct socket_peer *key, __u64 cookie,
 	key->pad2 = 0;
 }
 
-/* Is it an address of some node of the cluster, or of the loopback interface (RFC 1122, 3.2.1.3;
- * RFC 4291, 2.5.3)?
- */
-static __always_inline int is_any_node(const union v6addr *address, __u8 family)
+/* Of the loopback interface: RFC 1122, 3.2.1.3; RFC 4291, 2.5.3. */
+static __always_inline int is_loopback(const union v6addr *address, __u8 family)
 {
-	__u32 identity = identity_of(address, family);
-
-	if (identity == IDENTITY_HOST || identity == IDENTITY_REMOTE_NODE)
-		return 1;
 	if (family == FAMILY_IPV4)
 		return (address->p[0] & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000);
 	return !address->d[0] && address->d[1] == bpf_cpu_to_be64(1);
 }
 
-/* The service that a socket asks for. A NodePort is the same one on all nodes, so whichever of
- * them is named, the choice is made here: no other node has to send the connection on, and none
- * refuses it for want of a backend of its own.
+/* The service that a socket asks for. Whichever node's NodePort it names, the choice is made here:
+ * no other node has to send the connection on, and none refuses it for want of a backend of its
+ * own.
  */
 static __always_inline const struct lb4_service *asked_service(struct service_key *key,
 							       struct flow *f)
 {
 	const struct lb4_service *svc = service_lookup(key, f, SCOPE_INTERNAL);
-	union v6addr asked;
 
-	if (svc || !is_any_node(&f->daddr, f->family))
+	if (svc || (!is_any_node(&f->daddr, f->family) && !is_loopback(&f->daddr, f->family)))
 		return svc;
-	addr_copy(&asked, &f->daddr);
-	addr_set4(&f->daddr, 0); /* IPv6's unspecified address as well */
-	svc = service_lookup(key, f, SCOPE_INTERNAL);
-	addr_copy(&f->daddr, &asked);
-	return svc;
+	return node_port_lookup(key, f, SCOPE_INTERNAL);
 }
 
 /* Choose a backend for the destination in `f`. The client is the namespace: all of its sockets

@@ -101,6 +101,22 @@ static __always_inline struct lb4_service *service_lookup(struct service_key *ke
 	return svc;
 }
 
+/* The NodePort that a flow to some node's address is for. It is the same service at all of them,
+ * and a node has it at its own address and at the unspecified one.
+ */
+static __always_inline struct lb4_service *node_port_lookup(struct service_key *key,
+							    struct flow *f, __u8 scope)
+{
+	union v6addr asked;
+	struct lb4_service *svc;
+
+	addr_copy(&asked, &f->daddr);
+	addr_set4(&f->daddr, 0); /* IPv6's unspecified address as well */
+	svc = service_lookup(key, f, scope);
+	addr_copy(&f->daddr, &asked);
+	return svc;
+}
+
 static __always_inline int is_wildcard(const struct service_key *key)
 {
 	return key->family == FAMILY_IPV4 ? !key->v4.dport && !key->v4.proto
