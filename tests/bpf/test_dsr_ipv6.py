@@ -204,6 +204,27 @@ def test_datagram_too_big_for_the_header_is_answered(dsr: Rig) -> None:
     assert dsr.dropped() == {Reason.FRAG_NEEDED: 1}
 
 
+def test_first_fragment_too_big_for_the_header_is_answered_and_later_ones_are_not(dsr: Rig) -> None:
+    """Its sender finds the socket by the ports, which are behind the fragment header."""
+    dsr.service(VIP_6, 80, [Backend(REMOTE_POD_6)], proto=17)
+    ip = IPv6(src=CLIENT_6, dst=VIP_6)
+    first = (
+        ip / IPv6ExtHdrFragment(nh=17, id=7, m=1) / UDP(sport=PORT, dport=80, len=3000, chksum=1)
+    )
+    later = ip / IPv6ExtHdrFragment(nh=17, id=7, offset=180)
+    out = dsr.run("from_netdev", FROM_ROUTER / first / bytes(1432))
+    assert (out.verdict, out.frame[IPv6].src, out.frame[IPv6].dst) == (REDIRECT, NODE_6, CLIENT_6)
+    assert out.frame[ICMPv6PacketTooBig].mtu == 1476
+    quoted = bytes(first / bytes(1432))[:56]
+    assert bytes(out.frame[IPv6])[48:] == quoted
+    assert out.frame[IPv6].plen == 8 + len(quoted)
+    fresh = out.frame[IPv6].copy()
+    del fresh[ICMPv6PacketTooBig].cksum
+    assert bytes(fresh) == bytes(out.frame[IPv6])
+    assert dsr.run("from_netdev", FROM_ROUTER / later / bytes(1440)).verdict == SHOT
+    assert dsr.dropped() == {Reason.FRAG_NEEDED: 2}
+
+
 def too_big(sport: int) -> Any:
     """A router far away could not send the service's reply on."""
     quoted = IPv6(src=VIP_6, dst=CLIENT_6) / TCP(sport=80, dport=sport)

@@ -26,7 +26,7 @@ struct answer4 {
 struct answer6 {
 	struct ipv6hdr ip;
 	struct icmp_head icmp;
-	__u8 quote[48];
+	__u8 quote[56]; /* with a fragment header, or 8 bytes less */
 };
 
 static __always_inline int swap_macs(context *ctx)
@@ -73,18 +73,20 @@ static __always_inline int answer_ipv4(context *ctx, const struct flow *f,
 static __always_inline int answer_ipv6(context *ctx, const struct flow *f,
 				       const union v6addr *from, __u8 type, __u8 code)
 {
-	__be32 pseudo[2] = {bpf_htonl(sizeof(struct icmp_head) + 48), bpf_htonl(IPPROTO_ICMPV6)};
+	__u32 quoted = f->l4_off - ETH_HLEN + 8, length = sizeof(struct icmp_head) + quoted;
+	__be32 pseudo[2] = {bpf_htonl(length), bpf_htonl(IPPROTO_ICMPV6)};
 	struct answer6 a = {};
 	__u32 sum;
 
 	if (type == ICMP6_TOO_BIG) /* the low half of the MTU's 32 bits, RFC 4443, 3.2 */
 		a.icmp.seq = bpf_htons(config.uplink_mtu - DSR_LENGTH6);
-	if (f->l4_off != ETH_HLEN + sizeof(struct ipv6hdr) ||
-	    load_bytes(ctx, ETH_HLEN, a.quote, sizeof(a.quote)) ||
-	    bpf_skb_change_tail(ctx, ETH_HLEN + sizeof(a), 0))
+	/* Other headers in front of the ports would need a longer quote: no answer to those. */
+	if (quoted < 48 || quoted > sizeof(a.quote) ||
+	    load_bytes(ctx, ETH_HLEN, a.quote, quoted) ||
+	    bpf_skb_change_tail(ctx, ETH_HLEN + sizeof(a.ip) + length, 0))
 		return -DROP_WRITE_ERROR;
 	a.ip.version = 6;
-	a.ip.payload_len = bpf_htons(sizeof(a.icmp) + sizeof(a.quote));
+	a.ip.payload_len = bpf_htons(length);
 	a.ip.nexthdr = IPPROTO_ICMPV6;
 	a.ip.hop_limit = ANSWER_TTL;
 	addr_put(&a.ip.saddr, from);
@@ -96,7 +98,7 @@ static __always_inline int answer_ipv6(context *ctx, const struct flow *f,
 	sum = bpf_csum_diff(NULL, 0, pseudo, sizeof(pseudo), sum);
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)&a.icmp, sizeof(a.icmp) + sizeof(a.quote), sum);
 	a.icmp.check = csum_fold(sum);
-	return store_bytes(ctx, ETH_HLEN, &a, sizeof(a)) ? -DROP_WRITE_ERROR : 0;
+	return store_bytes(ctx, ETH_HLEN, &a, sizeof(a.ip) + length) ? -DROP_WRITE_ERROR : 0;
 }
 
 static __always_inline int is_single_host(const union v6addr *address, __u8 family)
