@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.agent.cilium.columns import columns
 from lab.agent.cilium.text import protocol, with_port
-from lab.bpf.codes import Scope, ServiceFlag, ServiceFlag2
+from lab.bpf.codes import BackendState, Scope, ServiceFlag, ServiceFlag2
 from lab.bpf.structs import lb4_backend, lb4_key, lb4_service, lb6_backend, lb6_key
 
 Key = lb4_key | lb6_key
@@ -108,8 +108,8 @@ def _modern_rows(each: Listed) -> Iterator[tuple[str, str]]:
 def _backend_lines(each: Listed, modern: bool) -> Iterator[str]:
     for slot, (_, backend) in enumerate(each.backends, start=1):
         state = ""
-        if modern:
-            state = " (terminating)" if slot > each.service.count else " (active)"
+        if modern and backend is not None:
+            state = f" ({BackendState(backend.flags).name.lower()})"
         yield f"{slot} => {_backend(backend, with_protocol=modern)}{state}"
 
 

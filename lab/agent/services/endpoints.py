@@ -21,7 +21,7 @@ class Backends:
     active: tuple[Backend, ...] = ()
     """Take new connections."""
     terminating: tuple[Backend, ...] = ()
-    """Keep the connections they have."""
+    """Keep the connections they have, and take new ones when there is nobody else."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def endpoints(
 ) -> Endpoints:
     """The backends of a service's port that have an address of an IP version.
 
-    `graceful`: terminating endpoints keep their connections, and serve when no other is left.
+    `graceful`: endpoints that terminate count, as long as they serve.
     """
     found = list(_matching(_of_version(slices, version), port))
     local = [(backend, endpoint) for backend, endpoint in found if endpoint.nodeName == node]
@@ -85,8 +85,6 @@ def _matching(
 def _backends(found: Sequence[tuple[Backend, Endpoint]], graceful: bool) -> Backends:
     active = {backend for backend, endpoint in found if _ready(endpoint)}
     ending = {backend for backend, endpoint in found if graceful and _ending(endpoint)} - active
-    if not active:
-        return Backends(active=_ordered(ending))
     return Backends(_ordered(active), _ordered(ending))
 
 

@@ -135,8 +135,8 @@ def _master(what: Balanced, number: int) -> structs.lb4_service:
     settings = what.settings
     return structs.lb4_service(
         backend_id=settings.affinity | settings.algorithm << 24,
-        count=len(what.active),
-        qcount=len(what.terminating),
+        count=len(what.taking),
+        qcount=len(what.terminating) if what.active else 0,
         rev_nat_index=number,
         flags=_flags(what),
         flags2=_flags2(what),
@@ -193,9 +193,9 @@ def _maglev(
     algorithm = what.settings.algorithm
     wanted = profile.maglev if algorithm is Algorithm.DEFAULT else algorithm is Algorithm.MAGLEV
     # One backend needs no table to be found, and a table has 64 KiB.
-    if wanted and what.external and len(what.active) > 1 and what.frontend is not None:
+    if wanted and what.external and len(what.taking) > 1 and what.frontend is not None:
         maps = FAMILIES[what.frontend.address.version]
-        named = {_name(backend): ids[backend] for backend in what.active}
+        named = {_name(backend): ids[backend] for backend in what.taking}
         image = maglev.image(named, profile.maglev_size)
         yield (maps.maglev.name, _U16.pack(number)), image
 

@@ -99,6 +99,11 @@ class Balanced:
     """Keep the connections they have."""
 
     @property
+    def taking(self) -> tuple[Backend, ...]:
+        """Those that take new connections: terminating ones where there are no others."""
+        return self.active or self.terminating
+
+    @property
     def external(self) -> bool:
         """Reached from outside the cluster."""
         return self.slot.kind is not Kind.CLUSTER_IP and self.slot.scope is Scope.EXTERNAL

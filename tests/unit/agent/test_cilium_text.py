@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
@@ -21,11 +22,15 @@ def number(text: str) -> int:
     return int(IPv4Address(text))
 
 
-def listed(profile_name: str = "cilium-1.10", **spec: Any) -> list[balancer.Listed]:
+def listed(
+    profile_name: str = "cilium-1.10",
+    endpoints: Sequence[dict[str, Any]] = (endpoint("10.0.3.150"),),
+    **spec: Any,
+) -> list[balancer.Listed]:
     """The article's service, through the agent's own table."""
     chosen = profile(profile_name, {"maglev_size": "251"})
     place = Place("k8s-worker1", (IPv4Address("192.168.1.21"),), chosen)
-    pieces = [endpoint_slice(endpoint("10.0.3.150"))]
+    pieces = [endpoint_slice(*endpoints)]
     kubernetes = balance(
         service("kubernetes", vip=None, nodePort=False, type="ClusterIP", clusterIP="10.96.0.1"),
         [endpoint_slice(endpoint("192.168.1.10"))],
@@ -72,7 +77,7 @@ def test_the_load_balancer_as_a_current_cilium_prints_it() -> None:
 
 
 def test_flags_are_spelled_out() -> None:
-    spec = {"externalTrafficPolicy": "Local", "sessionAffinity": "ClientIP"}
+    spec: dict[str, Any] = {"externalTrafficPolicy": "Local", "sessionAffinity": "ClientIP"}
     lines = balancer.bpf_lb_list(listed(**spec), modern=False)
     assert any("[LoadBalancer, Local, sessionAffinity]" in line for line in lines)
     assert any(line.startswith("172.16.10.0:80/i ") for line in lines)
@@ -88,6 +93,12 @@ def test_services_by_their_number() -> None:
     lines = balancer.service_list(listed(), modern=False)
     assert lines[0].split("  ")[0] == "ID"
     assert lines[-1].split() == ["5", "172.16.10.0:80", "LoadBalancer", "1", "=>", "10.0.3.150:80"]
+
+
+def test_a_terminating_backend_is_told_as_one_even_where_it_is_the_last() -> None:
+    ending = [endpoint("10.0.3.150", ready=False, terminating=True)]
+    lines = balancer.service_list(listed("modern", ending), modern=True)
+    assert lines[-1].split()[-4:] == ["1", "=>", "10.0.3.150:80/TCP", "(terminating)"]
 
 
 def test_connections_go_from_who_opened_them() -> None:

@@ -66,6 +66,17 @@ def backends_of(held: Entries, address: str) -> list[str]:
     return [slots[n] for n in sorted(slots)]
 
 
+def states(held: Entries) -> dict[str, int]:
+    """Whether backends are active or terminating, by their addresses."""
+    return {
+        str(entries.backend_of(BACKENDS.name, value).address): structs.lb4_backend.parse(
+            value
+        ).flags
+        for (name, _), value in held.items()
+        if name == BACKENDS.name
+    }
+
+
 def test_the_article_s_service_has_id_5() -> None:
     table = Table(OLD, {})
     kubernetes = balanced(A, name="kubernetes", vip=None, nodePort=False, type="ClusterIP")
@@ -190,14 +201,30 @@ def test_terminating_backends_follow_the_active_ones() -> None:
     vip = frontends(held)["172.16.10.0:80"]
     assert (vip.count, vip.qcount) == (1, 1)
     assert backends_of(held, "172.16.10.0") == ["10.0.1.1", "10.0.9.9"]
-    states = {
-        str(entries.backend_of(BACKENDS.name, value).address): structs.lb4_backend.parse(
-            value
-        ).flags
-        for (name, _), value in held.items()
-        if name == BACKENDS.name
-    }
-    assert states == {"10.0.1.1": BackendState.ACTIVE, "10.0.9.9": BackendState.TERMINATING}
+    assert states(held) == {"10.0.1.1": BackendState.ACTIVE, "10.0.9.9": BackendState.TERMINATING}
+
+
+def test_terminating_backends_take_new_connections_when_there_are_no_others() -> None:
+    ending = [endpoint(f"10.0.9.{n}", ready=False, terminating=True) for n in (8, 9)]
+    held = apply({}, Table(NEW, {}).update({WEB: balanced(*ending, chosen=NEW)}))
+
+    vip = frontends(held)["172.16.10.0:80"]
+    assert (vip.count, vip.qcount) == (2, 0)
+    assert backends_of(held, "172.16.10.0") == ["10.0.9.8", "10.0.9.9"]
+    assert (MAGLEV.name, vip.rev_nat_index.to_bytes(2, "little")) in held
+    assert set(states(held).values()) == {BackendState.TERMINATING}
+
+
+def test_a_backend_that_terminates_does_so_for_all_frontends() -> None:
+    """The only one on this node, it takes new connections from outside, but none from inside."""
+    ending = endpoint("10.0.1.9", ready=False, terminating=True)
+    elsewhere = endpoint("10.0.2.2", node="k8s-worker2")
+    web = balanced(ending, elsewhere, chosen=NEW, externalTrafficPolicy="Local")
+    held = apply({}, Table(NEW, {}).update({WEB: web}))
+
+    counts = {where: (svc.count, svc.qcount) for where, svc in frontends(held).items()}
+    assert counts["10.106.236.120:80"] == (1, 1)
+    assert states(held) == {"10.0.1.9": BackendState.TERMINATING, "10.0.2.2": BackendState.ACTIVE}
 
 
 def test_the_wildcard_of_a_vip_stays_while_one_service_has_the_address() -> None:

@@ -75,7 +75,7 @@ DEAD = endpoint("10.0.1.10", ready=False, terminating=True, serving=False)
         (OLD, [LOCAL, ENDING], ["10.0.1.7"], []),
         (OLD, [ENDING], [], []),
         (NEW, [LOCAL, ENDING], ["10.0.1.7"], ["10.0.1.9"]),
-        (NEW, [ENDING, DEAD], ["10.0.1.9"], []),
+        (NEW, [ENDING, DEAD], [], ["10.0.1.9"]),
         (NEW, [DEAD], [], []),
         (NEW, [], [], []),
     ],
