@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_address, ip_network
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -117,7 +118,8 @@ class Rig:
         self.config = config
         self._sizes = {**SMALL, **(sizes or {})}
         self._backends: dict[tuple[Backend, int], int] = {}
-        self._services = 0
+        self._services: dict[tuple[str, int, int, int], int] = {}
+        self._indexes = count(1)
         self._cgroup = cgroup
         self._xdp: BpfObject | None = None
         self.inside(self._start)
@@ -171,10 +173,15 @@ class Rig:
         affinity: int = 0,
         algorithm: int = 0,
         terminating: int = 0,
+        anew: bool = False,
     ) -> int:
-        """Enter a service in the order the agent does; its rev_nat_index."""
-        self._services += 1
-        index = self._services
+        """Enter a service in the order the agent does; its rev_nat_index, which it keeps when it is
+        entered again, but for one that is made `anew`.
+        """
+        known = (frontend, port, proto, scope)
+        if anew or known not in self._services:
+            self._services[known] = next(self._indexes)
+        index = self._services[known]
         version6 = ip_address(frontend).version == 6
         services = self.map(t.SERVICES6 if version6 else t.SERVICES)
         key = s.lb6_key if version6 else s.lb4_key

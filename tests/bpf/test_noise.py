@@ -32,7 +32,7 @@ FORWARDED, UDP = 0, 17
 def serve(rig: Rig) -> set[tuple[bytes, int]]:
     """Services of every kind; addresses and ports of those with backends."""
     both, both6 = [Backend(POD), Backend(REMOTE_POD)], [Backend(POD_6), Backend(REMOTE_POD_6)]
-    affinity = {"flags": EXPOSED | ServiceFlag.AFFINITY, "affinity": 60}
+    affinity: Any = {"flags": EXPOSED | ServiceFlag.AFFINITY, "affinity": 60}
     rig.service(VIP, 80, both, **affinity)
     rig.service(VIP, 53, both, proto=UDP, algorithm=Algorithm.MAGLEV)
     rig.service(VIP, 81, [])

@@ -45,7 +45,8 @@ SEGMENT = TCP(sport=PORT, dport=80, flags="PA", seq=7, ack=9) / bytes(range(100)
 def error(about: Any, src: str, dst: str, *, length: int = 576, code: int = 4) -> Any:
     """A "destination unreachable" that quotes up to `length` bytes."""
     quote = bytes(about.getlayer(IP))[:length]
-    return IP(src=src, dst=dst) / ICMP(type=3, code=code, nexthopmtu=1400) / quote
+    head: Any = IP(src=src, dst=dst)
+    return head / ICMP(type=3, code=code, nexthopmtu=1400) / quote
 
 
 def quote_of(out: Any) -> bytes:
@@ -94,7 +95,8 @@ def test_quoted_later_fragment_has_no_ports(rig: Rig) -> None:
     rig.service(VIP, 53, [Backend(REMOTE_POD, 5353)], proto=17)
     rig.run("from_netdev", datagram(CLIENT, VIP))
     like = bytes(UDP(sport=PORT, dport=5353) / b"")
-    later = Ether() / IP(src=ROUTER, dst=REMOTE_POD, frag=64, proto=17) / like
+    frame: Any = Ether()
+    later = frame / IP(src=ROUTER, dst=REMOTE_POD, frag=64, proto=17) / like
     sent = FROM_ROUTER / error(later, GATEWAY, ROUTER)
     out = rig.run("from_netdev", sent)
     assert (out.verdict, out.packet) == (OK, bytes(sent))
@@ -134,7 +136,8 @@ def test_quoted_later_fragment_of_ipv6_has_no_ports(make_rig: Callable[..., Rig]
     rig.service(VIP_6, 80, [Backend(REMOTE_POD_6, 8080)])
     rig.run("from_netdev", FROM_ROUTER / IPv6(src=CLIENT_6, dst=VIP_6) / SEGMENT)
     like = bytes(TCP(sport=PORT, dport=8080))
-    later = IPv6(src=ROUTER_6, dst=REMOTE_POD_6) / IPv6ExtHdrFragment(offset=64, id=5, nh=6) / like
+    head: Any = IPv6(src=ROUTER_6, dst=REMOTE_POD_6)
+    later = head / IPv6ExtHdrFragment(offset=64, id=5, nh=6) / like
     told = FROM_ROUTER / IPv6(src=GATEWAY_6, dst=ROUTER_6) / ICMPv6PacketTooBig(mtu=1400)
     sent = told / bytes(later)
     out = rig.run("from_netdev", sent)
@@ -202,7 +205,8 @@ def test_pods_error_about_a_late_answer_over_ipv6(make_rig: Callable[..., Rig]) 
     asked = FROM_POD / IPv6(src=POD_6, dst=CLIENT_6) / UDP(sport=PORT, dport=53) / b"q"
     rig.run("from_container", asked)
     rig.run("to_netdev", asked)
-    late: Any = IPv6(src=CLIENT_6, dst=NODE_6) / UDP(sport=53, dport=PORT) / b"answer"
+    head: Any = IPv6(src=CLIENT_6, dst=NODE_6)
+    late = head / UDP(sport=53, dport=PORT) / b"answer"
     met = rig.run("from_netdev", FROM_ROUTER / late).frame
     told = FROM_POD / IPv6(src=POD_6, dst=CLIENT_6) / ICMPv6TimeExceeded()
     sent = told / bytes(met[IPv6])

@@ -54,6 +54,14 @@ def test_client_is_answered_by_the_service_it_asked_last(rig: Rig, pod: str) -> 
         assert (back.verdict, back.frame[IP].src) == (REDIRECT, vip)
 
 
+def test_client_of_a_service_that_was_made_anew_gets_a_backend_of_the_new_one(rig: Rig) -> None:
+    """The old one's backend still exists: another service has it."""
+    rig.service(VIP, 53, [Backend(POD, 53)], proto=17)
+    rig.run("from_netdev", datagram(CLIENT, VIP))
+    rig.service(VIP, 53, [Backend(POD2, 53)], proto=17, anew=True)
+    assert rig.run("from_netdev", datagram(CLIENT, VIP)).frame[IP].dst == POD2
+
+
 def test_client_that_knew_the_pod_is_answered_by_the_service(rig: Rig) -> None:
     rig.service(VIP, 53, [Backend(POD, 53)], proto=17)
     for asked in (POD, VIP):

@@ -146,16 +146,19 @@ static __always_inline void affinity_set(const struct lb4_service *svc, const st
 	}
 }
 
-/* The backend that earlier packets of the flow went to, as long as it exists: a terminating one
- * keeps its flows, but a SYN that reuses their port begins a new one elsewhere.
+/* The backend that earlier packets of the flow went to, as long as it exists and the service is
+ * the same: a terminating one keeps its flows, but a SYN that reuses their port begins a new one
+ * elsewhere.
  */
-static __always_inline int select_known(struct backend *b, const struct flow *f, __u8 *stale)
+static __always_inline int select_known(struct backend *b, const struct lb4_service *svc,
+					const struct flow *f, __u8 *stale)
 {
 	struct ct_entry *entry = ct_get(f, TUPLE_SERVICE, 0);
 	__u32 end;
 
 	*stale = !!entry;
-	if (!entry || ct_expired(entry, f) || !backend_get(b, entry->rx_bytes, f->family))
+	if (!entry || ct_expired(entry, f) || entry->rev_nat_index != svc->rev_nat_index ||
+	    !backend_get(b, entry->rx_bytes, f->family))
 		return 0;
 	if (is_syn(f) && (b->state != BACKEND_ACTIVE || entry->flags & CT_CLOSED))
 		return 0;
@@ -189,7 +192,7 @@ VERIFIED_ONCE int select_backend(struct backend *b, struct service_key *key,
 
 	if (!b || !key || !svc || !f)
 		return -DROP_NO_SERVICE;
-	if (!select_known(b, f, &init.stale)) {
+	if (!select_known(b, svc, f, &init.stale)) {
 		if (!svc->count)
 			return -DROP_NO_SERVICE;
 		if (!select_affine(b, svc, f) &&
