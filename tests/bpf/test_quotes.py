@@ -18,6 +18,9 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.l2 import Ether
 
+from lab.bpf import tables as t
+from lab.bpf.codes import TupleFlag
+
 from .node import (
     CLIENT,
     CLIENT_6,
@@ -251,3 +254,31 @@ def test_pods_error_about_its_own_question_comes_back_to_it(make_rig: Callable[.
         POD_6,
     )
     assert quote6_of(out)[8:] == bytes(Ether(bytes(asked))[IPv6])[8:]
+
+
+def test_pods_error_about_its_own_answer_comes_back_to_it(rig: Rig) -> None:
+    """It asked itself through its service, and no longer waits for the answer."""
+    rig.service("10.96.0.10", 53, [Backend(POD, 5353)], proto=17, flags=0)
+    asked = FROM_POD / IP(src=POD, dst="10.96.0.10") / UDP(sport=PORT, dport=53) / b"q"
+    other = rig.run("from_container", asked).frame[IP].src
+    answer: Any = FROM_POD / IP(src=POD, dst=other) / UDP(sport=5353, dport=PORT) / b"a"
+    met = rig.run("from_container", answer).frame
+    out = rig.run("from_container", FROM_POD / error(met, POD, "10.96.0.10", code=3))
+    assert (out.verdict, out.frame[IP].src, out.frame[IP].dst) == (REDIRECT, other, POD)
+    assert quote_of(out)[12:] == bytes(Ether(bytes(answer))[IP])[12:]
+
+
+def test_error_of_the_node_about_a_pods_question_comes_from_the_service(rig: Rig) -> None:
+    """Nobody listens in the node's namespace, or a link from there is too small."""
+    for backend in (NODE, REMOTE_POD):
+        rig.service("10.96.0.10", 53, [Backend(backend, 5353)], proto=17, flags=0)
+        asked: Any = FROM_POD / IP(src=POD, dst="10.96.0.10") / UDP(sport=PORT, dport=53) / b"q"
+        met = rig.run("from_container", asked).frame
+        assert met[IP].dst == backend
+        rig.map(t.CT_ANY).delete(
+            next(key for key, _ in rig.map(t.CT_ANY).items() if key.flags == TupleFlag.SERVICE)
+        )
+        out = rig.run("to_container", FROM_POD / error(met, NODE, POD, code=3))
+        source = "10.96.0.10" if backend == NODE else NODE
+        assert (out.verdict, out.frame[IP].src, out.frame[IP].dst) == (OK, source, POD)
+        assert quote_of(out) == bytes(Ether(bytes(asked))[IP])

@@ -2,6 +2,7 @@
 #ifndef LAB_ADDRESSES_H
 #define LAB_ADDRESSES_H
 
+#include <bpf/bpf_endian.h>
 #include "flow.h"
 #include "maps.h"
 
@@ -81,6 +82,20 @@ static __always_inline struct endpoint_info *endpoint_of(const union v6addr *add
 		return NULL;
 	addr_put(&key.ip, address);
 	return bpf_map_lookup_elem(&cilium_lxc, &key);
+}
+
+#define LOOPBACK_SOURCE bpf_htonl(0xa9fe2a01) /* 169.254.42.1, Cilium's choice */
+
+/* Whom a pod sees that reaches itself through a service; over IPv6 an address of the discard prefix
+ * (RFC 6666).
+ */
+static __always_inline void loopback_source(union v6addr *to, __u8 family)
+{
+	addr_set4(to, LOOPBACK_SOURCE);
+	if (family == FAMILY_IPV6) {
+		to->p[0] = bpf_htonl(0x01000000);
+		to->p[3] = LOOPBACK_SOURCE;
+	}
 }
 
 /* Is the address in any node's pod network? */

@@ -1,7 +1,7 @@
 /* East-west load balancing, packet by packet: what a pod or the node itself sends to a service.
  *
  * No address but the destination changes, except for a pod that reaches itself (hairpin): its own
- * stack would refuse a packet from its own address, so the source becomes LOOPBACK_SOURCE.
+ * stack would refuse a packet from its own address, so the source becomes another (loopback_source).
  */
 #ifndef LAB_EASTWEST_H
 #define LAB_EASTWEST_H
@@ -11,23 +11,11 @@
 #define NOT_BALANCED 0
 #define BALANCED 1
 
-#define LOOPBACK_SOURCE bpf_htonl(0xa9fe2a01) /* 169.254.42.1, Cilium's choice */
-
 /* What balancing found out, for the connection's entry. */
 struct balanced {
 	__u16 rev_nat_index;
 	__u16 ct_flags;
 };
-
-/* IPv6's counterpart is an address of the discard prefix (RFC 6666). */
-static __always_inline void loopback_source(union v6addr *to, __u8 family)
-{
-	addr_set4(to, LOOPBACK_SOURCE);
-	if (family == FAMILY_IPV6) {
-		to->p[0] = bpf_htonl(0x01000000);
-		to->p[3] = LOOPBACK_SOURCE;
-	}
-}
 
 static __always_inline int hairpin(context *ctx, struct flow *f, struct balanced *b)
 {

@@ -178,11 +178,22 @@ int from_container(struct __sk_buff *ctx)
 	return conclude_at(ctx, &flow, &place, pod_packet(ctx, &flow, ep));
 }
 
+/* What the node sends to a pod. Its errors are about what the pod sent, to a service maybe. */
+static __always_inline int host_to_pod(struct __sk_buff *ctx, struct flow *f,
+				       const struct endpoint_info *ep)
+{
+	struct delivery d = {.hook = AT_POD};
+	int ret = 0;
+
+	if (f->kind == FLOW_ICMP_ERROR)
+		ret = translate_error(ctx, f, 0);
+	return ret < 0 ? ret : deliver(ctx, f, ep, &d);
+}
+
 SEC("tc")
 int to_container(struct __sk_buff *ctx)
 {
 	struct drop_point place = {.direction = DIRECTION_INGRESS};
-	struct delivery d = {.hook = AT_POD};
 	const struct endpoint_info *ep;
 	struct flow flow;
 	int ret = parse(ctx, &flow);
@@ -197,5 +208,5 @@ int to_container(struct __sk_buff *ctx)
 	place.source = ep->lxc_id;
 	place.dst_id = ep->lxc_id;
 	place.dst_label = ep->sec_id;
-	return conclude_at(ctx, &flow, &place, deliver(ctx, &flow, ep, &d));
+	return conclude_at(ctx, &flow, &place, host_to_pod(ctx, &flow, ep));
 }

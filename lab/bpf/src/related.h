@@ -125,7 +125,10 @@ static __always_inline int translate(struct flow *r, int borrow)
 {
 	int renamed = translate_destination(r);
 
-	return renamed | translate_source(r, borrow);
+	if (!renamed || !addr_equal(&r->saddr, &r->daddr))
+		return renamed | translate_source(r, borrow);
+	loopback_source(&r->saddr, r->family); /* a pod's answer to itself */
+	return renamed | RENAMED_SOURCE;
 }
 
 /* Translate an ICMP error. 1: done, `f` has its new addresses; 0: about no flow of ours. `borrow`: see
