@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 
@@ -12,7 +16,9 @@ from lab.bpf.codes import CtFlag, Identity, ObsPoint, Reason, ServiceFlag, Tuple
 
 from .node import (
     CLIENT,
+    CONFIG,
     GATEWAY_MAC,
+    NODE2,
     NODE_MAC,
     POD,
     POD_LABEL,
@@ -260,3 +266,20 @@ def test_frame_for_another_machine_is_left_alone(rig: Rig) -> None:
     out = rig.run("from_netdev", flooded)
     assert out.verdict == OK
     assert out.packet == bytes(flooded)
+
+
+@pytest.mark.parametrize("tunnel", [True, False])
+def test_reply_of_a_forgotten_flow_does_not_leave_with_the_pods_address(
+    make_rig: Callable[..., Rig], tunnel: bool
+) -> None:
+    """Which service the client asked nobody knows any more; of a pod it never heard."""
+    rig = make_rig(replace(CONFIG, tunnel=tunnel))
+    if not tunnel:
+        rig.identity(REMOTE_POD, POD_LABEL)
+        rig.route(REMOTE_POD, NODE2)
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    source = rig.run("from_netdev", request()).frame[IP].src
+    for key, _ in list(rig.map(t.CT_TCP).items()):
+        rig.map(t.CT_TCP).delete(key)
+    assert rig.run("from_netdev", arriving(reply(REMOTE_POD, source))).verdict == SHOT
+    assert rig.dropped() == {Reason.UNROUTABLE: 1}

@@ -169,7 +169,10 @@ static __always_inline int nodeport_return(context *ctx, struct flow *f)
 		return ret;
 	if (!ret)
 		return CONTINUE;
-	return nodeport_reply(ctx, f, TUPLE_OUT);
+	ret = nodeport_reply(ctx, f, TUPLE_OUT);
+	if (ret != CONTINUE || is_local_pod(&f->daddr, f->family))
+		return ret;
+	return -DROP_UNROUTABLE; /* the flow is forgotten: nobody knows the service's address */
 }
 
 #endif
