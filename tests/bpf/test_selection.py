@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -54,6 +55,23 @@ def test_affinity_ends_with_its_time(rig: Rig) -> None:
         table.update(key, value)
         seen |= set(ports(rig, range(sport, sport + 1)))
     assert len(seen) > 1
+
+
+def test_affinity_lasts_its_whole_time(rig: Rig) -> None:
+    """Its clock has whole seconds: where one of them is over, less than one may have passed."""
+    rig.service(VIP, 80, FIVE, flags=EXPOSED | ServiceFlag.AFFINITY, affinity=1)
+    (first,) = ports(rig, range(40000, 40001))
+    table = rig.map(t.AFFINITY)
+    ((key, value),) = list(table.items())
+    seen = set()
+    for sport in range(41000, 41060):
+        now = int(time.monotonic())
+        value.last_used = now - 1
+        table.update(key, value)
+        found = ports(rig, range(sport, sport + 1))
+        if now == int(time.monotonic()):
+            seen |= set(found)
+    assert seen == {first}
 
 
 def test_affinity_forgets_a_backend_that_left(rig: Rig) -> None:

@@ -105,7 +105,10 @@ static __always_inline void affinity_key6(struct lb6_affinity_key *key, const st
 	key->pad2 = 0;
 }
 
-/* The backend this client used last, or 0 when the time is over or it left the service. */
+/* The backend this client used last, or 0 when the time is over or it left the service. The clock
+ * has whole seconds: what it calls two seconds may be little more than one, so the time is over
+ * when it tells more than that, up to a second late but never early.
+ */
 static __always_inline __u32 affinity_get(const struct lb4_service *svc, const struct flow *f)
 {
 	struct lb_affinity_match match = {.rev_nat_id = svc->rev_nat_index};
@@ -122,7 +125,7 @@ static __always_inline __u32 affinity_get(const struct lb4_service *svc, const s
 		affinity_key6(&key, f, svc->rev_nat_index);
 		seen = bpf_map_lookup_elem(&cilium_lb6_affinity, &key);
 	}
-	if (!seen || seen->last_used + (svc->backend_id & AFFINITY_SECONDS) <= f->now)
+	if (!seen || seen->last_used + (svc->backend_id & AFFINITY_SECONDS) < f->now)
 		return 0;
 	match.backend_id = seen->backend_id;
 	return bpf_map_lookup_elem(&cilium_lb_affinity_match, &match) ? seen->backend_id : 0;
