@@ -1,7 +1,8 @@
 """healthCheckNodePort: load balancers outside ask each node whether it has a backend of its own.
 
 Contract of Kubernetes' service proxies: HTTP 200 with a local endpoint, else 503, and in both
-cases a JSON object with the service's name and the number of local endpoints.
+cases a JSON object with the service's name and the number of local endpoints, which a header
+tells as well.
 """
 
 from __future__ import annotations
@@ -72,8 +73,10 @@ class HealthPorts:
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
                 await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), REQUEST_BOUND)
-                writer.write(_answer(self._health[port]))
-                await writer.drain()
+                health = self._health.get(port)
+                if health is not None:  # or the service went while its client was asking
+                    writer.write(_answer(health))
+                    await writer.drain()
             except (OSError, EOFError, asyncio.TimeoutError, asyncio.LimitOverrunError) as error:
                 log.debug("health port %d: %s", port, error)
             finally:
@@ -92,6 +95,8 @@ def _answer(health: Health) -> bytes:
     status = "200 OK" if health.local_endpoints else "503 Service Unavailable"
     head = (
         f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
+        f"X-Content-Type-Options: nosniff\r\n"
+        f"X-Load-Balancing-Endpoint-Weight: {health.local_endpoints}\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + body
