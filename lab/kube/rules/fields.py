@@ -46,7 +46,7 @@ FIELDS: Mapping[str, Schema] = {
     "ServiceSpec.sessionAffinity": {"default": "None", "enum": ["ClientIP", "None"]},
     "ServiceSpec.externalTrafficPolicy": _TRAFFIC,
     "ServiceSpec.internalTrafficPolicy": _TRAFFIC,
-    "ServiceSpec.externalIPs": {"items": {"type": "string", "format": "k8s-ip"}},
+    "ServiceSpec.externalIPs": {"items": {"type": "string", "format": "k8s-outside-ip"}},
     "ServiceSpec.loadBalancerIP": {"format": "k8s-ip"},
     "ServiceSpec.loadBalancerSourceRanges": {"items": {"type": "string", "format": "k8s-cidr"}},
     "ClientIPConfig.timeoutSeconds": {"format": "k8s-affinity-seconds"},
@@ -124,6 +124,24 @@ def _ip(path: str, value: str) -> Iterator[Cause]:
         yield Cause.invalid(path, value, text)
 
 
+_NOT_OUTSIDE = {
+    "is_unspecified": "may not be unspecified",
+    "is_loopback": "may not be in the loopback range (127.0.0.0/8, ::1/128)",
+    "is_link_local": "may not be in the link-local range (169.254.0.0/16, fe80::/10)",
+}
+
+
+def _outside_ip(path: str, value: str) -> Iterator[Cause]:
+    problems = list(_ip(path, value))
+    if problems:
+        yield from problems
+        return
+    address = ip_address(value or "::")
+    for what, text in _NOT_OUTSIDE.items():
+        if getattr(address, what):
+            yield Cause.invalid(path, value, text)
+
+
 def _cidr(path: str, value: str) -> Iterator[Cause]:
     # Spaces around it were allowed when ranges were an annotation, and are since.
     address, slash, length = value.strip().partition("/")
@@ -162,6 +180,7 @@ FORMATS: Mapping[str, Callable[[str, Any], Iterator[Cause]]] = {
     "k8s-port": _port,
     "k8s-port-or-name": _port,
     "k8s-ip": _ip,
+    "k8s-outside-ip": _outside_ip,
     "k8s-cidr": _cidr,
     "k8s-affinity-seconds": _affinity_seconds,
     "k8s-labels": _labels,
