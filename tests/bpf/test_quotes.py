@@ -48,8 +48,8 @@ SEGMENT = TCP(sport=PORT, dport=80, flags="PA", seq=7, ack=9) / bytes(range(100)
 def error(about: Any, src: str, dst: str, *, length: int = 576, code: int = 4) -> Any:
     """A "destination unreachable" that quotes up to `length` bytes."""
     quote = bytes(about.getlayer(IP))[:length]
-    head: Any = IP(src=src, dst=dst)
-    return head / ICMP(type=3, code=code, nexthopmtu=1400) / quote
+    outer: Any = IP(src=src, dst=dst)
+    return outer / ICMP(type=3, code=code, nexthopmtu=1400) / quote
 
 
 def quote_of(out: Any) -> bytes:
@@ -98,8 +98,7 @@ def test_quoted_later_fragment_has_no_ports(rig: Rig) -> None:
     rig.service(VIP, 53, [Backend(REMOTE_POD, 5353)], proto=17)
     rig.run("from_netdev", datagram(CLIENT, VIP))
     like = bytes(UDP(sport=PORT, dport=5353) / b"")
-    frame: Any = Ether()
-    later = frame / IP(src=ROUTER, dst=REMOTE_POD, frag=64, proto=17) / like
+    later = FROM_POD / IP(src=ROUTER, dst=REMOTE_POD, frag=64, proto=17) / like
     sent = FROM_ROUTER / error(later, GATEWAY, ROUTER)
     out = rig.run("from_netdev", sent)
     assert (out.verdict, out.packet) == (OK, bytes(sent))
@@ -208,15 +207,14 @@ def test_pods_error_about_a_late_answer_over_ipv6(make_rig: Callable[..., Rig]) 
     asked = FROM_POD / IPv6(src=POD_6, dst=CLIENT_6) / UDP(sport=PORT, dport=53) / b"q"
     rig.run("from_container", asked)
     rig.run("to_netdev", asked)
-    head: Any = IPv6(src=CLIENT_6, dst=NODE_6)
-    late = head / UDP(sport=53, dport=PORT) / b"answer"
-    met = rig.run("from_netdev", FROM_ROUTER / late).frame
+    late = FROM_ROUTER / IPv6(src=CLIENT_6, dst=NODE_6) / UDP(sport=53, dport=PORT) / b"answer"
+    met = rig.run("from_netdev", late).frame
     told = FROM_POD / IPv6(src=POD_6, dst=CLIENT_6) / ICMPv6TimeExceeded()
     sent = told / bytes(met[IPv6])
     assert rig.run("from_container", sent).packet == bytes(sent)
     out = rig.run("to_netdev", sent)
     assert (out.verdict, out.frame[IPv6].src) == (OK, NODE_6)
-    assert quote6_of(out)[8:] == bytes(late)[8:]
+    assert quote6_of(out)[8:] == bytes(late[IPv6])[8:]
 
 
 def test_quoted_udp_checksum_never_becomes_none(rig: Rig) -> None:
@@ -282,3 +280,14 @@ def test_error_of_the_node_about_a_pods_question_comes_from_the_service(rig: Rig
         source = "10.96.0.10" if backend == NODE else NODE
         assert (out.verdict, out.frame[IP].src, out.frame[IP].dst) == (OK, source, POD)
         assert quote_of(out) == bytes(Ether(bytes(asked))[IP])
+
+
+def test_pods_error_with_the_nodes_address_does_not_meet_the_nodes_stack(rig: Rig) -> None:
+    """To the stack a packet that comes in with an address of its own is a forgery."""
+    rig.service(NODE, 30053, [Backend(POD, 53)], proto=17)
+    sent = datagram(CLIENT, NODE, dport=30053)
+    met = rig.run("from_netdev", sent).frame
+    out = rig.run("from_container", FROM_POD / error(met, POD, CLIENT, code=3))
+    assert (out.verdict, out.frame[IP].src, out.frame[IP].dst) == (REDIRECT, NODE, CLIENT)
+    assert quote_of(out)[12:] == bytes(Ether(bytes(sent))[IP])[12:]
+    assert rig.run("to_netdev", out.packet).packet == out.packet

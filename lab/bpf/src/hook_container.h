@@ -113,6 +113,9 @@ static __always_inline int dispatch(struct __sk_buff *ctx, struct flow *f,
 	info = ipcache_of(&f->daddr, f->family);
 	if (info && info->tunnel_endpoint)
 		return to_tunnel(ctx, f, ep, t, info);
+	/* An error in the name of a NodePort: the stack lets no packet with its own address in. */
+	if (is_node(&f->saddr, f->family))
+		return route(ctx, f);
 	return to_stack(ctx, f, ep, t, info ? info->sec_label : IDENTITY_WORLD);
 }
 
