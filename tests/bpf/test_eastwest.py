@@ -266,5 +266,16 @@ def test_reply_of_a_service_tells_whose_it_was(rig: Rig) -> None:
     rig.service(CLUSTER_IP, 80, [Backend(POD2, 8080)], flags=0)
     rig.run("from_container", segment(CLUSTER_IP))
     rig.run("from_container", reply(POD2, POD, sport=8080))
-    names = [str(ip_address(bytes(event.orig_ip)[:4])) for event in rig.events()]
-    assert names == [POD, POD2]
+    there, back = rig.events()
+    assert [str(ip_address(bytes(event.orig_ip)[:4])) for event in (there, back)] == [POD, POD2]
+    assert (there.src_label, back.src_label) == (POD_LABEL, POD_LABEL)
+
+
+def test_pod_that_reaches_itself_is_known_by_its_label(rig: Rig) -> None:
+    """Not by that of the address in between, which belongs to nobody."""
+    rig.service(CLUSTER_IP, 80, [Backend(POD)], flags=0)
+    rig.run("from_container", segment(CLUSTER_IP))
+    rig.run("from_container", reply(POD, "169.254.42.1"))
+    labels = [(event.src_label, event.dst_label) for event in rig.events()]
+    assert labels == [(POD_LABEL, POD_LABEL)] * 2
+    assert {value.src_sec_id for _, value in rig.map(t.CT_TCP).items()} == {0, POD_LABEL}

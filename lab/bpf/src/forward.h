@@ -60,9 +60,10 @@ struct delivery {
 	__u16 ct_flags;
 	__u8 request; /* surely not a reply: spares a lookup */
 	__u8 tracked; /* noted already, as the reply of a pod to itself */
-	__u32 monitor; /* of a flow that is tracked already */
 	__u8 hook;    /* enum hook: decides how a pod is reached */
 	__u8 pad;
+	__u32 monitor;	/* of a flow that is tracked already */
+	__u32 identity; /* of the pod that sends it; 0: to be looked up by its address */
 };
 
 enum hook { AT_INGRESS, AT_EGRESS, AT_POD };
@@ -86,7 +87,8 @@ static __always_inline int track_delivery(struct tracked *t, context *ctx,
 	ct_lookup(t, f, packet_length(ctx), TUPLE_IN, 0);
 	if (d->ct_flags ? ct_serves(t, d->rev_nat_index, d->ct_flags) : t->status != REASON_NEW)
 		return 0;
-	t->identity = identity_of(&f->saddr, f->family);
+	if (!t->identity)
+		t->identity = identity_of(&f->saddr, f->family);
 	init.identity = t->identity;
 	init.ifindex = interface(ctx);
 	init.stale = t->stale;
@@ -128,6 +130,7 @@ VERIFIED_ONCE int deliver(context *ctx, struct flow *f, const struct endpoint_in
 
 	if (!f || !ep || !d)
 		return -DROP_INVALID;
+	t.identity = d->identity;
 	addr_copy(&sender, &f->saddr);
 	if (d->hook != AT_POD) {
 		ret = decrement_ttl(ctx, f);

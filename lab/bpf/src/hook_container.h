@@ -107,6 +107,7 @@ static __always_inline int dispatch(struct __sk_buff *ctx, struct flow *f,
 		d.request = b->rev_nat_index != 0;
 		d.tracked = t->status == REASON_REPLY && t->flags & CT_LB_LOOPBACK;
 		d.monitor = t->monitor;
+		d.identity = ep->sec_id;
 		count(ctx->len, 0, DIRECTION_EGRESS);
 		return deliver(ctx, f, to, &d);
 	}

@@ -32,8 +32,8 @@ struct quoted {
 
 struct quote {
 	struct quoted copy;
-	__u32 l4_at;
-	__u32 tcp_check_at; /* 0: not quoted, or not TCP */
+	__u16 l4_at;
+	__u16 tcp_check_at; /* 0: not quoted, or not TCP */
 };
 
 /* Offset behind the error itself: a frame may be longer. */
