@@ -8,10 +8,17 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+from scapy.layers.vxlan import VXLAN
 
-from lab import shell
+from lab import shell, wait
+from lab.bpf import tables as t
+from lab.bpf.codes import Identity, Reason
+from lab.bpf.maps import PerCpuMap
 
 from .wire import LOCAL_VIP, REMOTE_VIP, Place, Wire, default_config, modern_config
 
@@ -204,3 +211,30 @@ def test_tunnel_is_vxlan_with_the_senders_identity(wire: Wire) -> None:
     assert int.from_bytes(frame[46:49], "big") == 6, "remote-node, as in Cilium 1.10"
     inner = frame[50:]
     assert inner[26:34] == socket.inet_aton("10.0.1.1") + socket.inet_aton("10.0.2.5")
+
+
+def dropped(node: Place, reason: int) -> int:
+    """Packets that the node's programs dropped for this reason."""
+
+    def read() -> int:
+        metrics: Any = PerCpuMap.pinned(t.METRICS)
+        with metrics:
+            return sum(value.count for key, value in metrics.items() if key.reason == reason)
+
+    return node.run(read)
+
+
+def test_nobody_is_this_nodes_host_from_afar(wire: Wire) -> None:
+    """A node that forwards what it sent itself says remote-node; who says host is lying."""
+    node, other = wire.nodes
+    before = dropped(node, Reason.INVALID_IDENTITY)
+    inner: Any = Ether() / IP(src="10.0.2.5", dst="10.0.1.5") / UDP(sport=9, dport=9) / b"?"
+    forged = bytes(VXLAN(vni=Identity.HOST, flags=8) / inner)
+    with other.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
+        sender.sendto(forged, ("192.168.1.21", 8472))
+    wait.until(
+        lambda: dropped(node, Reason.INVALID_IDENTITY),
+        lambda seen: seen == before + 1,
+        within=PATIENCE,
+        what="a forged packet's drop",
+    )

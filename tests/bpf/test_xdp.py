@@ -271,3 +271,11 @@ def test_request_whose_hops_are_used_up_goes_up(rig: Rig, ttl: int) -> None:
     sent = request()
     sent[IP].ttl = ttl
     passes_untouched(rig, sent)
+
+
+def test_who_claims_to_be_this_node_in_a_tunnel_is_tcs_to_judge(rig: Rig) -> None:
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    rig.run("xdp_entry", request())
+    forged = tunnelled(reply(REMOTE_POD, ROUTER))
+    forged[VXLAN].vni = 1
+    passes_untouched(rig, forged)

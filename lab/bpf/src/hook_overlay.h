@@ -28,6 +28,8 @@ int from_overlay(struct __sk_buff *ctx)
 		return conclude(ctx, &flow, DIRECTION_INGRESS, 0, -DROP_UNKNOWN_L3);
 	if (bpf_skb_get_tunnel_key(ctx, &key, sizeof(key), 0))
 		return conclude(ctx, &flow, DIRECTION_INGRESS, 0, -DROP_NO_TUNNEL_KEY);
+	if (key.tunnel_id == IDENTITY_HOST) /* nodes say remote-node of themselves */
+		return conclude(ctx, &flow, DIRECTION_INGRESS, 0, -DROP_INVALID_IDENTITY);
 	/* The inner Ethernet header was never meant for this device; without this the stack of
 	 * the pod would take the packet for someone else's.
 	 */
