@@ -179,32 +179,19 @@ static __always_inline int dsr_read(context *ctx, const struct flow *f,
 	return svc && !is_wildcard(&key);
 }
 
-/* Every datagram tells the service anew; most tell nothing new. */
-static __always_inline int dsr_known(const struct flow *reply, const struct nat_target *service)
-{
-	struct nat_target known = {};
-
-	return nat_find(&known, reply, TUPLE_OUT) && known.port == service->port &&
-	       addr_equal(&known.address, &service->address);
-}
-
-/* Remember the service for the replies of the flow that begins here. */
+/* Remember the service for the replies of the flow that begins here. Every datagram tells it anew;
+ * most tell nothing new.
+ */
 VERIFIED_ONCE int dsr_learn(context *ctx, const struct flow *f)
 {
 	struct nat_target service = {};
-	struct flow reply = {};
+	struct nat_key key;
 
 	if (!f || !dsr_read(ctx, f, &service))
 		return 0;
-	reply.now = f->now;
-	reply.family = f->family;
-	reply.proto = f->proto;
-	addr_copy(&reply.saddr, &f->daddr);
-	addr_copy(&reply.daddr, &f->saddr);
-	reply.sport = f->dport;
-	reply.dport = f->sport;
-	return dsr_known(&reply, &service) ||
-	       !nat_insert(&reply, TUPLE_OUT, &service.address, service.port, 0);
+	nat_reply_key(&key, f, &f->saddr, f->sport, TUPLE_OUT);
+	return nat_leads_to(&key, f, &service.address, service.port) ||
+	       !nat_insert(&key, f, &service.address, service.port, 0);
 }
 
 /* Give a reply the service's address. */

@@ -34,11 +34,19 @@ struct drop_event {
 
 _Static_assert(sizeof(struct drop_event) == sizeof(struct trace_event), "the ring is an array");
 
+/* Not inlined for its callers' stack's sake. */
+VERIFIED_ONCE int count_first(__u32 bytes, __u8 reason, __u8 direction)
+{
+	struct metrics_key key = {.reason = reason, .dir = direction};
+	struct metrics_value first = {.count = 1, .bytes = bytes};
+
+	return bpf_map_update_elem(&cilium_metrics, &key, &first, BPF_ANY);
+}
+
 static __always_inline void count(__u32 bytes, __u8 reason, __u8 direction)
 {
 	struct metrics_key key = {.reason = reason, .dir = direction};
 	struct metrics_value *value = bpf_map_lookup_elem(&cilium_metrics, &key);
-	struct metrics_value first = {.count = 1, .bytes = bytes};
 
 	if (value) {
 		/* per processor, and a program is not interrupted by another of its kind here */
@@ -46,7 +54,7 @@ static __always_inline void count(__u32 bytes, __u8 reason, __u8 direction)
 		value->bytes += bytes;
 		return;
 	}
-	bpf_map_update_elem(&cilium_metrics, &key, &first, BPF_ANY);
+	count_first(bytes, reason, direction);
 }
 
 /* Keeps made = read + lost true: called once for every event, stored or not. */

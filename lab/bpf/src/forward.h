@@ -7,8 +7,10 @@
 
 #define TUNNEL_TTL 64
 
-/* Into VXLAN to `node`, with the sender's identity as the network identifier. */
-static __always_inline int encapsulate(context *ctx, __be32 node, __u32 identity)
+/* Into VXLAN to `node`, with the sender's identity as the network identifier. Not inlined for its
+ * stack's sake.
+ */
+VERIFIED_ONCE int encapsulate(context *ctx, __be32 node, __u32 identity)
 {
 	struct bpf_tunnel_key key = {
 		.tunnel_id = identity,

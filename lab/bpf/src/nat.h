@@ -38,6 +38,27 @@ static __always_inline void nat_key(struct nat_key *key, const struct flow *f, _
 	}
 }
 
+/* Key of the half that a flow's reply finds, which comes to this address and port. */
+static __always_inline void nat_reply_key(struct nat_key *key, const struct flow *f,
+					  const union v6addr *address, __be16 port, __u8 flags)
+{
+	if (is_ipv4(f)) {
+		key->v4.daddr = address->p[0];
+		key->v4.saddr = f->daddr.p[0];
+		key->v4.dport = port;
+		key->v4.sport = f->dport;
+		key->v4.nexthdr = f->proto;
+		key->v4.flags = flags;
+	} else {
+		addr_put(&key->v6.daddr, address);
+		addr_put(&key->v6.saddr, &f->daddr);
+		key->v6.dport = port;
+		key->v6.sport = f->dport;
+		key->v6.nexthdr = f->proto;
+		key->v6.flags = flags;
+	}
+}
+
 static __always_inline int nat_find(struct nat_target *to, const struct flow *f, __u8 flags)
 {
 	struct nat_key key;
@@ -64,12 +85,9 @@ static __always_inline int nat_find(struct nat_target *to, const struct flow *f,
 }
 
 /* Enter a half: with `only_new` not in the place of another. 0 or negative. */
-static __always_inline int nat_insert(const struct flow *f, __u8 flags, const union v6addr *address,
-				      __be16 port, int only_new)
+static __always_inline int nat_insert(const struct nat_key *key, const struct flow *f,
+				      const union v6addr *address, __be16 port, int only_new)
 {
-	struct nat_key key;
-
-	nat_key(&key, f, flags);
 	if (is_ipv4(f)) {
 		struct ipv4_nat_entry entry = {
 			.created = f->now,
@@ -78,15 +96,32 @@ static __always_inline int nat_insert(const struct flow *f, __u8 flags, const un
 		};
 
 		return only_new
-			? enter_new(&cilium_snat_v4_external, TABLE_SNAT4, &key.v4, &entry)
-			: enter(&cilium_snat_v4_external, TABLE_SNAT4, &key.v4, &entry);
+			? enter_new(&cilium_snat_v4_external, TABLE_SNAT4, &key->v4, &entry)
+			: enter(&cilium_snat_v4_external, TABLE_SNAT4, &key->v4, &entry);
 	} else {
 		struct ipv6_nat_entry entry = {.created = f->now, .to_port = port};
 
 		addr_copy(&entry.to_addr, address);
 		return only_new
-			? enter_new(&cilium_snat_v6_external, TABLE_SNAT6, &key.v6, &entry)
-			: enter(&cilium_snat_v6_external, TABLE_SNAT6, &key.v6, &entry);
+			? enter_new(&cilium_snat_v6_external, TABLE_SNAT6, &key->v6, &entry)
+			: enter(&cilium_snat_v6_external, TABLE_SNAT6, &key->v6, &entry);
+	}
+}
+
+/* Is there a half under this key, and does it name this address and port? */
+static __always_inline int nat_leads_to(const struct nat_key *key, const struct flow *f,
+					const union v6addr *address, __be16 port)
+{
+	if (is_ipv4(f)) {
+		const struct ipv4_nat_entry *entry =
+			bpf_map_lookup_elem(&cilium_snat_v4_external, &key->v4);
+
+		return entry && entry->to_port == port && entry->to_addr == address->p[0];
+	} else {
+		const struct ipv6_nat_entry *entry =
+			bpf_map_lookup_elem(&cilium_snat_v6_external, &key->v6);
+
+		return entry && entry->to_port == port && addr_equal(&entry->to_addr, address);
 	}
 }
 
@@ -134,42 +169,32 @@ VERIFIED_ONCE int port_used_by_node(context *ctx, const struct flow *f, const st
 	return 1;
 }
 
-/* The flow's reply, as it comes to `to`. */
-static __always_inline void reply_of(struct flow *reply, const struct flow *f,
-				     const struct nat_target *to)
-{
-	reply->now = f->now;
-	reply->family = f->family;
-	reply->proto = f->proto;
-	addr_copy(&reply->saddr, &f->daddr);
-	addr_copy(&reply->daddr, &to->address);
-	reply->sport = f->dport;
-	reply->dport = to->port;
-}
-
 /* Enter the reply's half. Is it there already, and this very flow's, then the other half alone was
  * evicted and nothing is lost. 0, or negative when the port is another flow's.
  */
-static __always_inline int nat_enter_reply(const struct flow *f, const struct flow *reply)
+static __always_inline int nat_enter_reply(const struct flow *f, const struct nat_target *to)
 {
-	struct nat_target owner = {};
+	struct nat_key key;
 
-	if (!nat_insert(reply, TUPLE_IN, &f->saddr, f->sport, 1))
+	nat_reply_key(&key, f, &to->address, to->port, TUPLE_IN);
+	if (!nat_insert(&key, f, &f->saddr, f->sport, 1))
 		return 0;
-	return nat_find(&owner, reply, TUPLE_IN) && owner.port == f->sport &&
-	       addr_equal(&owner.address, &f->saddr) ? 0 : -1;
+	return nat_leads_to(&key, f, &f->saddr, f->sport) ? 0 : -1;
+}
+
+static __always_inline int nat_enter_request(const struct flow *f, const struct nat_target *to)
+{
+	struct nat_key key;
+
+	nat_key(&key, f, TUPLE_OUT);
+	return nat_insert(&key, f, &to->address, to->port, 0);
 }
 
 VERIFIED_ONCE int nat_enter(const struct flow *f, const struct nat_target *to)
 {
-	struct flow reply = {};
-
-	if (!f || !to)
+	if (!f || !to || nat_enter_reply(f, to))
 		return -1;
-	reply_of(&reply, f, to);
-	if (nat_enter_reply(f, &reply))
-		return -1;
-	return nat_insert(f, TUPLE_OUT, &to->address, to->port, 0);
+	return nat_enter_request(f, to);
 }
 
 /* Try one port for a new flow: 0 when it is the flow's now, negative when not. */
@@ -207,12 +232,7 @@ static __always_inline int nat_supports(const struct flow *f)
 /* The reply's half was evicted: without it the reply would be a stranger's. */
 VERIFIED_ONCE int nat_restore(const struct flow *f, const struct nat_target *to)
 {
-	struct flow reply = {};
-
-	if (!f || !to)
-		return -1;
-	reply_of(&reply, f, to);
-	return nat_enter_reply(f, &reply);
+	return !f || !to ? -1 : nat_enter_reply(f, to);
 }
 
 /* The request's half, and 1. A table under pressure evicts halves that nobody looked at; whether

@@ -111,11 +111,15 @@ static __always_inline void quoted_tcp_check(context *ctx, struct quote *q, __u3
 }
 
 /* The quoted packet's flow, reversed; 0 when the quote does not tell. */
-static __always_inline int reversed_quote(context *ctx, const struct flow *f,
-					  struct quote *q, struct flow *r)
+VERIFIED_ONCE int reversed_quote(context *ctx, const struct flow *f, struct quote *q,
+				 struct flow *r)
 {
-	__u32 at = f->l4_off + ICMP_HEAD, end = error_end(ctx, f);
+	__u32 at, end;
 
+	if (!f || !q || !r)
+		return 0;
+	at = f->l4_off + ICMP_HEAD;
+	end = error_end(ctx, f);
 	r->family = f->family;
 	r->now = f->now;
 	if (!(is_ipv4(f) ? quoted_ipv4(ctx, at, q, r) : quoted_ipv6(ctx, at, q, r)))

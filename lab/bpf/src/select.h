@@ -53,7 +53,8 @@ static __always_inline __u32 select_maglev(const struct lb4_service *svc, const 
 {
 	__u16 id = svc->rev_nat_index;
 	__be16 sport = svc->flags & SVC_AFFINITY ? 0 : f->sport;
-	__u32 index = flow_hash(f, sport) % config.maglev_size, zero = 0;
+	__u64 index = flow_hash(f, sport) % config.maglev_size;
+	__u32 zero = 0;
 	void *table = is_ipv4(f) ? bpf_map_lookup_elem(&cilium_lb4_maglev, &id)
 					       : bpf_map_lookup_elem(&cilium_lb6_maglev, &id);
 	__u32 *backends;
@@ -61,7 +62,10 @@ static __always_inline __u32 select_maglev(const struct lb4_service *svc, const 
 	if (!table)
 		return 0;
 	backends = bpf_map_lookup_elem(table, &zero);
-	/* The remainder is in range; the verifier learns it from this comparison only. */
+	/* The remainder is in range; the verifier learns it from this comparison only, which must be
+	 * one of all 64 bits of the very register that is added.
+	 */
+	asm volatile("" : "+r"(index));
 	if (!backends || index >= config.maglev_size)
 		return 0;
 	return backends[index];
