@@ -56,6 +56,13 @@ class Scope(IntEnum):
     INTERNAL = 1
 
 
+class SourceRange(IntEnum):
+    """Value of `cilium_lb{4,6}_source_range`: the policy that the prefix was listed under."""
+
+    ALLOW = 1
+    DENY = 2
+
+
 class Algorithm(IntEnum):
     """Backend selection: the top 8 bits of slot 0's `affinity_timeout`; 0 = the node's default."""
 

@@ -37,7 +37,7 @@ the rest, and backends when no service uses them. When a service shrinks, slot 0
 
 Session affinity: backend_id of slot 0 = timeout in seconds, and `cilium_lb_affinity_match` has an
 entry for every (backend, rev_nat_index). Maglev: `maglev.write`. Source ranges: one LPM entry per
-prefix, prefixlen = 32 + its length.
+prefix, prefixlen = 32 + its length, with the policy (`codes.SourceRange`) that it is listed under.
 """
 
 from __future__ import annotations

@@ -37,6 +37,12 @@ class Present(Layout):
     _fields_ = [("value", c_uint8)]
 
 
+class Listed(Layout):
+    """Value of the source ranges: `codes.SourceRange`."""
+
+    _fields_ = [("policy", c_uint8)]
+
+
 class Index(Layout):
     """Key of arrays."""
 
@@ -68,8 +74,8 @@ REVERSE_NAT6 = Table("cilium_lb6_reverse_nat", RevNatId, s.lb6_reverse_nat)
 AFFINITY = Table("cilium_lb4_affinity", s.lb4_affinity_key, s.lb_affinity_val)
 AFFINITY6 = Table("cilium_lb6_affinity", s.lb6_affinity_key, s.lb_affinity_val)
 AFFINITY_MATCH = Table("cilium_lb_affinity_match", s.lb_affinity_match, Present)
-SOURCE_RANGE = Table("cilium_lb4_source_range", s.lb4_src_range_key, Present)
-SOURCE_RANGE6 = Table("cilium_lb6_source_range", s.lb6_src_range_key, Present)
+SOURCE_RANGE = Table("cilium_lb4_source_range", s.lb4_src_range_key, Listed)
+SOURCE_RANGE6 = Table("cilium_lb6_source_range", s.lb6_src_range_key, Listed)
 MAGLEV = Table("cilium_lb4_maglev", RevNatId, BackendId)
 """Map of maps: the inner one is an ARRAY of one value, u32[M]. See `maps.MaglevMap`."""
 MAGLEV6 = Table("cilium_lb6_maglev", RevNatId, BackendId)

@@ -12,7 +12,15 @@ from scapy.layers.inet import TCP
 
 from lab.bpf import structs as s
 from lab.bpf import tables as t
-from lab.bpf.codes import Algorithm, BackendState, Reason, Scope, ServiceFlag, ServiceFlag2
+from lab.bpf.codes import (
+    Algorithm,
+    BackendState,
+    Reason,
+    Scope,
+    ServiceFlag,
+    ServiceFlag2,
+    SourceRange,
+)
 from lab.bpf.config import NoBackend
 from lab.bpf.layout import packed
 
@@ -85,10 +93,12 @@ def test_affinity_forgets_a_backend_that_left(rig: Rig) -> None:
 
 def test_source_ranges_admit_only_listed_clients(rig: Rig) -> None:
     index = rig.service(VIP, 80, [Backend(POD)], flags=EXPOSED | ServiceFlag.SOURCE_RANGE)
-    allow(rig, index, "192.168.10.0", 24)
+    listed(rig, index, "192.168.10.0", 24, SourceRange.ALLOW)
+    listed(rig, index, "192.168.12.0", 24, SourceRange.DENY)
     assert rig.run("from_netdev", request()).verdict == REDIRECT
     assert rig.run("from_netdev", request(src="192.168.11.1")).verdict == SHOT
-    assert rig.dropped() == {Reason.NOT_IN_SRC_RANGE: 1}
+    assert rig.run("from_netdev", request(src="192.168.12.1")).verdict == SHOT
+    assert rig.dropped() == {Reason.NOT_IN_SRC_RANGE: 2}
 
 
 def test_source_ranges_can_deny(rig: Rig) -> None:
@@ -96,9 +106,11 @@ def test_source_ranges_can_deny(rig: Rig) -> None:
     index = rig.service(
         VIP, 80, [Backend(POD)], flags=EXPOSED | ServiceFlag.SOURCE_RANGE, flags2=flags2
     )
-    allow(rig, index, "192.168.10.0", 24)
+    listed(rig, index, "192.168.10.0", 24, SourceRange.DENY)
+    listed(rig, index, "192.168.12.0", 24, SourceRange.ALLOW)
     assert rig.run("from_netdev", request()).verdict == SHOT
-    assert rig.run("from_netdev", request(src="192.168.11.1")).verdict == REDIRECT
+    for other in ("192.168.11.1", "192.168.12.1"):
+        assert rig.run("from_netdev", request(src=other)).verdict == REDIRECT
 
 
 def test_two_scopes_serve_outside_and_inside_differently(rig: Rig) -> None:
@@ -186,9 +198,9 @@ def test_maglev_without_a_table_falls_back_to_random(rig: Rig) -> None:
     assert rig.run("from_netdev", request()).verdict == REDIRECT
 
 
-def allow(rig: Rig, index: int, network: str, length: int) -> None:
+def listed(rig: Rig, index: int, network: str, length: int, policy: SourceRange) -> None:
     """Enter a source range."""
     key = s.lb4_src_range_key(
         prefixlen=32 + length, rev_nat_id=index, addr=packed(ip_address(network))
     )
-    rig.map(t.SOURCE_RANGE).update(key, t.Present(1))
+    rig.map(t.SOURCE_RANGE).update(key, t.Listed(policy))

@@ -16,6 +16,7 @@ from lab.bpf.codes import (
     Scope,
     ServiceFlag,
     ServiceFlag2,
+    SourceRange,
 )
 from lab.bpf.layout import packed
 
@@ -26,8 +27,9 @@ Place = tuple[str, bytes]
 """A map's name and a key."""
 Entries = dict[Place, bytes]
 
-_SLOT_AT = {name: family.services.key.backend_slot.offset for name, family in SERVICES.items()}
-"""Where the two bytes of the number of a slot are in a key; parsing the whole key costs more."""
+_PORT_AT = {name: family.services.key.dport.offset for name, family in SERVICES.items()}
+_KEY_END = struct.Struct("=HHBB")
+"""Port, slot, protocol and scope, and where they are in a key; parsing all of it costs more."""
 
 _U16, _U32 = struct.Struct("=H"), struct.Struct("=I")
 _PRESENT = b"\1"
@@ -101,7 +103,9 @@ def rank(place: Place, *, removing: bool) -> int:
     """When to touch an entry, so that no packet ever sees half of a service.
 
     What a packet reads last is written first: backends, then what hangs on the frontend's id,
-    then the slots, then the frontend with its count. Removal goes the other way.
+    then the slots, then the frontend with its count. One that is split into scopes sends pods on
+    to its inner half, so that is there before it; and the refusal of an address's other ports
+    comes when the ports that it has do. Removal goes the other way.
     """
     name, raw = place
     if name in BACKENDS:
@@ -109,9 +113,14 @@ def rank(place: Place, *, removing: bool) -> int:
     elif name not in SERVICES:
         order = 1
     else:
-        at = _SLOT_AT[name]
-        order = 2 if any(raw[at : at + 2]) else 3
-    return 7 - order if removing else order
+        port, slot, protocol, scope = _KEY_END.unpack_from(raw, _PORT_AT[name])
+        if slot:
+            order = 2
+        elif scope == Scope.INTERNAL:
+            order = 3
+        else:
+            order = 4 if port or protocol else 5
+    return 11 - order if removing else order
 
 
 def _states(what: Balanced) -> Iterator[tuple[Backend, BackendState]]:
@@ -177,6 +186,7 @@ def _source_ranges(what: Balanced, number: int) -> Iterator[tuple[Place, bytes]]
     if what.frontend is None or not _checks_sources(what):
         return
     ranges = FAMILIES[what.frontend.address.version].source_ranges
+    policy = SourceRange.DENY if what.settings.ranges_deny else SourceRange.ALLOW
     for prefix in what.settings.source_ranges:
         if prefix.version == what.frontend.address.version:
             range_key = ranges.key(
@@ -184,7 +194,7 @@ def _source_ranges(what: Balanced, number: int) -> Iterator[tuple[Place, bytes]]
                 rev_nat_id=number,
                 addr=packed(prefix.network_address),
             )
-            yield (ranges.name, bytes(range_key)), _PRESENT
+            yield (ranges.name, bytes(range_key)), bytes([policy])
 
 
 def _maglev(

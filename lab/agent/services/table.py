@@ -28,6 +28,15 @@ LAST_FRONTEND = 0xFFFF
 LAST_BACKEND = 0xFFFFFF
 
 
+Numbered = tuple[str, Frontend] | Slot | Frontend
+"""What has an id of reverse NAT: a service's frontend; a slot while it waits for its address; a
+frontend that an earlier agent left, until its service is known.
+
+An id means the same frontend for good. Flows know it, and a frontend that changed its place among
+those of its service (an address before it is gone, two ports were swapped) has still the same.
+"""
+
+
 @dataclass(frozen=True)
 class Operation:
     """Write `value` at a key of a map, or remove the key (None)."""
@@ -48,7 +57,7 @@ class Table:
         self._owners: Counter[Place] = Counter()
         self._backend_users: Counter[Backend] = Counter()
         self._backend_ids: Ids[Backend] = Ids(LAST_BACKEND)
-        self._numbers: Ids[Slot | Frontend] = Ids(LAST_FRONTEND)
+        self._numbers: Ids[Numbered] = Ids(LAST_FRONTEND)
         for (name, key), value in held.items():
             self._restore(name, key, value)
 
@@ -93,12 +102,18 @@ class Table:
         return before.keys() | wanted.keys()
 
     def _entries(self, what: Balanced) -> Entries:
-        frontend = what.frontend
-        if frontend is not None and what.slot not in self._numbers and frontend in self._numbers:
-            self._numbers.rename(frontend, what.slot)
-        number = self._numbers.take(what.slot)
+        number = self._number(what)
         ids = {backend: self._backend_ids.take(backend) for backend in _backends([what])}
         return entries(what, number, ids, self._profile)
+
+    def _number(self, what: Balanced) -> int:
+        key = _numbered(what)
+        if key not in self._numbers:
+            for earlier in (what.slot, what.frontend):
+                if earlier is not None and earlier in self._numbers:
+                    self._numbers.rename(earlier, key)
+                    break
+        return self._numbers.take(key)
 
     def _release(self, before: Entries, users: Iterable[Balanced], now: Iterable[Balanced]) -> None:
         self._owners.subtract(before.keys())
@@ -107,8 +122,8 @@ class Table:
             if self._backend_users[backend] <= 0:
                 self._backend_ids.give_back(backend)
                 del self._backend_users[backend]
-        for slot in {what.slot for what in users} - {what.slot for what in now}:
-            self._numbers.give_back(slot)
+        for key in set(map(_numbered, users)).difference(map(_numbered, now)):
+            self._numbers.give_back(key)
 
     def _difference(self, places: Iterable[Place], wanted: Entries) -> list[Operation]:
         """`wanted` has the entries of the changed services; what others share stays as it is."""
@@ -131,7 +146,7 @@ class Table:
 
     def _disown(self) -> set[Place]:
         """Entries and ids that an earlier agent left and nobody claimed."""
-        self._numbers.keep(lambda key: isinstance(key, Slot))
+        self._numbers.keep(lambda key: not isinstance(key, Frontend))
         self._backend_ids.keep(lambda backend: self._backend_users[backend] > 0)
         return {place for place in self._held if not self._owners[place]}
 
@@ -144,6 +159,10 @@ class Table:
             number = structs.lb4_service.parse(value).rev_nat_index
             if slot == 0 and number:
                 self._numbers.restore(frontend, number)
+
+
+def _numbered(what: Balanced) -> Numbered:
+    return (what.slot.service, what.frontend) if what.frontend else what.slot
 
 
 def _backends(balanced: Iterable[Balanced]) -> list[Backend]:

@@ -28,6 +28,8 @@ enum service_flag2 {
 
 enum scope { SCOPE_EXTERNAL = 0, SCOPE_INTERNAL = 1 };
 
+enum source_range { RANGE_ALLOW = 1, RANGE_DENY = 2 };
+
 enum algorithm { ALGORITHM_DEFAULT = 0, ALGORITHM_RANDOM = 1, ALGORITHM_MAGLEV = 2 };
 
 enum backend_state {

@@ -50,7 +50,7 @@ AGENT_HASH(cilium_lb4_reverse_nat, __u16, struct lb4_reverse_nat, 65536);
 AGENT_HASH(cilium_lb6_reverse_nat, __u16, struct lb6_reverse_nat, 65536);
 /* Is the backend still one of the service? Guards the affinity tables. */
 AGENT_HASH(cilium_lb_affinity_match, struct lb_affinity_match, __u8, 65536);
-/* Sources a service admits (or, with SVC2_SOURCE_RANGE_DENY, refuses). */
+/* Sources a service admits (or, with SVC2_SOURCE_RANGE_DENY, refuses): enum source_range. */
 AGENT_PREFIXES(cilium_lb4_source_range, struct lb4_src_range_key, __u8, 65536);
 AGENT_PREFIXES(cilium_lb6_source_range, struct lb6_src_range_key, __u8, 65536);
 /* Address -> identity and tunnel endpoint. */

@@ -123,8 +123,11 @@ static __always_inline int is_wildcard(const struct service_key *key)
 					  : !key->v6.dport && !key->v6.proto;
 }
 
-static __always_inline int in_source_range(const struct flow *f, __u16 rev_nat_index)
+/* The policy under which the client is listed, 0 if it is not. */
+static __always_inline __u8 source_range(const struct flow *f, __u16 rev_nat_index)
 {
+	const __u8 *listed;
+
 	if (is_ipv4(f)) {
 		struct lb4_src_range_key key = {
 			.prefixlen = 64,
@@ -132,7 +135,7 @@ static __always_inline int in_source_range(const struct flow *f, __u16 rev_nat_i
 			.addr = f->saddr.p[0],
 		};
 
-		return !!bpf_map_lookup_elem(&cilium_lb4_source_range, &key);
+		listed = bpf_map_lookup_elem(&cilium_lb4_source_range, &key);
 	} else {
 		struct lb6_src_range_key key __attribute__((aligned(8))) = {
 			.prefixlen = 160,
@@ -140,22 +143,26 @@ static __always_inline int in_source_range(const struct flow *f, __u16 rev_nat_i
 		};
 
 		addr_put(&key.addr, &f->saddr);
-		return !!bpf_map_lookup_elem(&cilium_lb6_source_range, &key);
+		listed = bpf_map_lookup_elem(&cilium_lb6_source_range, &key);
 	}
+	return listed ? *listed : 0;
 }
 
-/* May a client outside of the cluster use the service? 0 or a negative reason. */
+/* May a client outside of the cluster use the service? 0 or a negative reason. A prefix counts
+ * under its own policy only: while the agent goes from one to the other both are there.
+ */
 static __always_inline int service_admits(const struct lb4_service *svc, const struct flow *f)
 {
-	int listed, deny;
+	__u8 listed;
 
 	if (!(svc->flags & SVC_ROUTABLE))
 		return -DROP_IS_CLUSTER_IP;
 	if (!(svc->flags & SVC_SOURCE_RANGE))
 		return 0;
-	listed = in_source_range(f, svc->rev_nat_index);
-	deny = !!(svc->flags2 & SVC2_SOURCE_RANGE_DENY);
-	return listed == deny ? -DROP_NOT_IN_SRC_RANGE : 0;
+	listed = source_range(f, svc->rev_nat_index);
+	if (svc->flags2 & SVC2_SOURCE_RANGE_DENY)
+		return listed == RANGE_DENY ? -DROP_NOT_IN_SRC_RANGE : 0;
+	return listed == RANGE_ALLOW ? 0 : -DROP_NOT_IN_SRC_RANGE;
 }
 
 /* May the packet go to this backend? Asked before translation: the answer that a packet gets whose

@@ -18,6 +18,7 @@ SAME: list[tuple[str, Any]] = [
     ("SVC_", codes.ServiceFlag),
     ("SVC2_", codes.ServiceFlag2),
     ("SCOPE_", codes.Scope),
+    ("RANGE_", codes.SourceRange),
     ("ALGORITHM_", codes.Algorithm),
     ("BACKEND_", codes.BackendState),
     ("ENDPOINT_", codes.EndpointFlag),
