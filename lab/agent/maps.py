@@ -9,11 +9,13 @@ from typing import Any
 
 from lab.agent.services.entries import AFFINITY_MATCH, Entries
 from lab.agent.services.families import FAMILIES, MAGLEV
+from lab.agent.services.remembered import LastIds, last_ids
 from lab.agent.services.table import Operation
 from lab.bpf import maglev, tables
 from lab.bpf.maps import Map
 
-_SHARED = (tables.AFFINITY_MATCH, tables.IPCACHE, tables.ENDPOINTS)
+CONNECTIONS = (tables.CT_TCP, tables.CT_ANY, tables.CT_TCP6, tables.CT_ANY6)
+_SHARED = (tables.AFFINITY_MATCH, tables.IPCACHE, tables.ENDPOINTS, *CONNECTIONS)
 """The maps of both address families."""
 
 
@@ -26,15 +28,27 @@ class NodeMaps:
         self._maps: dict[str, Map[Any, Any]] = {
             table.name: Map.pinned(table) for table in (*_SHARED, *opened)
         }
+        self._tables = [each.maglev.name for each in families]
         self._plain = [AFFINITY_MATCH, *(table.name for each in families for table in each.plain)]
 
     def services(self) -> Entries:
         """What the load balancer's maps hold."""
-        return {
+        plain = {
             (name, key): value
             for name in self._plain
             for key, value in self._maps[name].raw_items()
         }
+        return plain | {
+            (name, key): image
+            for name in self._tables
+            for key, image in maglev.read(self._maps[name]).items()
+        }
+
+    def remembered(self) -> LastIds:
+        """The ids that flows of the node may still have."""
+        return last_ids(
+            entry for table in CONNECTIONS for entry in self._maps[table.name].raw_items()
+        )
 
     def read(self, name: str) -> dict[bytes, bytes]:
         return dict(self._maps[name].raw_items())

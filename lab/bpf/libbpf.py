@@ -109,6 +109,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bpf_map_lookup_elem": (c_int, (c_int, c_char_p, c_void_p)),
     "bpf_map_update_elem": (c_int, (c_int, c_char_p, c_char_p, c_uint64)),
     "bpf_map_delete_elem": (c_int, (c_int, c_char_p)),
+    "bpf_map_get_fd_by_id": (c_int, (c_uint32,)),
     "bpf_map_get_next_key": (c_int, (c_int, c_char_p, c_void_p)),
     "bpf_map_lookup_batch": (
         c_int,

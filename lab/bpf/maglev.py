@@ -11,12 +11,16 @@ import array
 import base64
 import ctypes
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from lab.bpf.libbpf import call, raw
+from lab.bpf.maps import Map
 from lab.bpf.murmur3 import murmur3
 from lab.bpf.object import maglev_table
+from lab.bpf.object_info import map_info
 
 SEED = int.from_bytes(base64.b64decode("JLfvgnHc2kaSUFaI")[:4], "big")
 """Cilium's default of maglev.hashSeed, as it uses it: with equal names, tables equal Cilium's."""
@@ -100,6 +104,25 @@ def share(outer: int, users: Mapping[bytes, Sequence[int]]) -> None:
         finally:
             for fd in made:
                 os.close(fd)
+
+
+def read(outer: Map[Any, Any]) -> dict[bytes, bytes]:
+    """Every frontend's table as `image` makes it, by its key; one that is shared is read once."""
+    shown = {key: int.from_bytes(number, sys.byteorder) for key, number in outer.raw_items()}
+    images = {number: _contents(number) for number in set(shown.values())}
+    return {key: images[number] for key, number in shown.items()}
+
+
+def _contents(number: int) -> bytes:
+    """What is in the table that is the kernel's map of a number."""
+    inner = call("bpf_map_get_fd_by_id", number, what=f"opening Maglev table {number}")
+    try:
+        places = ctypes.create_string_buffer(int(map_info(inner).value_size))
+        first = bytes(ctypes.c_uint32(0))
+        call("bpf_map_lookup_elem", inner, first, places, what=f"reading Maglev table {number}")
+        return places.raw
+    finally:
+        os.close(inner)
 
 
 TABLES = 256

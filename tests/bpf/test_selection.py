@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +24,7 @@ from lab.bpf.codes import (
 )
 from lab.bpf.config import NoBackend
 from lab.bpf.layout import packed
+from lab.bpf.maglev import read, share
 
 from .node import CLIENT, CONFIG, POD, VIP
 from .packets import datagram, reply, request
@@ -196,6 +198,19 @@ def test_maglev_with_affinity_leaves_the_port_out(rig: Rig) -> None:
 def test_maglev_without_a_table_falls_back_to_random(rig: Rig) -> None:
     rig.service(VIP, 80, FIVE, algorithm=Algorithm.MAGLEV)
     assert rig.run("from_netdev", request()).verdict == REDIRECT
+
+
+def test_maglev_tables_are_read_as_they_were_written(rig: Rig) -> None:
+    """An agent that starts removes those that no frontend has any more: it must see them."""
+    one, other = ([n + at % 5 for at in range(CONFIG.maglev_size)] for n in (1, 2))
+    images = [array("I", places).tobytes() for places in (one, other)]
+    share(rig.map(t.MAGLEV).fd, {images[0]: [7, 300], images[1]: [8]})
+    assert read(rig.map(t.MAGLEV)) == {
+        bytes(t.RevNatId(7)): images[0],
+        bytes(t.RevNatId(300)): images[0],
+        bytes(t.RevNatId(8)): images[1],
+    }
+    assert read(rig.map(t.MAGLEV6)) == {}
 
 
 def listed(rig: Rig, index: int, network: str, length: int, policy: SourceRange) -> None:

@@ -23,7 +23,7 @@ class Balancing:
         self._maps = maps
         self._place = place
         self._dirty: set[str] = set()
-        self._table = Table(place.profile, maps.services())
+        self._table = self._found()
         self._first = True
 
     def note(self, service: str) -> None:
@@ -41,7 +41,7 @@ class Balancing:
             self._maps.carry_out(self._table.update(changes, complete=self._first))
         except BpfError:
             # Start over from what the maps hold now.
-            self._table, self._first = Table(self._place.profile, self._maps.services()), True
+            self._table, self._first = self._found(), True
             raise
         self._first = False
 
@@ -51,6 +51,10 @@ class Balancing:
             return None
         frontends = (what.frontend for what in self._table.services())
         return {frontend.address for frontend in frontends if frontend is not None}
+
+    def _found(self) -> Table:
+        """What the maps hold now, and flows remember."""
+        return Table(self._place.profile, self._maps.services(), self._maps.remembered())
 
     def _ordered(self, names: Iterable[str]) -> list[str]:
         """In the order in which the API server told of them, so that all nodes number alike."""

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator, Mapping
 
 from lab.agent.profile import Profile
-from lab.agent.services.families import BACKENDS, FAMILIES, SERVICES
+from lab.agent.services.families import BACKENDS, FAMILIES, SERVICES, SOURCE_RANGES
 from lab.agent.services.model import Backend, Balanced, Frontend, Kind, Protocol
 from lab.bpf import maglev, structs, tables
 from lab.bpf.codes import (
@@ -97,6 +97,19 @@ def backend_of(name: str, raw: bytes) -> Backend:
     family = BACKENDS[name]
     parsed = family.backends.value.parse(raw)
     return Backend(family.address(parsed.address), parsed.port, Protocol(parsed.proto))
+
+
+def number_of(name: str, key: bytes, value: bytes) -> int:
+    """The id for reverse NAT that an entry is about; 0 for none."""
+    if name in BACKENDS:
+        return 0
+    if name in SERVICES:
+        return int(structs.lb4_service.parse(value).rev_nat_index)
+    if name == AFFINITY_MATCH:
+        return int(structs.lb_affinity_match.parse(key).rev_nat_id)
+    if name in SOURCE_RANGES:
+        return int(SOURCE_RANGES[name].source_ranges.key.parse(key).rev_nat_id)
+    return int(_U16.unpack(key)[0])
 
 
 def rank(place: Place, *, removing: bool) -> int:

@@ -55,5 +55,6 @@ FAMILIES = {
 
 SERVICES = {family.services.name: family for family in FAMILIES.values()}
 BACKENDS = {family.backends.name: family for family in FAMILIES.values()}
+SOURCE_RANGES = {family.source_ranges.name: family for family in FAMILIES.values()}
 """By the name of the map."""
 MAGLEV = frozenset(family.maglev.name for family in FAMILIES.values())

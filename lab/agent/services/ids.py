@@ -23,6 +23,10 @@ class Ids(Generic[K]):
         """Note an id that is in use already."""
         self._by_key[key] = number
         self._taken.add(number)
+        self.skip(number)
+
+    def skip(self, number: int) -> None:
+        """Give an id and those before it only when there are no others."""
         self._previous = max(self._previous, number)
 
     def take(self, key: K) -> int:

@@ -17,12 +17,13 @@ from lab.agent.services.entries import (
     backend_of,
     entries,
     frontend_of,
+    number_of,
     rank,
 )
 from lab.agent.services.families import BACKENDS, SERVICES
 from lab.agent.services.ids import Ids
 from lab.agent.services.model import Backend, Balanced, Frontend, Slot
-from lab.bpf import structs
+from lab.agent.services.remembered import NOTHING, LastIds
 
 LAST_FRONTEND = 0xFFFF
 LAST_BACKEND = 0xFFFFFF
@@ -47,9 +48,11 @@ class Operation:
 
 
 class Table:
-    """Entries of all services. `held` is what the maps held when the agent started."""
+    """Entries of all services. `held` is what the maps held when the agent started, `remembered`
+    what ids flows had then.
+    """
 
-    def __init__(self, profile: Profile, held: Entries) -> None:
+    def __init__(self, profile: Profile, held: Entries, remembered: LastIds = NOTHING) -> None:
         self._profile = profile
         self._held = dict(held)
         self._balanced: dict[str, tuple[Balanced, ...]] = {}
@@ -60,6 +63,8 @@ class Table:
         self._numbers: Ids[Numbered] = Ids(LAST_FRONTEND)
         for (name, key), value in held.items():
             self._restore(name, key, value)
+        self._backend_ids.skip(remembered.backend)
+        self._numbers.skip(remembered.frontend)
 
     def update(
         self, changes: Mapping[str, tuple[Balanced, ...]], *, complete: bool = False
@@ -78,6 +83,7 @@ class Table:
         wanted: Entries = {}
         for name in changes:
             wanted.update(self._wanted.get(name, {}))
+        wanted.update(self._claimed(touched.difference(wanted)))
         return self._difference(touched, wanted)
 
     def services(self) -> Iterable[Balanced]:
@@ -100,6 +106,14 @@ class Table:
             self._wanted.pop(name, None)
             self._balanced.pop(name, None)
         return before.keys() | wanted.keys()
+
+    def _claimed(self, places: Iterable[Place]) -> Entries:
+        """What others want where a service has gone: it may have had their frontend before them."""
+        return {
+            place: next(each[place] for each in reversed(self._wanted.values()) if place in each)
+            for place in places
+            if place[0] in SERVICES and self._owners[place] > 0
+        }
 
     def _entries(self, what: Balanced) -> Entries:
         number = self._number(what)
@@ -151,12 +165,17 @@ class Table:
         return {place for place in self._held if not self._owners[place]}
 
     def _restore(self, name: str, key: bytes, value: bytes) -> None:
-        """Keep the ids that an earlier agent gave: connections in the kernel know them."""
+        """Keep the ids that an earlier agent gave: connections in the kernel know them.
+
+        It may have been killed before a frontend had its slot 0, or after: what hangs on an id
+        alone must not fall to another frontend.
+        """
+        number = number_of(name, key, value)
+        self._numbers.skip(number)
         if name in BACKENDS:
             self._backend_ids.restore(backend_of(name, value), int.from_bytes(key, "little"))
         elif name in SERVICES:
             frontend, slot = frontend_of(name, key)
-            number = structs.lb4_service.parse(value).rev_nat_index
             if slot == 0 and number:
                 self._numbers.restore(frontend, number)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Address
 
 from lab.agent.services import entries
@@ -92,7 +93,7 @@ class Lookups:
         return IPv4Address(parsed.address), parsed.port
 
     def _at(self, frontend: Frontend, slot: int = 0) -> structs.lb4_service | None:
-        value = self._held.get((tables.SERVICES.name, entries.key(frontend, slot)))
+        value = self._held.get((tables.SERVICES.name, _key(frontend, slot)))
         return structs.lb4_service.parse(value) if value else None
 
     def _admits(self, svc: structs.lb4_service, client: IPv4Address) -> bool:
@@ -107,19 +108,15 @@ class Lookups:
 
     def _longest(self, number: int, client: IPv4Address) -> int | None:
         """Value of the longest prefix of a frontend that a client is in."""
-        for length in (32, 24, 16, 8, 0):
+        for length in (24, 16, 8):  # others are not asked for
             network = int(client) >> (32 - length) << (32 - length)
-            key = structs.lb4_src_range_key(
-                prefixlen=32 + length, rev_nat_id=number, addr=network
-            )
+            key = structs.lb4_src_range_key(prefixlen=32 + length, rev_nat_id=number, addr=network)
             value = self._held.get((tables.SOURCE_RANGE.name, bytes(key)))
             if value is not None:
                 return value[0]
         return None
 
-    def _chosen(
-        self, frontend: Frontend, svc: structs.lb4_service, asked: Asked
-    ) -> Iterator[int]:
+    def _chosen(self, frontend: Frontend, svc: structs.lb4_service, asked: Asked) -> Iterator[int]:
         """Ids of backends; 0 where a slot is missing."""
         algorithm = svc.backend_id >> ALGORITHM_SHIFT
         maglev = algorithm == Algorithm.MAGLEV if algorithm else self._maglev
@@ -134,10 +131,18 @@ class Lookups:
         if svc.flags & ServiceFlag.AFFINITY:
             yield from self._remembered(svc.rev_nat_index)
 
-    def _remembered(self, number: int) -> Iterator[int]:
+    def _remembered(self, number: int) -> set[int]:
         """Backends that a client may come back to."""
+        return self._matches.get(number, set())
+
+    @cached_property
+    def _matches(self) -> dict[int, set[int]]:
+        found: dict[int, set[int]] = {}
         for name, key in self._held:
             if name == entries.AFFINITY_MATCH:
                 match = structs.lb_affinity_match.parse(key)
-                if match.rev_nat_id == number:
-                    yield match.backend_id
+                found.setdefault(match.rev_nat_id, set()).add(match.backend_id)
+        return found
+
+
+_key = lru_cache(maxsize=None)(entries.key)

@@ -16,6 +16,7 @@ from lab.agent.agent import Agent
 from lab.agent.bgp.metrics import BgpMetrics
 from lab.agent.flows.lookup import Directory
 from lab.agent.profile import profile
+from lab.agent.services.remembered import NOTHING, LastIds
 from lab.agent.services.table import Operation
 from lab.errors import BpfError
 from lab.frr.model import BgpConfig
@@ -34,6 +35,9 @@ class Maps:
 
     def services(self) -> dict[Any, Any]:
         return {}
+
+    def remembered(self) -> LastIds:
+        return NOTHING
 
     def read(self, _: str) -> dict[bytes, bytes]:
         return {}

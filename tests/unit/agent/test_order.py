@@ -12,17 +12,16 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from itertools import product
 from random import Random
-from typing import Any
 
 import pytest
 
 from lab.agent.profile import Profile, profile
 from lab.agent.services.entries import Entries
 from lab.agent.services.model import Backend, Balanced, Frontend
+from lab.agent.services.remembered import LastIds
 from lab.agent.services.table import Operation, Table
 from lab.agent.services.translate import Place, balance
 from lab.bpf.codes import Scope
-from lab.bpf.tables import MAGLEV
 from tests.unit.agent.lookups import Asked, Lookups, Outcome
 from tests.unit.agent.objects import endpoint, endpoint_slice, service
 
@@ -37,7 +36,7 @@ RANGES = ((), ("192.168.10.0/24",), ("192.168.0.0/16",), ("10.0.0.0/8", "192.168
 PORTS = ({"http": 80}, {"http": 81}, {"http": 80, "alt": 81}, {"http": 81, "alt": 80})
 TARGETS = {"http": 8080, "alt": 8081}
 
-SEEDS = 12
+SEEDS = 8
 """Of walks through five sets of services."""
 
 Services = dict[str, tuple[Balanced, ...]]
@@ -59,9 +58,7 @@ def some_services(random: Random, chosen: Profile) -> Services:
     return made
 
 
-def some_service(
-    random: Random, chosen: Profile, name: str, number: int
-) -> tuple[Balanced, ...]:
+def some_service(random: Random, chosen: Profile, name: str, number: int) -> tuple[Balanced, ...]:
     ports = random.choice(PORTS)
     written = [
         {"name": port, "port": at, "protocol": "TCP", "nodePort": node_port(number, TARGETS[port])}
@@ -84,7 +81,9 @@ def some_service(
         loadBalancerSourceRanges=list(random.choice(RANGES)),
     )
     pods = [
-        endpoint(f"10.0.1.{n}", node=random.choice((ME, OTHER)), ready=state < 2, terminating=state > 1)
+        endpoint(
+            f"10.0.1.{n}", node=random.choice((ME, OTHER)), ready=state < 2, terminating=state > 1
+        )
         for n in range(5)
         if (state := random.randint(0, 3))
     ]
@@ -122,6 +121,9 @@ class Node:
     backends: dict[int, Backend] = field(default_factory=dict)
     """The same of backends."""
 
+    def remembered(self) -> LastIds:
+        return LastIds(max(self.numbers, default=0), max(self.backends, default=0))
+
     def apply(self, operation: Operation) -> None:
         place = (operation.map, operation.key)
         if operation.value is None:
@@ -134,39 +136,41 @@ class Node:
         return Lookups(self.held, maglev=self.profile.maglev, wildcards=self.profile.wildcards)
 
     def outcomes(self) -> Outcomes:
-        return {asked: self.lookups.outcomes(asked) for asked in QUESTIONS}
+        lookups = self.lookups
+        return {asked: lookups.outcomes(asked) for asked in QUESTIONS}
 
     def promised(self) -> Outcomes:
         """What may still, or already, be found on the way from or to this state. A backend of the
         service is none's harm, if it was meant for the other scope or terminates.
         """
+        lookups = self.lookups
         return {
-            asked: found | self.lookups.members(asked.address, asked.port)
+            asked: found | lookups.members(asked.address, asked.port)
             for asked, found in self.outcomes().items()
         }
 
     def look(self, allowed: Outcomes) -> None:
         """Everything that the programs may find is right, and was when flows remembered it."""
+        lookups = self.lookups
         for asked in QUESTIONS:
-            found = self.lookups.outcomes(asked)
+            found = lookups.outcomes(asked)
             assert found <= allowed[asked], (asked, found, allowed[asked])
-            self._follow(asked)
+            self._follow(asked, lookups)
         for number, backend in self.backends.items():
-            assert self.lookups.backend(number) in (None, backend)
+            assert lookups.backend(number) in (None, backend)
         for number, frontend in self.numbers.items():
-            assert self.lookups.answers_as(number) in (None, frontend)
+            assert lookups.answers_as(number) in (None, frontend)
 
-    def _follow(self, asked: Asked) -> None:
+    def _follow(self, asked: Asked, lookups: Lookups) -> None:
         """A flow goes there and back, and is remembered."""
-        found = self.lookups.service(asked)
+        found = lookups.service(asked)
         if found is None or not found[1].count:
             return
-        frontend, svc = found
-        number = svc.rev_nat_index
-        assert self.lookups.answers_as(number) == (asked.address, asked.port)
+        number = found[1].rev_nat_index
+        assert lookups.answers_as(number) == (asked.address, asked.port)
         self.numbers[number] = (asked.address, asked.port)
-        for backend_id in self.lookups.ids(asked):
-            backend = self.lookups.backend(backend_id)
+        for backend_id in lookups.ids(asked):
+            backend = lookups.backend(backend_id)
             assert backend is not None
             self.backends[backend_id] = backend
 
@@ -220,10 +224,25 @@ def test_agent_that_is_killed_between_two_writes_is_followed_by_one_that_goes_on
         operations = table.update(changes(now, then))
         for operation in operations[: random.randint(0, len(operations))]:
             node.apply(operation)
-        allowed = either(*(each.promised() for each in (node, fresh(now, chosen), fresh(later, chosen))))
-        table, now = Table(chosen, node.held), later
+        settled = [fresh(services, chosen) for services in (now, then, later)]
+        allowed = either(*(each.promised() for each in (node, *settled)))
+        table, now = Table(chosen, node.held, node.remembered()), later
         for operation in table.update(later, complete=True):
             node.apply(operation)
             node.look(allowed)
         assert node.outcomes() == fresh(now, chosen).outcomes()
         assert kinds(node) == kinds(fresh(now, chosen))
+
+
+@pytest.mark.parametrize("chosen", PROFILES, ids=lambda each: each.name)
+@pytest.mark.parametrize("seed", range(200, 200 + SEEDS))
+def test_a_frontend_that_two_services_claim_is_the_other_s_when_one_goes(
+    seed: int, chosen: Profile
+) -> None:
+    random, node, table = Random(seed), Node(chosen), Table(chosen, {})
+    one, two = (some_service(random, chosen, name, number) for number, name in enumerate("ab"))
+    for changed in ({"a": one}, {"b": two}, {"b": ()}):
+        for operation in table.update(changed):
+            node.apply(operation)
+    assert node.outcomes() == fresh({"a": one}, chosen).outcomes()
+    assert kinds(node) == kinds(fresh({"a": one}, chosen))
