@@ -133,8 +133,10 @@ def _connections(key: bytes, value: bytes, width: int) -> Iterator[bytes]:
         yield opener + saddr + sport + port + proto + bytes([TupleFlag.OUT])
         return
     yield saddr + daddr + dport + sport + proto + bytes([TupleFlag.OUT])
-    # Direct server return: what is translated are the replies of a connection that came in.
-    yield daddr + saddr + sport + dport + proto + bytes([TupleFlag.IN])
+    # Direct server return: what is translated are the replies of a connection that came in, to a
+    # pod, or (entered where it leaves, as all of the node's) to the node itself.
+    for flags in (TupleFlag.IN, TupleFlag.OUT):
+        yield daddr + saddr + sport + dport + proto + bytes([flags])
 
 
 def _open(table: Table, root: Path) -> Map[Any, Any]:

@@ -3,41 +3,67 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 
 from lab.bpf import gc
 from lab.bpf import tables as t
+from lab.bpf.config import Forwarding, NodeConfig
 from lab.bpf.ledger import Entry, Ledger
 from lab.bpf.structs import ct_entry
 
-from .node import REMOTE_POD, VIP
-from .packets import request
+from .node import (
+    CLIENT,
+    CLIENT_6,
+    DUAL,
+    NODE,
+    NODE_6,
+    POD,
+    POD_6,
+    REMOTE_POD,
+    REMOTE_POD_6,
+    VIP,
+    VIP_6,
+)
+from .packets import FROM_POD, FROM_ROUTER, PORT, request
 from .rig import REDIRECT, Backend, Rig
+from .test_dsr import OPTION
+from .test_dsr_ipv6 import told
 
 PORTS = range(40000, 40010)
-TABLES = (t.CT_TCP, t.CT_ANY)
+CONNECTIONS = (t.CT_TCP, t.CT_ANY, t.CT_TCP6, t.CT_ANY6)
+DSR = replace(DUAL, tunnel=False, forwarding=Forwarding.DSR)
 
 
 def sweep(rig: Rig, place: Path) -> gc.Collected:
+    """A pass over the tables of both families."""
     lock = os.open(place, os.O_RDONLY)
     try:
         books = Ledger(rig.map(t.FLOWS_ENTERED), rig.map(t.FLOWS_LEDGER), lock)
-        return gc.sweep(books, [rig.map(table) for table in TABLES], rig.map(t.SNAT), 4)
+        passes = [
+            gc.sweep(books, [rig.map(tcp), rig.map(other)], rig.map(nat), width)
+            for tcp, other, nat, width in gc.FAMILIES
+        ]
     finally:
         os.close(lock)
+    return gc.Collected(
+        sum(each.connections for each in passes), sum(each.translations for each in passes), {}
+    )
 
 
 def end_all(rig: Rig) -> None:
     """Every connection's time is over."""
-    connections = rig.map(t.CT_TCP)
-    for key, entry in list(connections.items()):
-        ended = ct_entry.parse(bytes(entry))
-        ended.lifetime = 1
-        connections.update(key, ended)
+    for connections in map(rig.map, CONNECTIONS):
+        for key, entry in list(connections.items()):
+            ended = ct_entry.parse(bytes(entry))
+            ended.lifetime = 1
+            connections.update(key, ended)
 
 
 def begin(rig: Rig, ports: Iterable[int]) -> None:
@@ -78,3 +104,101 @@ def test_a_port_that_is_used_again_while_the_table_is_cleaned_keeps_its_flow(
     kept: list[Any] = [key for key, _ in rig.map(t.CT_TCP).items()]
     assert {key.dport for key in kept} | {key.sport for key in kept} >= {PORTS[0]}
     assert counts(rig) == (2, 2), "its backend, its connection, and both ways of its translation"
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Packets of one flow, and the programs they go through."""
+
+    steps: tuple[tuple[str, Any], ...]
+    backend: str = REMOTE_POD
+    config: NodeConfig = DUAL
+    translated: int = 2
+    """Entries of its translation."""
+
+
+SEGMENT, QUERY = TCP(sport=PORT, dport=80), UDP(sport=PORT, dport=80) / b"q"
+LEAVING = ("from_container", "to_netdev")
+
+
+def arriving(packet: Any) -> tuple[tuple[str, Any], ...]:
+    return (("from_netdev", FROM_ROUTER / packet),)
+
+
+def leaving(packet: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple((program, FROM_POD / packet) for program in LEAVING)
+
+
+FLOWS = {
+    "to another node": Flow(arriving(IP(src=CLIENT, dst=VIP) / SEGMENT)),
+    "to another node, UDP": Flow(arriving(IP(src=CLIENT, dst=VIP) / QUERY)),
+    "to another node, IPv6": Flow(
+        arriving(IPv6(src=CLIENT_6, dst=VIP_6) / SEGMENT), backend=REMOTE_POD_6
+    ),
+    "to another node, XDP": Flow((("xdp_entry", FROM_ROUTER / IP(src=CLIENT, dst=VIP) / SEGMENT),)),
+    "to the world": Flow(leaving(IP(src=POD, dst=CLIENT) / SEGMENT)),
+    "to the world, UDP": Flow(leaving(IP(src=POD, dst=CLIENT) / QUERY)),
+    "to the world, echo": Flow(leaving(IP(src=POD, dst=CLIENT) / ICMP(id=40000, seq=1))),
+    "to the world, IPv6": Flow(leaving(IPv6(src=POD_6, dst=CLIENT_6) / QUERY)),
+    "to the world, IPv6 echo": Flow(
+        leaving(IPv6(src=POD_6, dst=CLIENT_6) / ICMPv6EchoRequest(id=40000, seq=1))
+    ),
+    "to itself": Flow(
+        (("from_container", FROM_POD / IP(src=POD, dst=VIP) / SEGMENT),), backend=POD, translated=0
+    ),
+    "direct, to a pod": Flow(
+        arriving(IP(src=CLIENT, dst=POD, options=OPTION) / SEGMENT),
+        backend=POD,
+        config=DSR,
+        translated=1,
+    ),
+    "direct, to a pod, IPv6": Flow(
+        arriving(IPv6(src=CLIENT_6, dst=POD_6) / told(6) / SEGMENT),
+        backend=POD_6,
+        config=DSR,
+        translated=1,
+    ),
+    "direct, to the node": Flow(
+        arriving(IP(src=CLIENT, dst=NODE, options=OPTION) / SEGMENT),
+        backend=NODE,
+        config=DSR,
+        translated=1,
+    ),
+    "direct, to the node, IPv6": Flow(
+        arriving(IPv6(src=CLIENT_6, dst=NODE_6) / told(6) / SEGMENT),
+        backend=NODE_6,
+        config=DSR,
+        translated=1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_flow_that_lives_keeps_all_that_it_has_and_then_nothing(
+    make_rig: Callable[..., Rig], tmp_path: Path, name: str
+) -> None:
+    flow = FLOWS[name]
+    rig = make_rig(flow.config)
+    vip = VIP_6 if ":" in flow.backend else VIP
+    for proto in (6, 17):
+        rig.service(vip, 80, [Backend(flow.backend)], proto=proto)
+    for program, packet in flow.steps:
+        rig.run(program, packet)
+    entered = held(rig)
+    translations = [key for table, key in entered if table in (t.SNAT.name, t.SNAT6.name)]
+    assert len(translations) == flow.translated
+    assert len(entered) > flow.translated
+    sweep(rig, tmp_path)
+    assert held(rig) == entered
+    end_all(rig)
+    sweep(rig, tmp_path)
+    assert held(rig) == set()
+
+
+def held(rig: Rig) -> set[tuple[str, bytes]]:
+    """What there is of connections and translations."""
+    return {
+        (table.name, key)
+        for table in (*CONNECTIONS, t.SNAT, t.SNAT6)
+        for key, _ in rig.map(table).raw_items()
+    }

@@ -48,4 +48,8 @@ def test_translations_go_with_their_connection() -> None:
 
 def test_direct_return_belongs_to_the_connection_that_came_in() -> None:
     assert orphans([DIRECT], {connection(TupleFlag.IN)}, 4) == set()
-    assert orphans([DIRECT], {connection(TupleFlag.OUT)}, 4) == {DIRECT[0]}
+    assert orphans([DIRECT], {connection(TupleFlag.SERVICE)}, 4) == {DIRECT[0]}
+
+
+def test_direct_return_of_the_node_itself_belongs_to_a_connection_of_the_node() -> None:
+    assert orphans([DIRECT], {connection(TupleFlag.OUT)}, 4) == set()
