@@ -36,6 +36,7 @@ from .node import (
     VIP,
     VIP_6,
 )
+from .noise import ones_complement
 from .packets import FROM_ROUTER, PORT, arriving, datagram, ping, reply, request, same
 from .rig import Backend, Rig
 
@@ -279,3 +280,50 @@ def test_who_claims_to_be_this_node_in_a_tunnel_is_tcs_to_judge(rig: Rig) -> Non
     forged = tunnelled(reply(REMOTE_POD, ROUTER))
     forged[VXLAN].vni = 1
     passes_untouched(rig, forged)
+
+
+NOT_ECT, ECT1, ECT0, CE = range(4)
+"""The ECN field, RFC 3168."""
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer"), [(NOT_ECT, NOT_ECT), (ECT1, ECT1), (ECT0, ECT0), (CE, ECT0)]
+)
+@pytest.mark.parametrize("version", [4, 6])
+def test_tunnel_shows_what_the_sender_can_of_congestion(
+    make_rig: MakeRig, version: int, inner: int, outer: int
+) -> None:
+    """As the kernel's tunnel device does: RFC 6040, 4.1, in its compatibility mode for CE."""
+    rig = make_rig(DUAL)
+    if version == 4:
+        rig.service(VIP, 80, [Backend(REMOTE_POD)])
+        ip: Any = IP(src=CLIENT, dst=VIP, tos=0xB8 | inner)
+    else:
+        rig.service(VIP_6, 80, [Backend(REMOTE_POD_6)])
+        ip = IPv6(src=CLIENT_6, dst=VIP_6, tc=0xB8 | inner, fl=0xFFFFF)
+    out = rig.run("xdp_entry", FROM_ROUTER / ip / TCP(sport=PORT, dport=80, flags="S"))
+    assert (out.verdict, out.frame[IP].tos) == (SENT, outer)
+    assert ones_complement(out.packet[14:34]) == 0
+
+
+@pytest.mark.parametrize(("inner", "outer"), [(ECT0, CE), (NOT_ECT, CE), (ECT0, ECT1)])
+def test_congestion_that_the_tunnel_met_is_told_by_the_kernel(
+    rig: Rig, inner: int, outer: int
+) -> None:
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    rig.run("xdp_entry", request())
+    answer = reply(REMOTE_POD, ROUTER)
+    answer[IP].tos = inner
+    marked = tunnelled(answer)
+    marked[IP].tos = outer
+    passes_untouched(rig, marked)
+    marked[IP].tos = inner
+    assert rig.run("xdp_entry", marked).verdict == SENT
+
+
+def test_tunnel_packets_have_identifications_of_their_own(rig: Rig) -> None:
+    """They may be cut in parts on their way, which must not be mixed up (RFC 6864, 4.2)."""
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    sent = [rig.run("xdp_entry", request(flags="A")).frame[IP] for _ in range(8)]
+    assert not any(ip.flags.DF for ip in sent)
+    assert len({ip.id for ip in sent}) > 1

@@ -203,6 +203,8 @@ static __always_inline int xdp_overlay(context *ctx)
 	if (parse_inner(ctx, &inner) || inner.kind != FLOW_PLAIN ||
 	    !is_router(&inner.daddr, inner.family))
 		return XDP_PASS;
+	if (ecn_at(ctx, ETH_HLEN) != ecn_at(ctx, INNER_IP))
+		return XDP_PASS; /* what the way met is carried over by the kernel's tunnel device */
 	return xdp_reply(ctx, &inner, INNER_IP);
 }
 

@@ -21,8 +21,27 @@ struct vxlan_headers {
 
 #define INNER_IP (sizeof(struct vxlan_headers) + ETH_HLEN)
 
-static __always_inline void outer_ip(struct iphdr *ip, __be32 node, __u32 length)
+/* The field of an IP header for explicit congestion notification (RFC 3168, 5): two bits of the
+ * type of service, of the traffic class in IPv6.
+ */
+enum ecn { ECN_ECT0 = 2, ECN_CE = 3, ECN_BITS = 3 };
+
+static __always_inline __u8 ecn_at(context *ctx, __u32 l3)
 {
+	const __u8 *ip = header(ctx, l3, 2);
+
+	if (!ip)
+		return 0;
+	return (ip[0] >> 4 == 4 ? ip[1] : ip[1] >> 4) & ECN_BITS;
+}
+
+/* `ecn`: of the packet inside. Its own mark stays inside; routers on the way set a new one, which
+ * the other end carries over (RFC 6040). They may cut the packet as well, so it has a number.
+ */
+static __always_inline void outer_ip(struct iphdr *ip, __be32 node, __u32 length, __u8 ecn)
+{
+	ip->tos = ecn == ECN_CE ? ECN_ECT0 : ecn;
+	ip->id = bpf_get_prandom_u32();
 	ip->version = 4;
 	ip->ihl = 5;
 	ip->tot_len = bpf_htons(length);
@@ -45,7 +64,7 @@ VERIFIED_ONCE int vxlan_push(context *ctx, const struct flow *inner, __be32 node
 	if (!inner)
 		return -DROP_WRITE_ERROR;
 	h.eth.h_proto = bpf_htons(ETH_P_IP);
-	outer_ip(&ip, node, length);
+	outer_ip(&ip, node, length, ecn_at(ctx, ETH_HLEN));
 	h.ip = ip;
 	/* The source port lets routers on the way tell flows apart (RFC 7348, 5). */
 	h.udp.source = bpf_htons(FIRST_TUNNEL_PORT + (flow_hash(inner, inner->sport) >> 17));
