@@ -16,10 +16,10 @@ node's address as tunnel_endpoint; its own: HOST without), every node address (R
 own HOST, no tunnel_endpoint), and 0.0.0.0/0 WORLD. Pod networks of other nodes may be entered as
 prefixes, which then hold for pods not yet known.
 
-Services: to add or change, write backends, then slots 1..n, then reverse NAT, affinity match,
-source ranges, Maglev table, and at last slot 0. To remove: slot 0 first, then slots,
-the rest, and backends when no service uses them. When a service shrinks, slot 0 goes first
-(count), then the slots behind it.
+Services: to add or change, write backends, then reverse NAT, affinity match, source ranges and
+Maglev table, then slots 1..n, and at last slot 0: INTERNAL's before EXTERNAL's, which leads to it,
+and the wildcard's after both. To remove: the other way round, and backends when no service uses
+them. When a service shrinks, slot 0 goes first (count), then the slots behind it.
 
     slot 0   address = VIP, ClusterIP, node address or externalIP; dport; proto = 6 or 17
              scope EXTERNAL, and INTERNAL as well only with flags2 TWO_SCOPES (the two traffic

@@ -53,8 +53,8 @@ class Backend:
 class Slot:
     """The place of a frontend in its service: known before the frontend has an address.
 
-    Ids of reverse NAT belong to slots, so that every node numbers services alike whether it
-    saw the address come late or at once.
+    A slot has an id of reverse NAT until its frontend gets it, so that every node numbers services
+    alike whether it saw the address come late or at once.
     """
 
     service: str
