@@ -36,7 +36,7 @@ RANGES = ((), ("192.168.10.0/24",), ("192.168.0.0/16",), ("10.0.0.0/8", "192.168
 PORTS = ({"http": 80}, {"http": 81}, {"http": 80, "alt": 81}, {"http": 81, "alt": 80})
 TARGETS = {"http": 8080, "alt": 8081}
 
-SEEDS = 8
+SEEDS = 4
 """Of walks through five sets of services."""
 
 Services = dict[str, tuple[Balanced, ...]]
