@@ -193,13 +193,17 @@ static __always_inline void requote6(struct quote *q, const struct flow *r)
 }
 
 /* Write the quote back, and mend the ICMP checksum that covers it. */
-static __always_inline int store_quote(context *ctx, const struct flow *f,
-				       struct quote *q, const struct flow *r)
+VERIFIED_ONCE int store_quote(context *ctx, const struct flow *f, struct quote *q,
+			      const struct flow *r)
 {
-	struct quoted *copy = &q->copy;
-	__u32 size = is_ipv4(f) ? sizeof(copy->ip4) : sizeof(copy->ip6);
-	__u32 diff = bpf_csum_diff((__be32 *)copy, sizeof(*copy), NULL, 0, 0);
+	struct quoted *copy;
+	__u32 size, diff;
 
+	if (!f || !q || !r)
+		return -DROP_WRITE_ERROR;
+	copy = &q->copy;
+	size = is_ipv4(f) ? sizeof(copy->ip4) : sizeof(copy->ip6);
+	diff = bpf_csum_diff((__be32 *)copy, sizeof(*copy), NULL, 0, 0);
 	if (is_ipv4(f))
 		requote4(q, r);
 	else

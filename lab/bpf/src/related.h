@@ -98,18 +98,32 @@ static __always_inline int translate_destination(struct flow *r)
 	return RENAMED_DESTINATION;
 }
 
-static __always_inline int translate_source(struct flow *r, int borrow)
-{
-	const struct ct_entry *entry = ct_find(r, TUPLE_OUT, 1);
-	struct nat_target to = {};
+#define BOTH_ENDS 0x10000 /* the pod is at both ends of the flow */
 
+/* The rev_nat_index of the service that a reply of the flow comes from, and BOTH_ENDS; 0: of none. */
+VERIFIED_ONCE __u32 answering_service(const struct flow *r)
+{
+	const struct ct_entry *entry;
+
+	if (!r)
+		return 0;
+	entry = ct_find(r, TUPLE_OUT, 1);
 	if (!entry || !entry->rev_nat_index)
 		entry = ct_find(r, TUPLE_IN, 1);
-	if (!(entry && entry->rev_nat_index &&
-	      frontend_get(&to, entry->rev_nat_index, r->family)) &&
+	if (!entry || !entry->rev_nat_index)
+		return 0;
+	return entry->rev_nat_index | (entry->flags & CT_LB_LOOPBACK ? BOTH_ENDS : 0);
+}
+
+static __always_inline int translate_source(struct flow *r, int borrow)
+{
+	__u32 service = answering_service(r);
+	struct nat_target to = {};
+
+	if (!(service && frontend_get(&to, service, r->family)) &&
 	    !(nat_find(&to, r, TUPLE_OUT) && (borrow || !is_node(&to.address, r->family))))
 		return 0;
-	if (entry && entry->flags & CT_LB_LOOPBACK) /* the pod is at both ends */
+	if (service & BOTH_ENDS)
 		addr_copy(&r->daddr, &r->saddr);
 	addr_copy(&r->saddr, &to.address);
 	r->sport = to.port;
