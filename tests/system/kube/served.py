@@ -10,11 +10,12 @@ import asyncio
 import json
 import os
 import sys
+from http import HTTPStatus
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Any
 
-from lightkube import AsyncClient, KubeConfig
+from lightkube import ApiError, AsyncClient, KubeConfig
 from lightkube.resources.core_v1 import Node, Pod
 from lightkube.types import PatchType
 
@@ -71,14 +72,21 @@ class Agents:
             patch = {"status": {"conditions": [ready]}}
             await self._client.patch(Node.Status, name, patch, patch_type=PatchType.STRATEGIC)
         async for operation, pod in self._client.watch(Pod, namespace="*"):
-            meta, status = pod.metadata, pod.status
-            assert meta and pod.spec and status and meta.name
+            assert pod.metadata and pod.spec and pod.status and pod.metadata.name
             if operation == "DELETED" or not pod.spec.nodeName:
                 continue
-            if meta.deletionTimestamp:
-                await self._client.delete(Pod, meta.name, namespace=meta.namespace, grace_period=0)
-            elif status.phase == "Pending":
-                await self._start(pod)
+            try:
+                await self._follow(pod)
+            except ApiError as error:
+                if error.status.code != HTTPStatus.NOT_FOUND:  # else the pod is gone meanwhile
+                    raise
+
+    async def _follow(self, pod: Any) -> None:
+        meta = pod.metadata
+        if meta.deletionTimestamp:
+            await self._client.delete(Pod, meta.name, namespace=meta.namespace, grace_period=0)
+        elif pod.status.phase == "Pending":
+            await self._start(pod)
 
     async def _start(self, pod: Any) -> None:
         self._last_address += 1
