@@ -7,7 +7,6 @@ from pathlib import Path
 from lab.bpf.maps import Map, PerCpuMap
 from lab.bpf.structs import event_counts
 from lab.bpf.tables import EVENT_COUNTS, GLOBALS, Index
-from lab.errors import WaitTimeout
 from lab.hubble.metrics.exporter import PORT
 from lab.sandbox.handle import Lab, LabNode
 from lab.wait import until
@@ -23,23 +22,24 @@ def node_of(lab: Lab, app: str) -> LabNode:
     return lab.node(lab.kubectl("get", "pods", "-l", f"app={app}", "-o", path).out)
 
 
-def settled(lab: Lab, node: LabNode) -> tuple[int, int, int]:
+def accounted(lab: Lab, node: LabNode) -> tuple[int, int, int]:
     """Events that are neither a flow nor counted as lost, those made and those lost, since the lab
-    began: when the first is 0, or as they are when it does not become 0.
+    began.
     """
     with _counts(lab, node) as counts:
+        flows = flows_read(node.run(["curl", "-s", f"http://127.0.0.1:{PORT}/metrics"]).out)
+        now = counts.lookup(Index(0)) or event_counts()
+    return abs(now.made - now.lost - flows), now.made, now.lost
 
-        def look() -> tuple[int, int, int]:
-            flows = flows_read(node.run(["curl", "-s", f"http://127.0.0.1:{PORT}/metrics"]).out)
-            now = counts.lookup(Index(0)) or event_counts()
-            return abs(now.made - now.lost - flows), now.made, now.lost
 
-        try:
-            return until(
-                look, lambda seen: not seen[0], within=SETTLED_WITHIN, what="events accounted for"
-            )
-        except WaitTimeout:
-            return look()  # the row says how far it is off
+def settle(lab: Lab, node: LabNode) -> None:
+    """Return when all events are flows or counted as lost; WaitTimeout otherwise."""
+    until(
+        lambda: accounted(lab, node),
+        lambda seen: not seen[0],
+        within=SETTLED_WITHIN,
+        what=f"events of {node.name} accounted for",
+    )
 
 
 def _counts(lab: Lab, node: LabNode) -> Map[Index, event_counts]:

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from lab import shell
 from lab.agent.pods.images import IMAGES, Image
-from lab.bench.accounting import node_of, settled
+from lab.bench.accounting import node_of, settle
 from lab.bench.model import Row, in_turns
 from lab.bench.paths.bare_path import POD, BarePath, bare_path
 from lab.bench.running import address_of, answers, apply, running
@@ -112,7 +112,7 @@ def _then_settled(lab: Lab, nodes: Sequence[LabNode], side: Side, measure: Measu
     """What is still to be read of the lab's events is work of this turn, not of the next."""
     value = measure(side)
     for node in nodes:
-        settled(lab, node)
+        settle(lab, node)
     return value
 
 

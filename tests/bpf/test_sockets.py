@@ -116,20 +116,33 @@ def test_connect_over_ipv6(node: Rig) -> None:
     node.inside(act)
 
 
-def test_datagrams_are_answered_by_the_service(node: Rig) -> None:
+def mapped(address: str) -> str:
+    """An IPv4 address as sockets for both families have it."""
+    return f"::ffff:{address}"
+
+
+@pytest.mark.parametrize(
+    ("family", "asked"),
+    [(socket.AF_INET, CLUSTER_IP), (socket.AF_INET6, mapped(CLUSTER_IP))],
+    ids=["IPv4", "both families"],
+)
+def test_datagrams_are_answered_by_the_service(
+    node: Rig, family: socket.AddressFamily, asked: str
+) -> None:
     def act() -> None:
         with (
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client,
+            socket.socket(family, socket.SOCK_DGRAM) as client,
         ):
             server.bind(("127.0.0.1", 0))
             client.settimeout(2)
             backend = Backend("127.0.0.1", server.getsockname()[1])
             node.service(CLUSTER_IP, 53, [backend], proto=17, flags=0)
-            client.sendto(b"question", (CLUSTER_IP, 53))
+            client.sendto(b"question", (asked, 53))
             data, asker = server.recvfrom(100)
             server.sendto(data[::-1], asker)
-            assert client.recvfrom(100) == (b"noitseuq", (CLUSTER_IP, 53))
+            answer, peer = client.recvfrom(100)
+            assert (answer, peer[:2]) == (b"noitseuq", (asked, 53))
 
     node.inside(act)
 
@@ -178,10 +191,6 @@ def test_sockets_of_other_namespaces_are_left_alone(node: Rig) -> None:
     assert [value.port for _, value in node.map(t.SOCKETS).items()] == [53]
 
 
-def mapped(address: str) -> str:
-    return f"::ffff:{address}"
-
-
 def test_ipv6_socket_reaches_an_ipv4_service(node: Rig) -> None:
     """Sockets for both families have IPv4 addresses inside of IPv6 ones."""
 
@@ -191,25 +200,6 @@ def test_ipv6_socket_reaches_an_ipv4_service(node: Rig) -> None:
             node.service(CLUSTER_IP, 80, [Backend("127.0.0.1", port)], flags=0)
             client.connect((mapped(CLUSTER_IP), 80))
             assert client.getpeername()[:2] == (mapped(CLUSTER_IP), 80)
-
-    node.inside(act)
-
-
-def test_ipv6_socket_is_answered_by_an_ipv4_service(node: Rig) -> None:
-    def act() -> None:
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server,
-            socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client,
-        ):
-            server.bind(("127.0.0.1", 0))
-            client.settimeout(2)
-            backend = Backend("127.0.0.1", server.getsockname()[1])
-            node.service(CLUSTER_IP, 53, [backend], proto=17, flags=0)
-            client.sendto(b"question", (mapped(CLUSTER_IP), 53))
-            _, asker = server.recvfrom(100)
-            server.sendto(b"answer", asker)
-            data, peer = client.recvfrom(100)
-            assert (data, peer[:2]) == (b"answer", (mapped(CLUSTER_IP), 53))
 
     node.inside(act)
 

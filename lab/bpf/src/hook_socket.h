@@ -162,20 +162,26 @@ static __always_inline int ask4(struct bpf_sock_addr *ctx)
 	return balance_socket(ctx, &f, PLAIN4);
 }
 
+/* The flow of a call that meets the programs for IPv6: 0 when it is none of ours. */
+static __always_inline int asked_over_ipv6(struct bpf_sock_addr *ctx, struct flow *f,
+					   enum socket_form *form)
+{
+	if (!is_own_socket(ctx))
+		return 0;
+	*form = is_mapped(ctx) ? MAPPED4 : PLAIN6;
+	if (*form == MAPPED4)
+		socket_flow_mapped(ctx, f);
+	else if (config.ipv6)
+		socket_flow6(ctx, f);
+	return *form == MAPPED4 || config.ipv6;
+}
+
 static __always_inline int ask6(struct bpf_sock_addr *ctx)
 {
 	struct flow f = {};
+	enum socket_form form;
 
-	if (!is_own_socket(ctx))
-		return PROCEED;
-	if (is_mapped(ctx)) {
-		socket_flow_mapped(ctx, &f);
-		return balance_socket(ctx, &f, MAPPED4);
-	}
-	if (!config.ipv6)
-		return PROCEED;
-	socket_flow6(ctx, &f);
-	return balance_socket(ctx, &f, PLAIN6);
+	return asked_over_ipv6(ctx, &f, &form) ? balance_socket(ctx, &f, form) : PROCEED;
 }
 
 static __always_inline int restore4(struct bpf_sock_addr *ctx)
@@ -191,17 +197,9 @@ static __always_inline int restore4(struct bpf_sock_addr *ctx)
 static __always_inline int restore6(struct bpf_sock_addr *ctx)
 {
 	struct flow f = {};
+	enum socket_form form;
 
-	if (!is_own_socket(ctx))
-		return PROCEED;
-	if (is_mapped(ctx)) {
-		socket_flow_mapped(ctx, &f);
-		return restore_peer(ctx, &f, MAPPED4);
-	}
-	if (!config.ipv6)
-		return PROCEED;
-	socket_flow6(ctx, &f);
-	return restore_peer(ctx, &f, PLAIN6);
+	return asked_over_ipv6(ctx, &f, &form) ? restore_peer(ctx, &f, form) : PROCEED;
 }
 
 SEC("cgroup/connect4")

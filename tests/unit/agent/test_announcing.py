@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterator
-from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path
+from ipaddress import IPv4Address
 from typing import Any
 from unittest.mock import patch
 
@@ -16,11 +15,11 @@ from lab.agent.bgp.announcing import Announcing
 from lab.agent.bgp.complaints import Complaints
 from lab.agent.bgp.metrics import BgpMetrics
 from lab.agent.cluster import BGP_CONFIG, Cluster
-from lab.agent.config import AgentConfig
 from lab.agent.profile import profile
 from lab.agent.services.model import Address
 from lab.frr.model import BgpConfig
 from lab.frr.speaker import Speaker
+from tests.unit.agent.agent_config import CONFIG
 from tests.unit.agent.objects import endpoint, endpoint_slice, node, service
 
 VIP = IPv4Address("172.16.10.0")
@@ -28,19 +27,6 @@ NOBODY: Any = None
 """The API server, which nothing here asks."""
 PEERS = "peers: [{peer-address: 192.168.1.1, peer-asn: 64512, my-asn: 64512}]\n"
 POOLS = "address-pools: [{name: default, protocol: bgp, addresses: [172.16.10.0/24]}]\n"
-CONFIG = AgentConfig(
-    node="k8s-worker1",
-    node_ip=IPv4Address("192.168.1.21"),
-    pod_cidr=IPv4Network("10.0.1.0/24"),
-    router_ip=IPv4Address("10.0.1.1"),
-    uplink="eth0",
-    cluster_cidr=IPv4Network("10.0.0.0/16"),
-    service_cidr=IPv4Network("10.96.0.0/12"),
-    api_url="",
-    token="",
-    ca_file=Path(),
-    run_dir=Path(),
-)
 
 
 def config_map(text: str) -> dict[str, Any]:

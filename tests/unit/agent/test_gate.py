@@ -21,8 +21,9 @@ from lab.agent.services.table import Operation
 from lab.errors import BpfError
 from lab.frr.model import BgpConfig
 from lab.frr.speaker import Speaker
+from tests.unit.agent.agent_config import CONFIG
 from tests.unit.agent.objects import endpoint, endpoint_slice, node, service
-from tests.unit.agent.test_announcing import CONFIG, NOBODY, PEERS, POOLS, config_map
+from tests.unit.agent.test_announcing import NOBODY, PEERS, POOLS, config_map
 
 VIP = "172.16.10.0/32"
 

@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from ipaddress import IPv4Address, IPv4Network
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from lightkube.resources.core_v1 import Pod
 
-from lab.agent.config import AgentConfig
 from lab.agent.pods.container import Launch
 from lab.agent.pods.sandbox import Process
 from lab.agent.pods.server import KubeletServer
@@ -32,6 +31,7 @@ from lab.kube.kubelet_api import (
     STDOUT,
     frame,
 )
+from tests.unit.agent.agent_config import CONFIG
 
 BOUND = 20.0
 TOKEN = "sesame"
@@ -39,20 +39,6 @@ LOG = "/containerLogs/default/web/nginx"
 EXEC = "/exec/default/web/nginx?stdin=true&stdout=true&stderr=true"
 RUNNING = Process(pid=7, attempt=1, started=1000.0)
 ENDED = Process(pid=7, attempt=1, started=1000.0, code=0, finished=1003.0)
-
-CONFIG = AgentConfig(
-    node="k8s-worker1",
-    node_ip=IPv4Address("192.168.1.21"),
-    pod_cidr=IPv4Network("10.0.1.0/24"),
-    router_ip=IPv4Address("10.0.1.1"),
-    uplink="eth0",
-    cluster_cidr=IPv4Network("10.0.0.0/16"),
-    service_cidr=IPv4Network("10.96.0.0/12"),
-    api_url="",
-    token=TOKEN,
-    ca_file=Path(),
-    run_dir=Path(),
-)
 
 
 class Connection:
@@ -93,7 +79,7 @@ class Node:
         self.logs.mkdir()
         self.state(RUNNING)
         kubelet: Any = SimpleNamespace(worker=self._worker)
-        self._server = KubeletServer(kubelet, CONFIG)
+        self._server = KubeletServer(kubelet, replace(CONFIG, token=TOKEN))
 
     def state(self, process: Process) -> None:
         self.sandbox.processes = {"nginx": process}
