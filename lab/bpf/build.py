@@ -21,20 +21,25 @@ FLAGS = ("-Wall", "-Wextra", "-Werror", "-O2", "-g", "-target", "bpf", "-mcpu=v3
 COMPILE_TIMEOUT = 180.0
 
 
-def compiled(name: str = "datapath") -> Path:
+def datapath(*, ipv6: bool) -> Path:
+    """The object file of all programs but XDP's, for a node with or without IPv6."""
+    return compiled("datapath" if ipv6 else "datapath4")
+
+
+def compiled(name: str) -> Path:
     """The object file of `src/NAME.bpf.c`, compiled now unless an equal one is there.
 
     MachineError without clang or the headers; BpfError with clang's words when it refuses.
     """
-    target = CACHE / f"{name}-{_fingerprint(name)}.o"
+    target = CACHE / f"{name}-{_fingerprint()}.o"
     if not target.exists():
         _compile(SOURCES / f"{name}.bpf.c", target)
     return target
 
 
-def _fingerprint(name: str) -> str:
+def _fingerprint() -> str:
     digest = hashlib.sha256(repr((FLAGS, include())).encode())
-    for path in sorted([*SOURCES.glob("*.h"), SOURCES / f"{name}.bpf.c"]):
+    for path in sorted(SOURCES.glob("*.[ch]")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 

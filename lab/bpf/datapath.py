@@ -51,7 +51,7 @@ from typing import Any
 
 from lab.bpf import devices, sockets
 from lab.bpf.attach import Hook, attach, attach_xdp, detach_xdp
-from lab.bpf.build import compiled
+from lab.bpf.build import compiled, datapath
 from lab.bpf.codes import EndpointFlag
 from lab.bpf.config import NodeConfig
 from lab.bpf.layout import Layout
@@ -81,7 +81,7 @@ TABLES6 = (
     *(SERVICES6, BACKENDS6, REVERSE_NAT6, MAGLEV6),
 )
 SIZES6 = dict.fromkeys((table.name for table in TABLES6), 256)
-"""On a node without IPv6 the tables are there, for one object serves all, but tiny."""
+"""On a node without IPv6 the tables are there, for agent and commands open them all, but tiny."""
 
 
 def install(
@@ -104,7 +104,7 @@ def install(
         folder.mkdir(parents=True, exist_ok=True)
     indexes = _indexes(config)
     previous = _pinned_socket_programs()
-    with BpfObject(compiled(), pin_root=GLOBALS) as loaded:
+    with BpfObject(datapath(ipv6=config.ipv6 is not None), pin_root=GLOBALS) as loaded:
         constants = config.layout(
             overlay=indexes["overlay"],
             host_cookie=sockets.namespace_cookie(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.bpf.build import compiled
+from lab.bpf.build import datapath
 from lab.emulation.build import build
 from lab.frr import daemons
 from lab.sandbox.environment import write_commands
@@ -59,7 +59,8 @@ class _Steps:
 
     def programs(self) -> None:
         """The eBPF object, before six agents find at once that it is not compiled yet."""
-        compiled()
+        for ipv6 in {node.pod_cidr6 is not None for node in self._site.plan.nodes}:
+            datapath(ipv6=ipv6)
 
     def api_server(self) -> None:
         """Ask for it: it is forked when its code is there. Its clients wait for its answers."""

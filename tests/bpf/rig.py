@@ -24,7 +24,7 @@ from lab import shell
 from lab.bpf import devices, maglev, record, sockets
 from lab.bpf import structs as s
 from lab.bpf import tables as t
-from lab.bpf.build import compiled
+from lab.bpf.build import compiled, datapath
 from lab.bpf.codes import EndpointFlag, Identity, ServiceFlag
 from lab.bpf.config import NodeConfig
 from lab.bpf.events import EventRing
@@ -267,7 +267,7 @@ class Rig:
             Path("/proc/sys/net", family).write_text("1")
         shell.run(["ip", "-batch", "-"], input=NETWORK)
         self._uplink = socket.if_nametoindex("up0")
-        self._object = BpfObject(compiled())
+        self._object = BpfObject(datapath(ipv6=self.config.ipv6 is not None))
         self._constants = self.config.layout(
             overlay=TUNNEL,
             host_cookie=sockets.namespace_cookie(),

@@ -27,7 +27,7 @@ from typing import Any
 
 from lab.bpf import structs as s
 from lab.bpf import tables as t
-from lab.bpf.build import compiled
+from lab.bpf.build import compiled, datapath
 from lab.bpf.codes import Identity, Profile, ServiceFlag
 from lab.bpf.config import NodeConfig
 from lab.bpf.events import EventRing
@@ -166,7 +166,7 @@ def _feeder(case: Case) -> BpfObject:
 
 
 def _node(case: Case) -> BpfObject:
-    node = BpfObject(compiled())
+    node = BpfObject(datapath(ipv6=False))
     config = replace(NODE, profile=case.profile, maglev=False)
     node.configure(config.layout(overlay=LOOPBACK, host_cookie=0, uplink_mac=bytes(6)))
     node.leave_out(ATTACH_TYPES)

@@ -35,21 +35,21 @@ static __always_inline int is_any_node(const union v6addr *address, __u8 family)
 
 static __always_inline int is_router(const union v6addr *address, __u8 family)
 {
-	if (!config.ipv6 || family == FAMILY_IPV4)
+	if (!HAS_IPV6 || family == FAMILY_IPV4)
 		return address->p[0] == config.router_ip;
 	return address->d[0] == config.router_ip6.d[0] && address->d[1] == config.router_ip6.d[1];
 }
 
 static __always_inline int is_node(const union v6addr *address, __u8 family)
 {
-	if (!config.ipv6 || family == FAMILY_IPV4)
+	if (!HAS_IPV6 || family == FAMILY_IPV4)
 		return address->p[0] == config.node_ip;
 	return address->d[0] == config.node_ip6.d[0] && address->d[1] == config.node_ip6.d[1];
 }
 
 static __always_inline void router_address(union v6addr *to, __u8 family)
 {
-	if (!config.ipv6 || family == FAMILY_IPV4)
+	if (!HAS_IPV6 || family == FAMILY_IPV4)
 		addr_set4(to, config.router_ip);
 	else
 		addr_config(to, &config.router_ip6);
@@ -57,7 +57,7 @@ static __always_inline void router_address(union v6addr *to, __u8 family)
 
 static __always_inline void node_address(union v6addr *to, __u8 family)
 {
-	if (!config.ipv6 || family == FAMILY_IPV4)
+	if (!HAS_IPV6 || family == FAMILY_IPV4)
 		addr_set4(to, config.node_ip);
 	else
 		addr_config(to, &config.node_ip6);
@@ -66,7 +66,7 @@ static __always_inline void node_address(union v6addr *to, __u8 family)
 /* Is the address in this node's pod network? */
 static __always_inline int is_local_pod(const union v6addr *address, __u8 family)
 {
-	if (!config.ipv6 || family == FAMILY_IPV4)
+	if (!HAS_IPV6 || family == FAMILY_IPV4)
 		return (address->p[0] & config.pod_mask) == config.pod_cidr;
 	return addr_within(address, &config.pod_cidr6, &config.pod_mask6);
 }
@@ -101,7 +101,7 @@ static __always_inline void loopback_source(union v6addr *to, __u8 family)
 /* Is the address in any node's pod network? */
 static __always_inline int is_in_cluster(const union v6addr *address, __u8 family)
 {
-	if (!config.ipv6 || family == FAMILY_IPV4)
+	if (!HAS_IPV6 || family == FAMILY_IPV4)
 		return (address->p[0] & config.cluster_mask) == config.cluster_cidr;
 	return addr_within(address, &config.cluster_cidr6, &config.cluster_mask6);
 }

@@ -47,7 +47,7 @@ static __always_inline int is_syn(const struct flow *f)
 /* Written so that the verifier drops all IPv6 code where the node has none. */
 static __always_inline int is_ipv4(const struct flow *f)
 {
-	return !config.ipv6 || f->family == FAMILY_IPV4;
+	return !HAS_IPV6 || f->family == FAMILY_IPV4;
 }
 
 #define NSEC_PER_SEC 1000000000ULL

@@ -29,7 +29,7 @@ static __always_inline int redirect_unresolved(const struct bpf_fib_lookup *fib,
 {
 	struct bpf_redir_neigh hop = {.nh_family = fib->family};
 
-	if (!config.ipv6 || family == FAMILY_IPV4)
+	if (!HAS_IPV6 || family == FAMILY_IPV4)
 		hop.ipv4_nh = fib->ipv4_dst;
 	else
 		addr_put(hop.ipv6_nh, fib->ipv6_dst);

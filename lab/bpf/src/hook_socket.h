@@ -171,9 +171,9 @@ static __always_inline int asked_over_ipv6(struct bpf_sock_addr *ctx, struct flo
 	*form = is_mapped(ctx) ? MAPPED4 : PLAIN6;
 	if (*form == MAPPED4)
 		socket_flow_mapped(ctx, f);
-	else if (config.ipv6)
+	else if (HAS_IPV6)
 		socket_flow6(ctx, f);
-	return *form == MAPPED4 || config.ipv6;
+	return *form == MAPPED4 || HAS_IPV6;
 }
 
 static __always_inline int ask6(struct bpf_sock_addr *ctx)

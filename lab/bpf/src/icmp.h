@@ -105,7 +105,7 @@ static __always_inline int is_single_host(const union v6addr *address, __u8 fami
 {
 	__u8 first = address->addr[0];
 
-	if (!config.ipv6 || family == FAMILY_IPV4)
+	if (!HAS_IPV6 || family == FAMILY_IPV4)
 		return first && first != 127 && first < 224;
 	if (!address->d[0] && !address->p[2] && bpf_ntohl(address->p[3]) <= 1)
 		return 0; /* :: and ::1 */

@@ -221,7 +221,7 @@ static __always_inline int parse(context *ctx, struct flow *f)
 	type = ether_type(ctx);
 	if (type == bpf_htons(ETH_P_IP))
 		return parse_ipv4(ctx, f, ETH_HLEN);
-	if (config.ipv6 && type == bpf_htons(ETH_P_IPV6))
+	if (HAS_IPV6 && type == bpf_htons(ETH_P_IPV6))
 		return parse_ipv6(ctx, f, ETH_HLEN);
 	return NOT_IP;
 }

@@ -16,7 +16,7 @@ struct backend {
 static __always_inline int backend_get(struct backend *b, __u32 id, __u8 family)
 {
 	b->id = id;
-	if (!config.ipv6 || family == FAMILY_IPV4) {
+	if (!HAS_IPV6 || family == FAMILY_IPV4) {
 		const struct lb4_backend *found = bpf_map_lookup_elem(&cilium_lb4_backends_v3, &id);
 
 		if (!found)

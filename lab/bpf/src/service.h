@@ -20,7 +20,7 @@ struct service_key {
 
 static __always_inline struct lb4_service *service_at(const struct service_key *key)
 {
-	if (!config.ipv6 || key->family == FAMILY_IPV4)
+	if (!HAS_IPV6 || key->family == FAMILY_IPV4)
 		return bpf_map_lookup_elem(&cilium_lb4_services_v2, &key->v4);
 	return bpf_map_lookup_elem(&cilium_lb6_services_v2, &key->v6);
 }
@@ -50,7 +50,7 @@ static __always_inline void service_key(struct service_key *key, const struct fl
 
 static __always_inline void service_key_port(struct service_key *key, __be16 port, __u8 proto)
 {
-	if (!config.ipv6 || key->family == FAMILY_IPV4) {
+	if (!HAS_IPV6 || key->family == FAMILY_IPV4) {
 		key->v4.dport = port;
 		key->v4.proto = proto;
 	} else {
@@ -61,7 +61,7 @@ static __always_inline void service_key_port(struct service_key *key, __be16 por
 
 static __always_inline void service_key_slot(struct service_key *key, __u16 slot)
 {
-	if (!config.ipv6 || key->family == FAMILY_IPV4)
+	if (!HAS_IPV6 || key->family == FAMILY_IPV4)
 		key->v4.backend_slot = slot;
 	else
 		key->v6.backend_slot = slot;
@@ -69,7 +69,7 @@ static __always_inline void service_key_slot(struct service_key *key, __u16 slot
 
 static __always_inline void service_key_scope(struct service_key *key, __u8 scope)
 {
-	if (!config.ipv6 || key->family == FAMILY_IPV4)
+	if (!HAS_IPV6 || key->family == FAMILY_IPV4)
 		key->v4.scope = scope;
 	else
 		key->v6.scope = scope;
@@ -181,7 +181,7 @@ static __always_inline int may_travel(const struct flow *f, const union v6addr *
 /* The frontend of a rev_nat_index; 0 when the service is gone. */
 static __always_inline int frontend_get(struct nat_target *to, __u16 rev_nat_index, __u8 family)
 {
-	if (!config.ipv6 || family == FAMILY_IPV4) {
+	if (!HAS_IPV6 || family == FAMILY_IPV4) {
 		const struct lb4_reverse_nat *nat =
 			bpf_map_lookup_elem(&cilium_lb4_reverse_nat, &rev_nat_index);
 

@@ -108,7 +108,7 @@ VERIFIED_ONCE int parse_inner(context *ctx, struct flow *f)
 	f->now = now_seconds();
 	if (eth->h_proto == bpf_htons(ETH_P_IP))
 		return parse_ipv4(ctx, f, INNER_IP);
-	if (config.ipv6 && eth->h_proto == bpf_htons(ETH_P_IPV6))
+	if (HAS_IPV6 && eth->h_proto == bpf_htons(ETH_P_IPV6))
 		return parse_ipv6(ctx, f, INNER_IP);
 	return NOT_IP;
 }
