@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
+from scapy.layers.vxlan import VXLAN
 
 from lab import shell
 from lab.bpf import structs as s
@@ -18,6 +19,7 @@ from .node import (
     CLIENT,
     CONFIG,
     GATEWAY_MAC,
+    NODE,
     NODE2,
     NODE_MAC,
     POD,
@@ -71,6 +73,13 @@ def test_remote_backend_sees_the_router_address_and_the_clients_port(rig: Rig) -
     out = rig.run("from_netdev", request())
     assert out.verdict == REDIRECT
     same(out.frame, Ether() / IP(src=ROUTER, dst=REMOTE_POD) / TCP(sport=PORT, dport=80, flags="S"))
+
+
+def test_no_service_takes_the_tunnels_packets(rig: Rig) -> None:
+    """Not even one that claims the node's own address as an external one."""
+    rig.service(NODE, 8472, [Backend(POD)], proto=17)
+    outer = FROM_ROUTER / IP(src=NODE2, dst=NODE) / UDP(sport=45000, dport=8472, chksum=0)
+    assert rig.run("from_netdev", outer / VXLAN(vni=6, flags=8) / request()).verdict == OK
 
 
 def test_remote_backend_reply_comes_from_the_vip(rig: Rig) -> None:

@@ -84,6 +84,15 @@ static __always_inline struct endpoint_info *endpoint_of(const union v6addr *add
 	return bpf_map_lookup_elem(&cilium_lxc, &key);
 }
 
+/* Does the packet come to this node by the tunnel? Nobody but the tunnel device has any business
+ * with it until it is unpacked.
+ */
+static __always_inline int is_tunnelled(const struct flow *f)
+{
+	return config.tunnel && f->family == FAMILY_IPV4 && f->proto == IPPROTO_UDP &&
+	       f->dport == bpf_htons(OVERLAY_PORT) && is_node(&f->daddr, FAMILY_IPV4);
+}
+
 #define LOOPBACK_SOURCE bpf_htonl(0xa9fe2a01) /* 169.254.42.1, Cilium's choice */
 
 /* Whom a pod sees that reaches itself through a service; over IPv6 an address of the discard prefix

@@ -20,6 +20,8 @@ static __always_inline int netdev_packet(struct __sk_buff *ctx, struct flow *f)
 	const struct endpoint_info *ep;
 	int ret;
 
+	if (is_tunnelled(f))
+		return TC_ACT_OK;
 	ret = f->kind == FLOW_ICMP_ERROR ? relay_error(ctx, f) : nodeport_request(ctx, f);
 	if (ret != CONTINUE)
 		return ret;

@@ -228,7 +228,7 @@ int xdp_entry(struct xdp_md *ctx)
 
 	if (!is_for_us(ctx) || parse(ctx, &flow) || flow.kind != FLOW_PLAIN)
 		return XDP_PASS;
-	if (config.tunnel && is_vxlan(&flow))
+	if (is_vxlan(&flow))
 		return xdp_overlay(ctx);
 	ret = xdp_request(ctx, &flow);
 	if (ret == XDP_PASS && !config.tunnel && is_node(&flow.daddr, flow.family))

@@ -3,6 +3,7 @@
 #ifndef LAB_VXLAN_H
 #define LAB_VXLAN_H
 
+#include "addresses.h"
 #include "hash.h"
 #include "parse.h"
 
@@ -86,12 +87,10 @@ static __always_inline int vxlan_pop(context *ctx, struct flow *inner)
 	return 0;
 }
 
-/* Is the packet from a tunnel to this node? */
+/* A packet of the tunnel whose headers stand where `struct vxlan_headers` has them: no options. */
 static __always_inline int is_vxlan(const struct flow *outer)
 {
-	return outer->family == FAMILY_IPV4 && outer->proto == IPPROTO_UDP &&
-	       outer->dport == bpf_htons(OVERLAY_PORT) && outer->daddr.p[0] == config.node_ip &&
-	       outer->l4_off == ETH_HLEN + sizeof(struct iphdr);
+	return is_tunnelled(outer) && outer->l4_off == ETH_HLEN + sizeof(struct iphdr);
 }
 
 /* The inner packet's flow: 0, NOT_IP, or a negative drop reason. */
