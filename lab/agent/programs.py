@@ -31,7 +31,7 @@ class NodePrograms:
         install(self._config, cgroup=own_cgroup())
 
     def attach(self, pod: LocalPod) -> None:
-        attach_pod(pod.link.index)
+        attach_pod(self._config, pod.link.index)
 
 
 def node_config(config: AgentConfig, profile: Profile, mtu: int) -> NodeConfig:

@@ -40,7 +40,7 @@ Run = Callable[[Sequence[str]], Result]
 
 def measure(rounds: int) -> Iterator[Row]:
     with ExitStack() as stack:
-        lab = stack.enter_context(running("balancing"))
+        lab = stack.enter_context(running("balancing", "-O", "profile=modern"))
         bare = stack.enter_context(bare_path())
         stack.enter_context(bare_servers(bare))
         apply(

@@ -1,7 +1,7 @@
 """One node's datapath: installed, replaced, extended by pods, read by the agent.
 
     datapath = install(NodeConfig(...))     # devices, maps, programs, hooks; also the upgrade
-    attach_pod(ifindex)                     # a pod's veth, the node's end
+    attach_pod(config, ifindex)             # a pod's veth, the node's end
     Map.pinned(tables.SERVICES)             # from any process of the node
 
 What the agent has to write, and in which order, so that no packet sees half of something:
@@ -49,10 +49,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lab.bpf import devices, sockets
-from lab.bpf.attach import Hook, attach, attach_xdp, detach_xdp
+from lab.bpf import devices, sockets, tcx
+from lab.bpf.attach import Hook, attach, attach_xdp, detach, detach_xdp
 from lab.bpf.build import compiled, datapath
-from lab.bpf.codes import EndpointFlag
+from lab.bpf.codes import EndpointFlag, Profile
 from lab.bpf.config import NodeConfig
 from lab.bpf.layout import Layout
 from lab.bpf.libbpf import call
@@ -117,7 +117,7 @@ def install(
         loaded.load(maglev_size=config.maglev_size)
         for name in loaded.programs():
             _pin(loaded.program(name), PROGRAMS / name)
-        _attach_node(loaded, indexes, config.tunnel)
+        _attach_node(loaded, config, indexes)
         if config.native_xdp:
             _accelerate(indexes["uplink"], loaded, constants)
         else:
@@ -127,13 +127,15 @@ def install(
             sockets.attach(programs, cgroup, previous=previous)
         pods = {info.ifindex for info in _pods()}
         for ifindex in pods & {index for index, _ in socket.if_nameindex()}:
-            _attach_pod(ifindex, loaded.program("from_container"), loaded.program("to_container"))
+            _attach_pod(
+                config, ifindex, loaded.program("from_container"), loaded.program("to_container")
+            )
 
 
-def attach_pod(ifindex: int) -> None:
+def attach_pod(config: NodeConfig, ifindex: int) -> None:
     """Put the node's programs on the node's end of a pod's veth."""
     with pinned_program("from_container") as leaving, pinned_program("to_container") as coming:
-        _attach_pod(ifindex, leaving, coming)
+        _attach_pod(config, ifindex, leaving, coming)
 
 
 @contextmanager
@@ -166,7 +168,7 @@ def _indexes(config: NodeConfig) -> dict[str, int]:
     }
 
 
-def _attach_node(loaded: BpfObject, indexes: Mapping[str, int], tunnel: bool) -> None:
+def _attach_node(loaded: BpfObject, config: NodeConfig, indexes: Mapping[str, int]) -> None:
     peer = socket.if_nametoindex(devices.PEER)
     hooks = [
         (indexes["host"], Hook.EGRESS, "from_host"),
@@ -174,13 +176,13 @@ def _attach_node(loaded: BpfObject, indexes: Mapping[str, int], tunnel: bool) ->
         (indexes["uplink"], Hook.EGRESS, "to_netdev"),
         (indexes["uplink"], Hook.INGRESS, "from_netdev"),
     ]
-    if tunnel:
+    if config.tunnel:
         hooks[0:0] = [
             (indexes["overlay"], Hook.EGRESS, "to_overlay"),
             (indexes["overlay"], Hook.INGRESS, "from_overlay"),
         ]
     for ifindex, hook, name in hooks:
-        attach(ifindex, hook, loaded.program(name))
+        _attach(config, ifindex, hook, loaded.program(name))
 
 
 def _accelerate(uplink: int, loaded: BpfObject, constants: Layout) -> None:
@@ -192,9 +194,23 @@ def _accelerate(uplink: int, loaded: BpfObject, constants: Layout) -> None:
         attach_xdp(uplink, xdp.program("xdp_entry"))
 
 
-def _attach_pod(ifindex: int, leaving: int, coming: int) -> None:
-    attach(ifindex, Hook.EGRESS, coming)
-    attach(ifindex, Hook.INGRESS, leaving)
+def _attach_pod(config: NodeConfig, ifindex: int, leaving: int, coming: int) -> None:
+    _attach(config, ifindex, Hook.EGRESS, coming)
+    _attach(config, ifindex, Hook.INGRESS, leaving)
+
+
+def _attach(config: NodeConfig, ifindex: int, hook: Hook, program: int) -> None:
+    """Where Cilium of this profile puts it, and then off the other place, in case that an
+    installation with the other profile came before.
+    """
+    if not tcx.supported():
+        attach(ifindex, hook, program)
+    elif config.profile is Profile.MODERN:
+        tcx.attach(ifindex, hook, program)
+        detach(ifindex, hook)
+    else:
+        attach(ifindex, hook, program)
+        tcx.detach(ifindex, hook)
 
 
 def _pods() -> list[Any]:

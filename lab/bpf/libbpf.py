@@ -125,6 +125,11 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "bpf_xdp_query_id": (c_int, (c_int, c_int, POINTER(c_uint32))),
     "bpf_prog_attach": (c_int, (c_int, c_int, c_int, c_uint32)),
     "bpf_prog_detach2": (c_int, (c_int, c_int, c_int)),
+    "bpf_prog_get_fd_by_id": (c_int, (c_uint32,)),
+    "bpf_prog_query": (
+        c_int,
+        (c_int, c_int, c_uint32, POINTER(c_uint32), POINTER(c_uint32), POINTER(c_uint32)),
+    ),
     "bpf_prog_test_run_opts": (c_int, (c_int, POINTER(TestRunOpts))),
     "bpf_enable_stats": (c_int, (c_int,)),
 }

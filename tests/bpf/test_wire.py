@@ -8,6 +8,8 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
+from socket import if_nametoindex
 from typing import Any
 
 import pytest
@@ -17,6 +19,8 @@ from scapy.layers.vxlan import VXLAN
 
 from lab import shell, wait
 from lab.bpf import tables as t
+from lab.bpf import tcx
+from lab.bpf.attach import Hook
 from lab.bpf.codes import Identity, Reason
 from lab.bpf.maps import PerCpuMap
 
@@ -184,6 +188,23 @@ def test_programs_are_replaced_without_losing_a_connection(wire: Wire) -> None:
     for connection in opened:
         connection.close()
     assert (failures, made[0] > 0) == ([], True)
+
+
+def test_programs_are_where_the_profiles_cilium_has_them(wire: Wire) -> None:
+    """tcx since Cilium 1.16, filters of tc before that; never both, nor two of a kind."""
+
+    def seen(side: Hook) -> tuple[int, int]:
+        words = ["tc", "filter", "show", "dev", "eth0", side.name.lower()]
+        filters = shell.run(words).out.count("direct-action")
+        return len(tcx.attached(if_nametoindex("eth0"), side)), filters
+
+    newer = (1, 0) if tcx.supported() else (0, 1)
+    for config, wanted in ((modern_config, newer), (default_config, (0, 1))):
+        wire.config = config
+        for _ in range(2):
+            wire.install(1)
+            found = [wire.nodes[0].run(partial(seen, side)) for side in Hook]
+            assert found == [wanted, wanted]
 
 
 def test_frames_too_short_for_anything_do_no_harm(wire: Wire) -> None:

@@ -164,7 +164,7 @@ def fill(number: int) -> None:
         identify(f"10.0.{peer}.5/32", 1000, node)
         identify(f"10.0.{peer}.1/32", Identity.REMOTE_NODE if node else Identity.HOST, node)
     identify("0.0.0.0/0", Identity.WORLD)
-    datapath.attach_pod(index)
+    datapath.attach_pod(default_config(number), index)
     for index, vip in enumerate((LOCAL_VIP, REMOTE_VIP), 1):
         for proto in (6, 17):
             serve(vip, proto, f"10.0.{index}.5", number=index * 2 + proto % 2)

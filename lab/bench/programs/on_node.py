@@ -21,7 +21,7 @@ from lab.bench.paths.bare_path import POD
 from lab.bench.paths.many_services import FIRST, backend, ports
 from lab.bench.paths.translated_paths import MACS, REMOTE_POD
 from lab.bpf import datapath, structs, tables
-from lab.bpf.codes import EndpointFlag, Identity
+from lab.bpf.codes import EndpointFlag, Identity, Profile
 from lab.bpf.config import NodeConfig
 from lab.bpf.layout import mac
 from lab.bpf.maps import Map
@@ -36,6 +36,7 @@ def config(number: int) -> NodeConfig:
         router_ip=IPv4Address(f"10.0.{number}.1"),
         pod_cidr=IPv4Network(f"10.0.{number}.0/24"),
         cluster_cidr=IPv4Network("10.0.0.0/16"),
+        profile=Profile.MODERN,
     )
 
 
@@ -76,14 +77,14 @@ def fill(number: int) -> None:
                 identities.update(structs.ipcache_key.of(ip_network(text)), info)
         world = structs.remote_endpoint_info(sec_label=Identity.WORLD)
         identities.update(structs.ipcache_key.of(ip_network("0.0.0.0/0")), world)
-    datapath.attach_pod(index)
+    datapath.attach_pod(config(number), index)
 
 
 def main(number: int, count: int, pod: str) -> None:
     shell.run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"])
     datapath.install(config(number))
     fill(number)
-    operations = Table(profile("cilium-1.10", {}), {}).update(dict(services(count, pod)))
+    operations = Table(profile("modern", {}), {}).update(dict(services(count, pod)))
     NodeMaps([4]).carry_out(operations)
 
 
