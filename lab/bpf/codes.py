@@ -205,6 +205,7 @@ class Reason(IntEnum):
     CSUM_L3 = 153
     CSUM_L4 = 154
     CT_CREATE_FAILED = 155
+    INVALID_EXTHDR = 156
     FRAG_NOSUPPORT = 157
     NO_SERVICE = 158
     NO_TUNNEL_ENDPOINT = 160
@@ -241,6 +242,7 @@ REASON_TEXT: dict[int, str] = {
     Reason.CSUM_L3: "Error while correcting L3 checksum",
     Reason.CSUM_L4: "Error while correcting L4 checksum",
     Reason.CT_CREATE_FAILED: "CT: Map insertion failed",
+    Reason.INVALID_EXTHDR: "Invalid IPv6 extension header",
     Reason.FRAG_NOSUPPORT: "IP fragmentation not supported",
     Reason.NO_SERVICE: "Service backend not found",
     Reason.NO_TUNNEL_ENDPOINT: "No tunnel/encapsulation endpoint (datapath BUG!)",

@@ -16,7 +16,6 @@ from scapy.layers.inet6 import (
     ICMPv6NDOptDstLLAddr,
     ICMPv6PacketTooBig,
     ICMPv6TimeExceeded,
-    ICMPv6Unknown,
     IPerror6,
     IPv6,
     IPv6ExtHdrDestOpt,
@@ -258,17 +257,6 @@ def test_node_without_ipv6_leaves_it_to_the_stack(rig: Rig) -> None:
     out = rig.run("from_netdev", sent)
     assert (out.verdict, out.packet) == (OK, bytes(sent))
     assert dict(rig.map(t.CT_TCP6).items()) == {}
-
-
-@pytest.mark.parametrize("kind", [139, 144, 200])
-def test_other_messages_are_no_neighbours(dual: Rig, kind: int) -> None:
-    """They are routed: neither with another's address nor with a pod's own out of the node."""
-    message = ICMPv6Unknown(type=kind, msgbody=bytes(8))
-    foreign = FROM_POD / IPv6(src=POD2_6, dst=CLIENT_6) / message
-    foreign[IPv6].src = CLIENT_6
-    assert dual.run("from_container", foreign).verdict == SHOT
-    assert dual.run("to_netdev", FROM_POD / IPv6(src=POD_6, dst=CLIENT_6) / message).verdict == SHOT
-    assert dual.dropped() == {Reason.INVALID_SIP: 1, Reason.NAT_UNSUPPORTED_PROTO: 1}
 
 
 def test_later_fragment_holds_data_only(dual: Rig) -> None:

@@ -93,6 +93,16 @@ static __always_inline int is_tunnelled(const struct flow *f)
 	       f->dport == bpf_htons(OVERLAY_PORT) && is_node(&f->daddr, FAMILY_IPV4);
 }
 
+/* Good on its own link only: link-local, or unspecified (RFC 4291, 2.5.2 and 2.5.6). No router passes
+ * a packet from such an address on.
+ */
+static __always_inline int is_link_scope(const union v6addr *address)
+{
+	if (!address->d[0] && !address->d[1])
+		return 1;
+	return (address->p[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
+}
+
 #define LOOPBACK_SOURCE bpf_htonl(0xa9fe2a01) /* 169.254.42.1, Cilium's choice */
 
 /* Whom a pod sees that reaches itself through a service; over IPv6 an address of the discard prefix

@@ -169,13 +169,15 @@ int from_container(struct __sk_buff *ctx)
 		ret = ctx->protocol == bpf_htons(ETH_P_ARP) ? answer_arp(ctx) : TC_ACT_OK;
 		return conclude_at(ctx, &flow, &place, ret);
 	}
-	if (flow.kind == FLOW_NEIGHBOUR)
-		return answer_solicitation(ctx, &flow);
+	if (flow.kind == FLOW_NEIGHBOUR && is_link_scope(&flow.saddr))
+		return TC_ACT_OK;
 	if (ret)
 		return conclude(ctx, &flow, DIRECTION_EGRESS, 0, ret);
 	ep = endpoint_of(&flow.saddr, flow.family);
 	if (!ep || ep->ifindex != ctx->ifindex)
 		return conclude(ctx, &flow, DIRECTION_EGRESS, 0, -DROP_INVALID_SIP);
+	if (flow.kind == FLOW_NEIGHBOUR)
+		return answer_solicitation(ctx, &flow, ep);
 	trace_from(ctx, FROM_ENDPOINT, ep->lxc_id, ep->sec_id);
 	place.source = ep->lxc_id;
 	place.src_label = ep->sec_id;

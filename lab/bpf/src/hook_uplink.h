@@ -120,8 +120,10 @@ int to_netdev(struct __sk_buff *ctx)
 	struct flow flow;
 	int ret = parse(ctx, &flow);
 
-	/* What the node itself sends is not judged here; only what has a flow is translated. */
-	if (ret || flow.kind == FLOW_NEIGHBOUR)
+	/* What the node itself sends is not judged here; only what has a flow is translated. A pod has
+	 * no neighbours out there.
+	 */
+	if (ret || (flow.kind == FLOW_NEIGHBOUR && !is_local_pod(&flow.saddr, flow.family)))
 		return TC_ACT_OK;
 	ret = leaving_packet(ctx, &flow);
 	if (ret < 0)

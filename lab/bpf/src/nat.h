@@ -225,7 +225,7 @@ static __always_inline int nat_allocate(context *ctx, const struct flow *f, stru
 static __always_inline int nat_supports(const struct flow *f)
 {
 	if (f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6)
-		return f->kind != FLOW_ICMP_OTHER && !f->dport;
+		return f->kind <= FLOW_LATER_FRAGMENT && !f->dport;
 	return f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP;
 }
 

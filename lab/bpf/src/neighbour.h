@@ -97,18 +97,17 @@ static __always_inline int advertise(context *ctx, struct advertisement *a,
 	return bpf_redirect(interface(ctx), 0);
 }
 
-VERIFIED_ONCE int answer_solicitation(context *ctx, const struct flow *f)
+/* What the pod `ep` asks of its neighbour. */
+VERIFIED_ONCE int answer_solicitation(context *ctx, const struct flow *f,
+				      const struct endpoint_info *ep)
 {
 	struct advertisement a = {};
-	const struct endpoint_info *ep;
 	union v6addr target;
 	__u8 type;
 
-	if (!f || load_bytes(ctx, f->l4_off, &type, 1) || type != ND_SOLICITATION ||
-	    load_bytes(ctx, f->l4_off + 8, &target, sizeof(target)))
-		return TC_ACT_OK;
-	ep = endpoint_of(&f->saddr, FAMILY_IPV6);
-	if (!ep || ep->ifindex != interface(ctx) || !is_router(&target, FAMILY_IPV6))
+	if (!f || !ep || load_bytes(ctx, f->l4_off, &type, 1) || type != ND_SOLICITATION ||
+	    load_bytes(ctx, f->l4_off + 8, &target, sizeof(target)) ||
+	    !is_router(&target, FAMILY_IPV6))
 		return TC_ACT_OK;
 	addr_put(&a.ip.saddr, &target);
 	addr_put(&a.ip.daddr, &f->saddr);

@@ -12,7 +12,8 @@
 #include "fragments.h"
 #include "packet.h"
 
-#define L4_OFFSETS 0x7ff /* where an L4 header can begin */
+#define L4_OFFSETS 0x7ff /* where an L4 header can be */
+#define LAST_L4_OFFSET (L4_OFFSETS - sizeof(struct tcphdr))
 
 #define NOT_IP 1 /* parse(): ARP and everything else that is not the datapath's business */
 
@@ -39,11 +40,16 @@ struct icmp_head {
 	__be16 seq;
 };
 
-/* Group management, routers and neighbours (RFC 2710, 4861, 3122, 3810, 3971, 4286). */
-static __always_inline int is_neighbourly(__u8 type)
+/* Of a link and never beyond: group management and multicast routers, which no router passes on for
+ * want of hops (RFC 2710, 3810, 4286), and neighbours, who believe nothing that a router may have
+ * passed on (RFC 4861, 3122, 3971). Who has other hops is no neighbour, or far away.
+ */
+static __always_inline int is_neighbourly(__u8 type, __u8 hops)
 {
-	return (type >= 130 && type <= 137) || (type >= 141 && type <= 143) ||
-	       (type >= 148 && type <= 149) || (type >= 151 && type <= 153);
+	if ((type >= 130 && type <= 132) || type == 143 || (type >= 151 && type <= 153))
+		return hops == 1;
+	return hops == 255 && ((type >= 133 && type <= 137) || (type >= 141 && type <= 142) ||
+			       (type >= 148 && type <= 149));
 }
 
 static __always_inline int parse_icmp(struct flow *f, const struct icmp_head *icmp)
@@ -58,7 +64,7 @@ static __always_inline int parse_icmp(struct flow *f, const struct icmp_head *ic
 	else if (f->family == FAMILY_IPV6 && icmp->type <= ICMP6_LAST_ERROR)
 		f->kind = FLOW_ICMP_ERROR;
 	else if (f->family == FAMILY_IPV6)
-		f->kind = is_neighbourly(icmp->type) ? FLOW_NEIGHBOUR : FLOW_ICMP_OTHER;
+		f->kind = is_neighbourly(icmp->type, f->hops) ? FLOW_NEIGHBOUR : FLOW_ICMP_OTHER;
 	else if (icmp->type == ICMP4_UNREACHABLE || icmp->type == ICMP4_TIME_EXCEEDED ||
 		 icmp->type == ICMP4_PARAMETER)
 		f->kind = FLOW_ICMP_ERROR;
@@ -67,8 +73,11 @@ static __always_inline int parse_icmp(struct flow *f, const struct icmp_head *ic
 	return 0;
 }
 
-/* `room`: bytes of L4 that the IP header promises and the packet has. */
-static __always_inline int parse_l4(context *ctx, struct flow *f, __u32 off, __u32 room)
+/* `room`: bytes of L4 that the IP header promises and the packet has; `icmp_proto`: ICMP's number in
+ * this family.
+ */
+static __always_inline int parse_l4(context *ctx, struct flow *f, __u32 off, __u32 room,
+				    __u8 icmp_proto)
 {
 	if (f->proto == IPPROTO_TCP) {
 		struct tcphdr *tcp = header(ctx, off, sizeof(*tcp));
@@ -89,13 +98,15 @@ static __always_inline int parse_l4(context *ctx, struct flow *f, __u32 off, __u
 		f->dport = udp->dest;
 		return 0;
 	}
-	if (f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6) {
+	if (f->proto == icmp_proto) {
 		struct icmp_head *icmp = header(ctx, off, sizeof(*icmp));
 
 		if (room < sizeof(*icmp) || !icmp)
 			return -DROP_CT_INVALID_HEADER;
 		return parse_icmp(f, icmp);
 	}
+	if (f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6) /* the other family's */
+		return -DROP_CT_UNKNOWN_PROTO;
 	return 0; /* other protocols have no ports; addresses are enough to route them */
 }
 
@@ -119,7 +130,7 @@ static __always_inline int parse_ipv4(context *ctx, struct flow *f, __u32 l3)
 	f->daddr.p[0] = ip->daddr;
 	f->l4_off = l3 + words;
 	if (!(frag & (IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET)))
-		return parse_l4(ctx, f, l3 + words, length - words);
+		return parse_l4(ctx, f, l3 + words, length - words, IPPROTO_ICMP);
 
 	id.daddr = ip->daddr;
 	id.saddr = ip->saddr;
@@ -127,7 +138,7 @@ static __always_inline int parse_ipv4(context *ctx, struct flow *f, __u32 l3)
 	id.proto = ip->protocol;
 	if (frag & IP_FRAGMENT_OFFSET)
 		return later_fragment(f, &cilium_ipv4_frag_datagrams, &id);
-	return first_fragment(f, parse_l4(ctx, f, l3 + words, length - words),
+	return first_fragment(f, parse_l4(ctx, f, l3 + words, length - words, IPPROTO_ICMP),
 			      &cilium_ipv4_frag_datagrams, &id);
 }
 
@@ -196,16 +207,19 @@ static __always_inline int parse_ipv6(context *ctx, struct flow *f, __u32 l3)
 	}
 	if (off > end)
 		return -DROP_INVALID;
+	/* A chain that goes on, or leads farther than an offset can. */
+	if (!(frag & IP6_FRAGMENT_OFFSET) && (is_extension(f->proto) || off > LAST_L4_OFFSET))
+		return -DROP_INVALID_EXTHDR;
 	f->l4_off = off;
 	if (!fragmented || !(frag & (IP6_MORE_FRAGMENTS | IP6_FRAGMENT_OFFSET)))
-		return parse_l4(ctx, f, off & L4_OFFSETS, end - off);
+		return parse_l4(ctx, f, off & L4_OFFSETS, end - off, IPPROTO_ICMPV6);
 
 	id.proto = f->proto;
 	addr_put(&id.saddr, &f->saddr);
 	addr_put(&id.daddr, &f->daddr);
 	if (frag & IP6_FRAGMENT_OFFSET)
 		return later_fragment(f, &cilium_ipv6_frag_datagrams, &id);
-	return first_fragment(f, parse_l4(ctx, f, off & L4_OFFSETS, end - off),
+	return first_fragment(f, parse_l4(ctx, f, off & L4_OFFSETS, end - off, IPPROTO_ICMPV6),
 			      &cilium_ipv6_frag_datagrams, &id);
 }
 
