@@ -24,16 +24,29 @@ from lab.bpf.attach import Hook
 from lab.bpf.codes import Identity, Reason
 from lab.bpf.maps import PerCpuMap
 
-from .wire import LOCAL_VIP, REMOTE_VIP, Place, Wire, default_config, modern_config
+from .wire import (
+    LOCAL_VIP,
+    LOCAL_VIP_6,
+    REMOTE_VIP,
+    REMOTE_VIP_6,
+    Place,
+    Wire,
+    default_config,
+    modern_config,
+)
 
 PATIENCE = 20.0
 """Seconds that a socket waits before a test fails; nothing takes that long."""
 
-IP_RECVERR = 11
-"""Of linux/in.h: errors of ICMP are queued at the socket, with who sent them."""
+IP_RECVERR, IPV6_RECVERR = 11, 25
+"""Of linux/in.h and in6.h: errors of ICMP are queued at the socket, with who sent them."""
 
 DATA = os.urandom(4 << 20)
-VIPS = pytest.mark.parametrize("vip", [LOCAL_VIP, REMOTE_VIP], ids=["local", "remote"])
+VIPS = pytest.mark.parametrize(
+    "vip",
+    [LOCAL_VIP, REMOTE_VIP, LOCAL_VIP_6, REMOTE_VIP_6],
+    ids=["local", "remote", "local IPv6", "remote IPv6"],
+)
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +84,20 @@ def reflect(datagrams: socket.socket) -> None:
 @contextmanager
 def echo(pod: Place) -> Iterator[None]:
     """An echo server for TCP and UDP on port 7007 of a pod."""
-    server = pod.run(lambda: socket.create_server(("0.0.0.0", 7007), backlog=100))
-    datagrams = pod.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    server = pod.run(_server)
+    datagrams = pod.run(lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
     with server, datagrams:
-        datagrams.bind(("0.0.0.0", 7007))
+        datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        datagrams.bind(("::", 7007))
         threading.Thread(target=accept, args=(server,), daemon=True).start()
         threading.Thread(target=reflect, args=(datagrams,), daemon=True).start()
         yield
+
+
+def _server() -> socket.socket:
+    return socket.create_server(
+        ("::", 7007), family=socket.AF_INET6, dualstack_ipv6=True, backlog=100
+    )
 
 
 def connect(client: Place, vip: str) -> socket.socket:
@@ -123,41 +143,54 @@ def test_large_transfers_are_intact(wire: Wire, vip: str, state: str) -> None:
 @VIPS
 @pytest.mark.parametrize("size", [1, 1400, 1472, 4000, 60000])
 def test_datagrams_of_all_sizes(wire: Wire, vip: str, size: int) -> None:
-    asker = wire.client.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    family = socket.AF_INET6 if ":" in vip else socket.AF_INET
+    asker = wire.client.run(lambda: socket.socket(family, socket.SOCK_DGRAM))
     with asker:
         asker.settimeout(PATIENCE)
-        asker.setsockopt(socket.IPPROTO_IP, 10, 0)  # IP_MTU_DISCOVER: fragments are allowed
+        if family == socket.AF_INET:
+            asker.setsockopt(socket.IPPROTO_IP, 10, 0)  # IP_MTU_DISCOVER: fragments are allowed
         asker.sendto(DATA[:size], (vip, 7))
-        assert asker.recvfrom(65536) == (DATA[:size], (vip, 7))
+        answer, peer = asker.recvfrom(65536)
+        assert (answer, peer[:2]) == (DATA[:size], (vip, 7))
 
 
 def test_path_mtu_is_found_through_tunnel_and_translation(wire: Wire) -> None:
     """The router's leg to the client takes 1300 bytes, which only its ICMP errors tell the pods."""
     wire.router.ip("link set client mtu 1300")
     try:
-        for vip in (LOCAL_VIP, REMOTE_VIP):
+        for vip in (LOCAL_VIP, REMOTE_VIP, LOCAL_VIP_6, REMOTE_VIP_6):
             assert round_trip(wire.client, vip, DATA) == hashlib.sha256(DATA).hexdigest()
-        for pod, end in zip(wire.pods, ("192.168.10.11", "10.0.1.1"), strict=True):
+        ends = ("192.168.10.11", "10.0.1.1", "fd00:192::11", "fd00:10:0:1::1")
+        for pod, end in zip(wire.pods * 2, ends, strict=True):
             route = pod.run(lambda e=end: shell.run(["ip", "route", "get", e]).out)  # type: ignore[misc]
             assert "mtu 1300" in route
     finally:
         wire.router.ip("link set client mtu 1500")
 
 
-def test_hop_behind_the_tunnel_answers(wire: Wire) -> None:
+@pytest.mark.parametrize(
+    ("pod", "offender", "kind"),
+    [("10.0.2.5", "192.168.1.22", 11), ("fd00:10:0:2::5", "fd00:1::22", 3)],
+)
+def test_hop_behind_the_tunnel_answers(wire: Wire, pod: str, offender: str, kind: int) -> None:
     """The pod's node drops what the other one sent with its last hop, and says so to the client."""
-    asker = wire.nodes[0].run(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    six = ":" in pod
+    family, level = (
+        (socket.AF_INET6, socket.IPPROTO_IPV6) if six else (socket.AF_INET, socket.IPPROTO_IP)
+    )
+    asker = wire.nodes[0].run(lambda: socket.socket(family, socket.SOCK_DGRAM))
     with asker:
         asker.settimeout(PATIENCE)
-        asker.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
-        asker.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
-        asker.connect(("10.0.2.5", 7007))
+        asker.setsockopt(level, socket.IPV6_UNICAST_HOPS if six else socket.IP_TTL, 1)
+        asker.setsockopt(level, IPV6_RECVERR if six else IP_RECVERR, 1)
+        asker.connect((pod, 7007))
         asker.send(b"x")
         with pytest.raises(OSError, match="No route to host"):
             asker.recv(16)
         _, ancillary, _, _ = asker.recvmsg(16, 512, socket.MSG_ERRQUEUE)
-    kind, offender = ancillary[0][2][5], ancillary[0][2][20:24]
-    assert (kind, socket.inet_ntoa(offender)) == (11, "192.168.1.22")
+    told = ancillary[0][2]
+    address = told[24:40] if six else told[20:24]  # of a sockaddr_in6, of a sockaddr_in
+    assert (told[5], socket.inet_ntop(family, address)) == (kind, offender)
 
 
 def test_programs_are_replaced_without_losing_a_connection(wire: Wire) -> None:

@@ -14,7 +14,7 @@ from lab.bpf.config import NodeConfig
 from lab.emulation.offloads import serve_xdp
 
 from .test_wire import DATA, connect, echo, round_trip
-from .wire import LOCAL_VIP, REMOTE_VIP, Wire, default_config
+from .wire import LOCAL_VIP, LOCAL_VIP_6, REMOTE_VIP, REMOTE_VIP_6, Wire, default_config
 
 
 def native_config(number: int) -> NodeConfig:
@@ -39,8 +39,9 @@ def turned_around(wire: Wire) -> int:
     return sum(map(int, re.findall(r"rx_queue_\d+_xdp_redirect: (\d+)", shown)))
 
 
-def test_large_transfers_are_intact(wire: Wire) -> None:
-    for vip in (REMOTE_VIP, LOCAL_VIP):
+@pytest.mark.parametrize("vips", [(REMOTE_VIP, LOCAL_VIP), (REMOTE_VIP_6, LOCAL_VIP_6)])
+def test_large_transfers_are_intact(wire: Wire, vips: tuple[str, str]) -> None:
+    for vip in vips:
         assert round_trip(wire.client, vip, DATA) == hashlib.sha256(DATA).hexdigest()
     # Both directions; the first packets went by tc, which found out the neighbours' addresses.
     assert turned_around(wire) > len(DATA) // 1500
