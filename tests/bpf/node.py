@@ -26,6 +26,7 @@ CONFIG = NodeConfig(
     cluster_cidr=IPv4Network("10.0.0.0/16"),
 )
 NODE_6, ROUTER_6 = "fd00:1::21", "fd00:10:0:1::1"
+NODE2_6, ROUTER2_6 = "fd00:1::22", "fd00:10:0:2::1"
 GATEWAY_6, CLIENT_6 = "fd00:1::1", "fd00:192::11"
 POD_6, POD2_6, REMOTE_POD_6 = "fd00:10:0:1::5", "fd00:10:0:1::6", "fd00:10:0:2::5"
 VIP_6 = "fd00:172::"
@@ -53,10 +54,11 @@ link add up0 address {NODE_MAC} type veth peer name up1
 link set up0 up
 link set up1 up
 address add {NODE}/24 dev up0
-address add fd00:1::21/64 dev up0 nodad
+address add {NODE_6}/64 dev up0 nodad
 neighbour add {GATEWAY} lladdr {GATEWAY_MAC} nud permanent dev up0
 neighbour add {NODE2} lladdr {NODE2_MAC} nud permanent dev up0
-neighbour add fd00:1::1 lladdr {GATEWAY_MAC} nud permanent dev up0
+neighbour add {GATEWAY_6} lladdr {GATEWAY_MAC} nud permanent dev up0
+neighbour add {NODE2_6} lladdr {NODE2_MAC} nud permanent dev up0
 route add default via {GATEWAY}
-route add default via fd00:1::1
+route add default via {GATEWAY_6}
 """

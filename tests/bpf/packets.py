@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import ICMPv6EchoReply, ICMPv6EchoRequest, IPv6
 from scapy.layers.l2 import Ether
 
 from .node import CLIENT, GATEWAY_MAC, NODE_MAC, POD_MAC, VETH_MAC, VIP
@@ -17,16 +18,21 @@ FROM_POD: Any = Ether(src=POD_MAC, dst=VETH_MAC)
 TO_POD: Any = Ether(src=VETH_MAC, dst=POD_MAC)
 
 
+def ip(src: str, dst: str, hops: int = 64) -> Any:
+    """A header of the addresses' family."""
+    return IPv6(src=src, dst=dst, hlim=hops) if ":" in dst else IP(src=src, dst=dst, ttl=hops)
+
+
 def request(
     src: str = CLIENT, dst: str = VIP, *, sport: int = PORT, dport: int = 80, flags: str = "S"
 ) -> Any:
     """A TCP segment from outside."""
-    return FROM_ROUTER / IP(src=src, dst=dst) / TCP(sport=sport, dport=dport, flags=flags)
+    return FROM_ROUTER / ip(src, dst) / TCP(sport=sport, dport=dport, flags=flags)
 
 
 def reply(src: str, dst: str, *, sport: int = 80, dport: int = PORT, flags: str = "SA") -> Any:
     """A TCP segment from a pod."""
-    return FROM_POD / IP(src=src, dst=dst) / TCP(sport=sport, dport=dport, flags=flags)
+    return FROM_POD / ip(src, dst) / TCP(sport=sport, dport=dport, flags=flags)
 
 
 def arriving(packet: Any) -> Any:
@@ -36,12 +42,15 @@ def arriving(packet: Any) -> Any:
 
 def datagram(src: str, dst: str, *, sport: int = PORT, dport: int = 53, data: bytes = b"q") -> Any:
     """A UDP datagram from outside."""
-    return FROM_ROUTER / IP(src=src, dst=dst) / UDP(sport=sport, dport=dport) / data
+    return FROM_ROUTER / ip(src, dst) / UDP(sport=sport, dport=dport) / data
 
 
 def ping(src: str, dst: str, *, kind: str = "echo-request", number: int = 7) -> Any:
     """An ICMP echo."""
-    return FROM_ROUTER / IP(src=src, dst=dst) / ICMP(type=kind, id=number, seq=1) / b"ping"
+    if ":" in dst:
+        echo = ICMPv6EchoRequest if kind == "echo-request" else ICMPv6EchoReply
+        return FROM_ROUTER / ip(src, dst) / echo(id=number, seq=1, data=b"ping")
+    return FROM_ROUTER / ip(src, dst) / ICMP(type=kind, id=number, seq=1) / b"ping"
 
 
 def network(packet: Any) -> bytes:

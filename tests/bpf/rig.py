@@ -39,6 +39,7 @@ from .node import (
     NETWORK,
     NODE,
     NODE2,
+    NODE2_6,
     NODE_6,
     POD,
     POD2,
@@ -52,6 +53,7 @@ from .node import (
     REMOTE_POD_6,
     ROUTER,
     ROUTER2,
+    ROUTER2_6,
     ROUTER_6,
     TUNNEL,
     VETH_MAC,
@@ -311,6 +313,8 @@ class Rig:
         self.identity(ROUTER2, Identity.REMOTE_NODE, NODE2)
         self.identity(REMOTE_POD, POD_LABEL, NODE2)
         self.identity("::/0", Identity.WORLD)
+        self.identity(NODE2_6, Identity.REMOTE_NODE)
+        self.identity(ROUTER2_6, Identity.REMOTE_NODE, NODE2)
         self.identity(REMOTE_POD_6, POD_LABEL, NODE2)
         self.pod(POD_6)
         self.pod(POD2_6, POD2_ID)

@@ -15,7 +15,20 @@ from lab.bpf import tables as t
 from lab.bpf.codes import Aggregation, Direction, EventType, ObsPoint, Reason, TupleFlag
 from lab.bpf.tables import EVENTS_NAME
 
-from .node import CLIENT, CONFIG, GATEWAY, POD, POD2, POD_ID, POD_LABEL, REMOTE_POD, ROUTER, VIP
+from .family import IPV4, IPV6, Family
+from .node import (
+    CLIENT,
+    CONFIG,
+    DUAL,
+    GATEWAY,
+    POD,
+    POD2,
+    POD_ID,
+    POD_LABEL,
+    REMOTE_POD,
+    ROUTER,
+    VIP,
+)
 from .packets import FROM_ROUTER, PORT, reply, request
 from .rig import REDIRECT, Backend, Rig
 
@@ -76,6 +89,33 @@ def test_without_aggregation_arrivals_are_reported_too(make_rig: Callable[..., R
     arrival = (EventType.TRACE, ObsPoint.FROM_NETWORK)
     delivery = (EventType.TRACE, ObsPoint.TO_ENDPOINT)
     assert kinds == [arrival, delivery] * 2
+
+
+@pytest.mark.parametrize("family", [IPV4, IPV6], ids=str)
+def test_every_event_tells_the_packets_family(make_rig: Callable[..., Rig], family: Family) -> None:
+    """What the reader must not have to guess (flag 1: IPv6), wherever a packet is reported."""
+    rig = make_rig(replace(DUAL, aggregation=Aggregation.NONE))
+    rig.service(family.vip, 80, [Backend(family.pod)])
+    rig.service(family.near(family.vip, 1), 80, [Backend(family.remote_pod)])
+    hops = [
+        ("from_netdev", request(family.client, family.vip)),
+        ("from_netdev", request(family.client, family.near(family.vip, 1))),
+        ("from_container", reply(family.pod, family.client)),
+        ("from_container", reply(family.pod, family.remote_pod)),
+        ("from_container", reply(family.pod, family.router)),
+        ("from_container", reply(family.client, family.pod)),
+        ("to_container", request(family.router, family.pod)),
+        ("from_host", request(family.router, family.remote_pod)),
+        ("from_host", request(family.router, family.near(family.pod, 90))),
+        ("to_host", request(family.remote_pod, family.router)),
+        ("to_netdev", request(family.node, family.client)),
+        ("to_overlay", request(family.router, family.remote_pod)),
+    ]
+    for program, packet in hops:
+        rig.run(program, packet)
+        events = rig.events()
+        assert events, program
+        assert {(program, e.flags & 1) for e in events} == {(program, int(family is IPV6))}
 
 
 def test_drop_of_a_pods_packet_names_the_pod(rig: Rig) -> None:

@@ -7,7 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import ip_network
 
 from scapy.layers.inet import TCP
 
@@ -95,8 +95,8 @@ def test_affinity_forgets_a_backend_that_left(rig: Rig) -> None:
 
 def test_source_ranges_admit_only_listed_clients(rig: Rig) -> None:
     index = rig.service(VIP, 80, [Backend(POD)], flags=EXPOSED | ServiceFlag.SOURCE_RANGE)
-    listed(rig, index, "192.168.10.0", 24, SourceRange.ALLOW)
-    listed(rig, index, "192.168.12.0", 24, SourceRange.DENY)
+    listed(rig, index, "192.168.10.0/24", SourceRange.ALLOW)
+    listed(rig, index, "192.168.12.0/24", SourceRange.DENY)
     assert rig.run("from_netdev", request()).verdict == REDIRECT
     assert rig.run("from_netdev", request(src="192.168.11.1")).verdict == SHOT
     assert rig.run("from_netdev", request(src="192.168.12.1")).verdict == SHOT
@@ -108,8 +108,8 @@ def test_source_ranges_can_deny(rig: Rig) -> None:
     index = rig.service(
         VIP, 80, [Backend(POD)], flags=EXPOSED | ServiceFlag.SOURCE_RANGE, flags2=flags2
     )
-    listed(rig, index, "192.168.10.0", 24, SourceRange.DENY)
-    listed(rig, index, "192.168.12.0", 24, SourceRange.ALLOW)
+    listed(rig, index, "192.168.10.0/24", SourceRange.DENY)
+    listed(rig, index, "192.168.12.0/24", SourceRange.ALLOW)
     assert rig.run("from_netdev", request()).verdict == SHOT
     for other in ("192.168.11.1", "192.168.12.1"):
         assert rig.run("from_netdev", request(src=other)).verdict == REDIRECT
@@ -213,9 +213,15 @@ def test_maglev_tables_are_read_as_they_were_written(rig: Rig) -> None:
     assert read(rig.map(t.MAGLEV6)) == {}
 
 
-def listed(rig: Rig, index: int, network: str, length: int, policy: SourceRange) -> None:
+def listed(rig: Rig, index: int, network: str, policy: SourceRange) -> None:
     """Enter a source range."""
-    key = s.lb4_src_range_key(
-        prefixlen=32 + length, rev_nat_id=index, addr=packed(ip_address(network))
+    prefix = ip_network(network)
+    key = s.lb4_src_range_key if prefix.version == 4 else s.lb6_src_range_key
+    rig.map(t.SOURCE_RANGE if prefix.version == 4 else t.SOURCE_RANGE6).update(
+        key(
+            prefixlen=32 + prefix.prefixlen,
+            rev_nat_id=index,
+            addr=packed(prefix.network_address),
+        ),
+        t.Listed(policy),
     )
-    rig.map(t.SOURCE_RANGE).update(key, t.Listed(policy))

@@ -12,10 +12,12 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
 
+from lab.bpf import structs as s
 from lab.bpf import tables as t
-from lab.bpf.codes import CtFlag, ObsPoint, Reason, TupleFlag
+from lab.bpf.codes import Aggregation, CtFlag, Identity, ObsPoint, Reason, TupleFlag
 from lab.bpf.config import Forwarding, NodeConfig
 
+from .family import IPV4, IPV6, Family
 from .node import (
     CLIENT,
     CLIENT_6,
@@ -33,6 +35,7 @@ from .node import (
     REMOTE_POD_6,
     ROUTER,
     ROUTER_6,
+    TUNNEL,
     VIP,
     VIP_6,
 )
@@ -201,6 +204,29 @@ def test_reports_as_tc_does(make_rig: MakeRig, config: NodeConfig) -> None:
     tc, xdp = seen
     assert tc == xdp
     assert tc[0][0] == ObsPoint.TO_OVERLAY
+
+
+@pytest.mark.parametrize("family", [IPV4, IPV6], ids=str)
+def test_reply_out_of_the_tunnel_is_reported_at_both_places(
+    make_rig: MakeRig, family: Family
+) -> None:
+    """Where it came in, with the tunnel's headers, and where it came out, from whom and without."""
+    rig = make_rig(replace(DUAL, aggregation=Aggregation.NONE))
+    rig.service(family.vip, 80, [Backend(family.remote_pod)])
+    rig.run("xdp_entry", request(family.client, family.vip))
+    rig.raw_events()
+    answer = reply(family.remote_pod, family.router)
+    sent = tunnelled(answer)
+    assert rig.run("xdp_entry", sent).verdict == SENT
+    outer, inner = rig.raw_events()
+    events = [s.trace_notify.parse(raw) for raw in (outer, inner)]
+    points = (ObsPoint.FROM_NETWORK, ObsPoint.FROM_OVERLAY)
+    assert [(e.subtype, e.src_label, e.flags) for e in events] == [
+        (points[0], Identity.WORLD, 0),
+        (points[1], 4321, int(family is IPV6)),
+    ]
+    assert events[1].ifindex == TUNNEL
+    assert (outer[48:], inner[48:]) == (bytes(sent)[:128], bytes(answer))
 
 
 def test_no_port_left_is_a_drop_with_a_reason(make_rig: MakeRig) -> None:

@@ -58,6 +58,7 @@ int to_host(struct __sk_buff *ctx)
 
 	if (parse(ctx, &flow) || flow.kind == FLOW_NEIGHBOUR)
 		return TC_ACT_OK;
+	point.family = flow.family;
 	count(ctx->len, 0, DIRECTION_EGRESS); /* Cilium's direction for the way to the host */
 	trace(ctx, &point, ALWAYS);
 	return TC_ACT_OK;

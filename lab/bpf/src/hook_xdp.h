@@ -135,10 +135,10 @@ static __always_inline int xdp_request(context *ctx, struct flow *f)
 		return XDP_PASS;
 	trace_from(ctx, FROM_NETWORK, 0, IDENTITY_WORLD);
 	ret = rewrite(ctx, f, DESTINATION, &end.backend.address, end.backend.port);
-	if (!ret && !end.node)
-		ret = decrement_ttl(ctx, f);
 	if (!ret)
 		ret = end.direct ? send_direct(ctx, f, &end) : send_translated(ctx, f, &end);
+	if (!ret && !end.node)
+		ret = decrement_ttl(ctx, f);
 	if (ret)
 		return xdp_drop(ctx, ret);
 	return transmit(ctx, &end.hop);
@@ -174,6 +174,26 @@ VERIFIED_ONCE int find_way_back(context *ctx, struct way_back *way, const struct
 	return 1;
 }
 
+/* Reported as where the tunnel's device hands it over. */
+static __always_inline int leave_tunnel(context *ctx, struct flow *f)
+{
+	const struct vxlan_headers *outer = header(ctx, 0, sizeof(*outer));
+	struct trace_point point = {
+		.obs = FROM_OVERLAY,
+		.reason = REASON_UNKNOWN,
+		.ifindex = config.overlay_ifindex,
+		.family = f->family,
+	};
+
+	if (!outer)
+		return -DROP_INVALID;
+	point.src_label = bpf_ntohl(outer->vni) >> 8;
+	if (vxlan_pop(ctx, f))
+		return -DROP_WRITE_ERROR;
+	trace(ctx, &point, 0);
+	return 0;
+}
+
 /* `l3`: where the reply's IP header is, inside of a tunnel packet or not. */
 static __always_inline int xdp_reply(context *ctx, struct flow *f, __u32 l3)
 {
@@ -183,9 +203,9 @@ static __always_inline int xdp_reply(context *ctx, struct flow *f, __u32 l3)
 
 	if (f->hops <= 1 || !find_way_back(ctx, &way, f, packet_length(ctx) - tunnel))
 		return XDP_PASS;
-	trace_from(ctx, tunnel ? FROM_OVERLAY : FROM_NETWORK, 0, IDENTITY_UNKNOWN);
+	trace_from(ctx, FROM_NETWORK, 0, IDENTITY_WORLD);
 	if (tunnel)
-		ret = vxlan_pop(ctx, f);
+		ret = leave_tunnel(ctx, f);
 	if (!ret)
 		ret = rewrite(ctx, f, DESTINATION, &way.client.address, way.client.port);
 	if (!ret)
