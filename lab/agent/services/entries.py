@@ -43,23 +43,20 @@ _KIND_FLAG = {
 
 
 def entries(what: Balanced, number: int, ids: Mapping[Backend, int], profile: Profile) -> Entries:
-    """All entries that one frontend needs.
+    """All entries that one frontend needs, but for those of its backends: they are of all services.
 
     `number` is the frontend's id for reverse NAT, `ids` has the ids of its backends.
     """
     frontend = what.frontend
-    if frontend is None:
-        return {}
+    assert frontend is not None
     found: Entries = {}
     family = FAMILIES[frontend.address.version]
-    for backend, state in _states(what):
-        found[family.backends.name, _U32.pack(ids[backend])] = _backend(backend, state)
+    for slot, backend in enumerate((*what.active, *what.terminating), start=1):
+        value = structs.lb4_service(backend_id=ids[backend], rev_nat_index=number)
+        found[family.services.name, key(frontend, slot)] = bytes(value)
         if what.settings.affinity:
             match = structs.lb_affinity_match(backend_id=ids[backend], rev_nat_id=number)
             found[AFFINITY_MATCH, bytes(match)] = _PRESENT
-    for slot, (backend, _) in enumerate(_states(what), start=1):
-        value = structs.lb4_service(backend_id=ids[backend], rev_nat_index=number)
-        found[family.services.name, key(frontend, slot)] = bytes(value)
     found[family.services.name, key(frontend)] = bytes(_master(what, number))
     found[family.reverse_nat.name, _U16.pack(number)] = bytes(
         family.reverse_nat.value(address=packed(frontend.address), port=frontend.port)
@@ -68,6 +65,21 @@ def entries(what: Balanced, number: int, ids: Mapping[Backend, int], profile: Pr
     found.update(_maglev(what, number, ids, profile))
     found.update(_wildcard(what, profile))
     return found
+
+
+def backend_place(backend: Backend, number: int) -> Place:
+    """Where the backend of an id is."""
+    return FAMILIES[backend.address.version].backends.name, _U32.pack(number)
+
+
+def backend_value(backend: Backend, state: BackendState) -> bytes:
+    """What is there."""
+    address = packed(backend.address)
+    return bytes(
+        FAMILIES[backend.address.version].backends.value(
+            address=address, port=backend.port, proto=backend.protocol, flags=state
+        )
+    )
 
 
 def key(frontend: Frontend, slot: int = 0) -> bytes:
@@ -134,23 +146,6 @@ def rank(place: Place, *, removing: bool) -> int:
         else:
             order = 4 if port or protocol else 5
     return 11 - order if removing else order
-
-
-def _states(what: Balanced) -> Iterator[tuple[Backend, BackendState]]:
-    """Backends in the order of their slots."""
-    for backend in what.active:
-        yield backend, BackendState.ACTIVE
-    for backend in what.terminating:
-        yield backend, BackendState.TERMINATING
-
-
-def _backend(backend: Backend, state: BackendState) -> bytes:
-    address = packed(backend.address)
-    return bytes(
-        FAMILIES[backend.address.version].backends.value(
-            address=address, port=backend.port, proto=backend.protocol, flags=state
-        )
-    )
 
 
 def _master(what: Balanced, number: int) -> structs.lb4_service:

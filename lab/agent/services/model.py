@@ -97,6 +97,8 @@ class Balanced:
     """Take new connections."""
     terminating: tuple[Backend, ...] = ()
     """Keep the connections they have."""
+    since: str = ""
+    """When the service was created: of services that claim one frontend the oldest has it."""
 
     @property
     def taking(self) -> tuple[Backend, ...]:

@@ -11,22 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lab.agent.profile import Profile
-from lab.agent.services.entries import (
-    Entries,
-    Place,
-    backend_of,
-    entries,
-    frontend_of,
-    number_of,
-    rank,
-)
+from lab.agent.services.backends import Backends
+from lab.agent.services.entries import Entries, Place, entries, frontend_of, number_of, rank
 from lab.agent.services.families import BACKENDS, SERVICES
 from lab.agent.services.ids import Ids
-from lab.agent.services.model import Backend, Balanced, Frontend, Slot
+from lab.agent.services.model import Balanced, Frontend, Slot
 from lab.agent.services.remembered import NOTHING, LastIds
 
 LAST_FRONTEND = 0xFFFF
-LAST_BACKEND = 0xFFFFFF
 
 
 Numbered = tuple[str, Frontend] | Slot | Frontend
@@ -58,12 +50,11 @@ class Table:
         self._balanced: dict[str, tuple[Balanced, ...]] = {}
         self._wanted: dict[str, Entries] = {}
         self._owners: Counter[Place] = Counter()
-        self._backend_users: Counter[Backend] = Counter()
-        self._backend_ids: Ids[Backend] = Ids(LAST_BACKEND)
+        self._backends = Backends()
         self._numbers: Ids[Numbered] = Ids(LAST_FRONTEND)
         for (name, key), value in held.items():
             self._restore(name, key, value)
-        self._backend_ids.skip(remembered.backend)
+        self._backends.skip(remembered.backend)
         self._numbers.skip(remembered.frontend)
 
     def update(
@@ -77,14 +68,18 @@ class Table:
         """
         touched: set[Place] = set()
         for name, balanced in changes.items():
+            self._backends.replace(self._balanced.get(name, ()), balanced)
             touched |= self._replace(name, balanced)
+        backends, gone = self._backends.settle()
+        named = sorted((name for name in changes if name in self._wanted), key=self._age)
+        wanted: Entries = {}
+        for name in reversed(named):  # what services claim both is the older one's
+            wanted.update(self._wanted[name])
         if complete:
             touched |= self._disown()
-        wanted: Entries = {}
-        for name in changes:
-            wanted.update(self._wanted.get(name, {}))
-        wanted.update(self._claimed(touched.difference(wanted)))
-        return self._difference(touched, wanted)
+        else:
+            wanted.update(self._contested(touched, wanted, named))
+        return self._difference(touched | gone | backends.keys(), wanted | backends)
 
     def services(self) -> Iterable[Balanced]:
         """Everything that is balanced now."""
@@ -94,12 +89,13 @@ class Table:
     def _replace(self, name: str, balanced: tuple[Balanced, ...]) -> set[Place]:
         """Note a service's new entries; returns the places that may have changed."""
         before, users = self._wanted.get(name, {}), self._balanced.get(name, ())
-        self._backend_users.update(_backends(balanced))
         wanted: Entries = {}
         for what in balanced:
             wanted.update(self._entries(what))
         self._owners.update(wanted.keys())
-        self._release(before, users, balanced)
+        self._owners.subtract(before.keys())
+        for key in set(map(_numbered, users)).difference(map(_numbered, balanced)):
+            self._numbers.give_back(key)
         if balanced:
             self._wanted[name], self._balanced[name] = wanted, balanced
         else:
@@ -107,17 +103,28 @@ class Table:
             self._balanced.pop(name, None)
         return before.keys() | wanted.keys()
 
-    def _claimed(self, places: Iterable[Place]) -> Entries:
-        """What others want where a service has gone: it may have had their frontend before them."""
+    def _contested(self, places: Iterable[Place], wanted: Entries, named: Iterable[str]) -> Entries:
+        """What belongs where services claim the same frontend, and not all of them are `named`."""
+        claims = Counter(p for name in named for p in self._wanted[name] if self._owners[p] > 1)
         return {
-            place: next(each[place] for each in reversed(self._wanted.values()) if place in each)
+            place: self._wanted[self._oldest(place)][place]
             for place in places
-            if place[0] in SERVICES and self._owners[place] > 0
+            if place[0] in SERVICES
+            and self._owners[place] > max(claims[place], place in wanted)
+            and self._held.get(place) != wanted.get(place)
         }
+
+    def _oldest(self, place: Place) -> str:
+        return min((name for name, each in self._wanted.items() if place in each), key=self._age)
+
+    def _age(self, service: str) -> tuple[str, str]:
+        return self._balanced[service][0].since, service
 
     def _entries(self, what: Balanced) -> Entries:
         number = self._number(what)
-        ids = {backend: self._backend_ids.take(backend) for backend in _backends([what])}
+        if what.frontend is None:
+            return {}
+        ids = {each: self._backends.number(each) for each in (*what.active, *what.terminating)}
         return entries(what, number, ids, self._profile)
 
     def _number(self, what: Balanced) -> int:
@@ -129,27 +136,18 @@ class Table:
                     break
         return self._numbers.take(key)
 
-    def _release(self, before: Entries, users: Iterable[Balanced], now: Iterable[Balanced]) -> None:
-        self._owners.subtract(before.keys())
-        self._backend_users.subtract(_backends(users))
-        for backend in _backends(users):
-            if self._backend_users[backend] <= 0:
-                self._backend_ids.give_back(backend)
-                del self._backend_users[backend]
-        for key in set(map(_numbered, users)).difference(map(_numbered, now)):
-            self._numbers.give_back(key)
-
     def _difference(self, places: Iterable[Place], wanted: Entries) -> list[Operation]:
         """`wanted` has the entries of the changed services; what others share stays as it is."""
         writes, removals = [], []
         for place in places:
-            if self._owners[place] <= 0:
+            if place in wanted:
+                if self._held.get(place) != wanted[place]:
+                    self._held[place] = wanted[place]
+                    writes.append(place)
+            elif self._owners[place] <= 0:
                 if self._held.pop(place, None) is not None:
                     removals.append(place)
                 del self._owners[place]
-            elif place in wanted and self._held.get(place) != wanted[place]:
-                self._held[place] = wanted[place]
-                writes.append(place)
         # By map within a rank: what is written to one map in a row goes into one system call.
         writes.sort(key=lambda place: (rank(place, removing=False), place[0]))
         removals.sort(key=lambda place: (rank(place, removing=True), place[0]))
@@ -161,8 +159,8 @@ class Table:
     def _disown(self) -> set[Place]:
         """Entries and ids that an earlier agent left and nobody claimed."""
         self._numbers.keep(lambda key: not isinstance(key, Frontend))
-        self._backend_ids.keep(lambda backend: self._backend_users[backend] > 0)
-        return {place for place in self._held if not self._owners[place]}
+        own = {place for place in self._held if place[0] not in BACKENDS}
+        return self._backends.disown(self._held) | {each for each in own if not self._owners[each]}
 
     def _restore(self, name: str, key: bytes, value: bytes) -> None:
         """Keep the ids that an earlier agent gave: connections in the kernel know them.
@@ -173,7 +171,7 @@ class Table:
         number = number_of(name, key, value)
         self._numbers.skip(number)
         if name in BACKENDS:
-            self._backend_ids.restore(backend_of(name, value), int.from_bytes(key, "little"))
+            self._backends.restore(name, key, value)
         elif name in SERVICES:
             frontend, slot = frontend_of(name, key)
             if slot == 0 and number:
@@ -182,7 +180,3 @@ class Table:
 
 def _numbered(what: Balanced) -> Numbered:
     return (what.slot.service, what.frontend) if what.frontend else what.slot
-
-
-def _backends(balanced: Iterable[Balanced]) -> list[Backend]:
-    return [backend for what in balanced for backend in (*what.active, *what.terminating)]

@@ -93,13 +93,14 @@ def _port(
         for version in versions(service.spec)
     }
     settings = _settings(service, port, place.profile)
+    since = str(service.metadata.creationTimestamp) if service.metadata else ""
     name, protocol = service_name(service.metadata), Protocol[port.protocol or "TCP"]
     for kind, found_at, number in _exposures(service, port, place):
         for index, (version, address) in enumerate(found_at):
             for scope in _scopes(kind, settings):
                 slot = Slot(name, port.name or "", kind, index, scope)
                 frontend = Frontend(address, number, protocol, scope) if address else None
-                yield _balanced(slot, frontend, settings, found[version])
+                yield _balanced(slot, frontend, settings, found[version], since)
 
 
 Exposed = list[tuple[int, Address | None]]
@@ -140,12 +141,12 @@ def _scopes(kind: Kind, settings: Settings) -> tuple[Scope, ...]:
 
 
 def _balanced(
-    slot: Slot, frontend: Frontend | None, settings: Settings, found: Endpoints
+    slot: Slot, frontend: Frontend | None, settings: Settings, found: Endpoints, since: str
 ) -> Balanced:
     inside = slot.kind is Kind.CLUSTER_IP or slot.scope is Scope.INTERNAL
     local = settings.local_internal if inside else settings.local_external
     backends = found.local if local else found.everywhere
-    return Balanced(slot, frontend, settings, backends.active, backends.terminating)
+    return Balanced(slot, frontend, settings, backends.active, backends.terminating, since)
 
 
 def _settings(service: Service, port: ServicePort, profile: Profile) -> Settings:

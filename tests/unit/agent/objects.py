@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from lightkube.resources.core_v1 import Node, Pod, Service
@@ -24,6 +25,7 @@ def service(
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
     nodePort: bool = True,  # noqa: N803
+    created: datetime | None = None,
     **spec: Any,
 ) -> Service:
     """A LoadBalancer service like the article's; keywords are fields of its spec."""
@@ -31,12 +33,14 @@ def service(
     written = ports or [{"name": "http", "port": 80, "protocol": "TCP", "nodePort": number}]
     ingress = {"loadBalancer": {"ingress": [{"ip": vip}]}} if vip else {}
     base = {"type": "LoadBalancer", "clusterIP": "10.106.236.120", "ports": written}
-    meta = {
+    meta: dict[str, Any] = {
         "name": name,
         "namespace": "default",
         "labels": dict(labels or {}),
         "annotations": dict(annotations or {}),
     }
+    if created:
+        meta["creationTimestamp"] = created.isoformat()
     return _made(Service, {"metadata": meta, "spec": {**base, **spec}, "status": ingress})
 
 
