@@ -36,6 +36,8 @@ DEFAULT_AFFINITY = 10800
 KNOWN_TEXTS = 65536
 """Addresses that are kept as read."""
 
+HEADLESS = "None"
+"""A clusterIP that says: names lead to the pods themselves, and no proxy serves the service."""
 PROXY_NAME = "service.kubernetes.io/service-proxy-name"
 ALGORITHM = "service.cilium.io/lb-algorithm"
 FORWARDING = "service.cilium.io/forwarding-mode"
@@ -61,6 +63,8 @@ def balance(
     """Every frontend of one service on one node, in the order in which ids are given."""
     spec, meta = service.spec, service.metadata
     if spec is None or meta is None or spec.type == "ExternalName":
+        return ()
+    if spec.clusterIP == HEADLESS:
         return ()
     if PROXY_NAME in (meta.labels or {}):
         return ()

@@ -162,3 +162,11 @@ def test_annotations_choose_for_one_service() -> None:
         True,
         True,
     )
+
+
+def test_a_headless_service_has_no_frontends_even_at_external_addresses() -> None:
+    """Its name leads to the pods; service proxies leave it alone."""
+    headless = service(
+        type="ClusterIP", clusterIP="None", nodePort=False, vip=None, externalIPs=["172.16.20.0"]
+    )
+    assert balance(headless, [endpoint_slice(LOCAL)], NEW) == ()
