@@ -21,13 +21,12 @@ from lightkube.resources.discovery_v1 import EndpointSlice
 from lab.agent.bell import Bell
 from lab.agent.bgp import metallb_config
 from lab.agent.bgp.announcing import Announcing
-from lab.agent.bgp.complaints import Complaints
 from lab.agent.bgp.metrics import BgpMetrics
 from lab.agent.bgp.objects import BgpObjects
-from lab.agent.bgp.refused import Refused
 from lab.agent.bgp.status import keep_telling
 from lab.agent.cilium_objects import CiliumObjects
 from lab.agent.cluster import BGP_CONFIG, Cluster
+from lab.agent.complaints import Complaints
 from lab.agent.config import AgentConfig
 from lab.agent.flows.lookup import Directory
 from lab.agent.maps import NodeMaps
@@ -37,6 +36,8 @@ from lab.agent.places import NodePlace, node_places
 from lab.agent.pods.kubelet import Kubelet
 from lab.agent.pods.local import LocalPod
 from lab.agent.profile import Profile
+from lab.agent.refused import Refused
+from lab.agent.services import mistakes
 from lab.agent.services.balancing import Balancing
 from lab.agent.services.health_ports import HealthPorts, wanted_ports
 from lab.agent.services.model import Address
@@ -103,14 +104,14 @@ class Agent:
         self._services, self._places, self._bgp, self._pods = Bell(), Bell(), Bell(), Bell()
         self.cluster = Cluster(client, self._changed)
         place = Place(config.node, config.node_addresses, profile)
-        self._balancing = Balancing(self.cluster, maps, place)
+        self._complaints = Complaints(client, config.node, self._refused)
+        self._balancing = Balancing(self.cluster, maps, place, self._complaints)
         self._neighbourhood = Neighbourhood(
             config, self.cluster, maps, flow_log.directory, tunnel=profile.tunnel
         )
         self._bgp_objects = (
             BgpObjects(config, client, lambda _: self._bgp.ring()) if profile.cilium_bgp else None
         )
-        self._complaints = Complaints(client, config.node, self._refused)
         self._announcing = Announcing(
             config,
             self.cluster,
@@ -196,6 +197,8 @@ class Agent:
 
     def _refused(self, refused: Refused) -> Any | None:
         """The object that a complaint is about."""
+        if refused.kind == mistakes.KIND:
+            return self.cluster.services.objects.get(refused.name)
         if refused.kind == metallb_config.KIND:
             return self.cluster.config_maps.objects.get(BGP_CONFIG)
         return self._bgp_objects.find(refused.kind, refused.name) if self._bgp_objects else None

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from lab.agent.bgp import metallb, metallb_config, peering_policy, version2
 from lab.agent.bgp.announce import announced
-from lab.agent.bgp.complaints import Complaints
 from lab.agent.bgp.metallb_config import Settings
 from lab.agent.bgp.metrics import BgpMetrics
 from lab.agent.bgp.objects import BgpObjects
-from lab.agent.bgp.refused import Refused
 from lab.agent.cluster import BGP_CONFIG, Cluster
+from lab.agent.complaints import Complaints
 from lab.agent.config import AgentConfig
 from lab.agent.profile import Profile
+from lab.agent.refused import Refused
 from lab.agent.services.model import Address, Kind
 from lab.errors import FrrError
 from lab.frr.model import Bfd, BgpConfig

@@ -13,8 +13,8 @@ from ipaddress import IPv4Address
 from lab.agent.bgp.announce import Announced
 from lab.agent.bgp.composing import Attributes, Composer
 from lab.agent.bgp.metallb_config import CONFIG, Peer, Settings
-from lab.agent.bgp.refused import Refused
 from lab.agent.bgp.selection import Labels
+from lab.agent.refused import Refused
 from lab.agent.services.model import Kind
 from lab.frr.model import Bfd, BgpConfig, Neighbor
 

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 import yaml
 
-from lab.agent.bgp.refused import Refused
 from lab.agent.bgp.selection import Labels, selects
+from lab.agent.refused import Refused
 from lab.frr.model import Address, Bfd, Prefix
 
 T = TypeVar("T")

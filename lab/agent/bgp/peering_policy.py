@@ -10,9 +10,9 @@ from ipaddress import IPv4Address, ip_interface
 
 from lab.agent.bgp.composing import Attributes, Composer
 from lab.agent.bgp.facts import Facts, Json, attributes, host_prefix
-from lab.agent.bgp.refused import Refused
 from lab.agent.bgp.selection import selects
 from lab.agent.bgp.session import checked_timers, listening, unicast
+from lab.agent.refused import Refused
 from lab.frr.model import Address, Bfd, BgpConfig, Neighbor
 
 KIND = "CiliumBGPPeeringPolicy"

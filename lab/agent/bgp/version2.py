@@ -14,9 +14,9 @@ from typing import Any
 
 from lab.agent.bgp.composing import Composer
 from lab.agent.bgp.facts import Facts, Json, attributes, host_prefix
-from lab.agent.bgp.refused import Refused
 from lab.agent.bgp.selection import Labels, selects
 from lab.agent.bgp.session import BGP_PORT, checked_timers, listening, unicast
+from lab.agent.refused import Refused
 from lab.frr.model import Address, Bfd, BgpConfig, Neighbor
 
 KIND = "CiliumBGPClusterConfig"

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 
 from lab.agent.cluster import Cluster
+from lab.agent.complaints import Complaints
 from lab.agent.maps import NodeMaps
+from lab.agent.services.mistakes import KIND, mistakes, refused
 from lab.agent.services.model import Address, Balanced
 from lab.agent.services.table import Table
 from lab.agent.services.translate import Place, balance
 from lab.errors import BpfError
 
-log = logging.getLogger(__name__)
-
 
 class Balancing:
     """Translates changed services and writes what differs."""
 
-    def __init__(self, cluster: Cluster, maps: NodeMaps, place: Place) -> None:
+    def __init__(
+        self, cluster: Cluster, maps: NodeMaps, place: Place, complaints: Complaints
+    ) -> None:
         self._cluster = cluster
         self._maps = maps
         self._place = place
+        self._complaints = complaints
         self._dirty: set[str] = set()
         self._table = self._found()
         self._first = True
@@ -64,11 +66,20 @@ class Balancing:
 
     def _balanced(self, name: str) -> tuple[Balanced, ...]:
         service = self._cluster.services.objects.get(name)
-        if service is None:
+        if service is None or service.metadata is None:
+            self._complain(name, [])
             return ()
+        problems, found = mistakes(service.metadata.annotations or {}), tuple[Balanced, ...]()
         try:
-            return balance(service, self._cluster.slices_of(name), self._place)
+            found = balance(service, self._cluster.slices_of(name), self._place)
         except ValueError as error:
             # An address or range that is none; the API server's validation lets some through.
-            log.warning("service %s is not balanced: %s", name, error)
-            return ()
+            problems.append(f"it is not balanced: {error}")
+        self._complain(name, problems)
+        return found
+
+    def _complain(self, name: str, problems: list[str]) -> None:
+        if problems:
+            self._complaints.about(refused(name, problems))
+        else:
+            self._complaints.mended(KIND, name)

@@ -18,6 +18,14 @@ from lightkube.resources.discovery_v1 import EndpointSlice
 
 from lab.agent.profile import Profile
 from lab.agent.services.endpoints import Endpoints, endpoints
+from lab.agent.services.mistakes import (
+    ALGORITHM,
+    ALGORITHMS,
+    DSR,
+    FORWARDING,
+    RANGES_DENY,
+    RANGES_POLICY,
+)
 from lab.agent.services.model import (
     Address,
     Balanced,
@@ -39,12 +47,8 @@ KNOWN_TEXTS = 65536
 HEADLESS = "None"
 """A clusterIP that says: names lead to the pods themselves, and no proxy serves the service."""
 PROXY_NAME = "service.kubernetes.io/service-proxy-name"
-ALGORITHM = "service.cilium.io/lb-algorithm"
-FORWARDING = "service.cilium.io/forwarding-mode"
-RANGES_POLICY = "service.cilium.io/src-ranges-policy"
 
 _UNSPECIFIED: tuple[Address, ...] = (IPv4Address(0), IPv6Address(0))
-_ALGORITHMS = {"random": Algorithm.RANDOM, "maglev": Algorithm.MAGLEV}
 
 
 @dataclass(frozen=True)
@@ -157,15 +161,14 @@ def _settings(service: Service, port: ServicePort, profile: Profile) -> Settings
     assert service.spec is not None
     assert service.metadata is not None
     spec, notes = service.spec, service.metadata.annotations or {}
-    mode = notes.get(FORWARDING, "")
     return Settings(
         local_external=spec.externalTrafficPolicy == "Local",
         local_internal=spec.internalTrafficPolicy == "Local",
         affinity=_affinity(spec),
         source_ranges=_ranges(spec),
-        ranges_deny=notes.get(RANGES_POLICY) == "deny",
-        algorithm=_ALGORITHMS.get(notes.get(ALGORITHM, ""), Algorithm.DEFAULT),
-        dsr=mode == "dsr" if mode else (port.protocol or "TCP") in profile.dsr,
+        ranges_deny=RANGES_DENY.get(notes.get(RANGES_POLICY, ""), False),
+        algorithm=ALGORITHMS.get(notes.get(ALGORITHM, ""), Algorithm.DEFAULT),
+        dsr=DSR.get(notes.get(FORWARDING, ""), (port.protocol or "TCP") in profile.dsr),
     )
 
 

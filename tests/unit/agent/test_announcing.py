@@ -12,9 +12,9 @@ import pytest
 from lightkube.resources.core_v1 import ConfigMap
 
 from lab.agent.bgp.announcing import Announcing
-from lab.agent.bgp.complaints import Complaints
 from lab.agent.bgp.metrics import BgpMetrics
 from lab.agent.cluster import BGP_CONFIG, Cluster
+from lab.agent.complaints import Complaints
 from lab.agent.profile import profile
 from lab.agent.services.model import Address
 from lab.frr.model import BgpConfig

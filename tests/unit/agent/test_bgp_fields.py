@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lab.agent.bgp.refused import Refused
+from lab.agent.refused import Refused
 from lab.frr.model import BgpConfig
 from lab.frr.node import node_tree
 from lab.frr.tree import text

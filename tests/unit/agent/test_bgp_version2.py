@@ -9,8 +9,8 @@ import pytest
 
 from lab.agent.bgp import version2
 from lab.agent.bgp.facts import Facts
-from lab.agent.bgp.refused import Refused
 from lab.agent.bgp.version2 import Resources
+from lab.agent.refused import Refused
 from lab.frr.model import Advertisement, BgpConfig
 from tests.unit.agent.bgp_given import (
     BOTH,

@@ -17,6 +17,7 @@ from lightkube.resources.core_v1 import Service
 from lightkube.resources.discovery_v1 import EndpointSlice
 
 from lab.agent.cluster import Cluster
+from lab.agent.complaints import Complaints
 from lab.agent.maps import NodeMaps
 from lab.agent.profile import profile
 from lab.agent.services.balancing import Balancing
@@ -81,8 +82,10 @@ class History:
     def start(self) -> None:
         """A new agent, which lists what there is."""
         self._cluster = Cluster(NOBODY, lambda _, name: self._balancing.note(name))
-        maps = cast(NodeMaps, self.maps)
-        self._balancing = Balancing(self._cluster, maps, Place(ME, ADDRESSES, self._profile))
+        maps, complaints = cast(NodeMaps, self.maps), Complaints(NOBODY, ME, lambda _: None)
+        self._balancing = Balancing(
+            self._cluster, maps, Place(ME, ADDRESSES, self._profile), complaints
+        )
         for service in sorted(self._services.values(), key=_age):
             self._tell(Service, service)
         for piece in self._slices.values():

@@ -9,7 +9,7 @@ import pytest
 from lab.agent.bgp.announce import Announced
 from lab.agent.bgp.metallb import compose
 from lab.agent.bgp.metallb_config import Manner, Settings, parse
-from lab.agent.bgp.refused import Refused
+from lab.agent.refused import Refused
 from lab.frr.model import Advertisement, BgpConfig, Neighbor
 from tests.unit.agent.objects import service
 

@@ -9,7 +9,7 @@ import pytest
 
 from lab.agent.bgp import peering_policy
 from lab.agent.bgp.facts import Facts, pool_of
-from lab.agent.bgp.refused import Refused
+from lab.agent.refused import Refused
 from lab.agent.services.model import Kind
 from lab.frr.model import Advertisement, BgpConfig, GracefulRestart
 from tests.unit.agent.bgp_given import BOTH, EVERYTHING, ROUTER, SECOND, facts, told, vip, vip6

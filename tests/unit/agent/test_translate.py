@@ -170,3 +170,9 @@ def test_a_headless_service_has_no_frontends_even_at_external_addresses() -> Non
         type="ClusterIP", clusterIP="None", nodePort=False, vip=None, externalIPs=["172.16.20.0"]
     )
     assert balance(headless, [endpoint_slice(LOCAL)], NEW) == ()
+
+
+def test_a_forwarding_mode_that_is_not_known_leaves_the_default() -> None:
+    direct = Place(OLD.node, OLD.addresses, profile("modern", {"mode": "dsr"}))
+    asked = service(annotations={"service.cilium.io/forwarding-mode": "DSR"})
+    assert all(each.settings.dsr for each in balance(asked, [endpoint_slice(LOCAL)], direct))

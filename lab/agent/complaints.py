@@ -1,4 +1,4 @@
-"""What is wrong with the objects that configure BGP, told as events of those objects."""
+"""What is wrong with the objects that the agent follows, told as events of those objects."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from lightkube.resources.core_v1 import Event
 from lightkube.types import PatchType
 
 from lab.agent.bell import Bell
-from lab.agent.bgp.refused import Refused
+from lab.agent.refused import Refused
 
 log = logging.getLogger(__name__)
 
-REASON = "BGPConfigRefused"
 COMPONENT = "cilium-agent"
 OUTSIDE_NAMESPACES = "default"
 """Where events are kept of objects that are in no namespace."""
@@ -41,21 +40,26 @@ class Complaints:
         self._find = find
         self._bell = Bell()
         self._waiting: list[Refused] = []
-        self._standing: dict[str, str] = {}
+        self._standing: dict[tuple[str, str], str] = {}
 
     def about(self, refused: Refused) -> None:
         """An object is refused: news only if it was not for the same reasons already."""
-        if self._standing.get(refused.kind) == str(refused):
+        about = (refused.kind, refused.name)
+        if self._standing.get(about) == str(refused):
             return
-        self._standing[refused.kind] = str(refused)
+        self._standing[about] = str(refused)
         log.error("%s", refused)
         self._waiting.append(refused)
         self._bell.ring()
 
     def settled(self, *kinds: str) -> None:
         """Nothing of these kinds is refused any more."""
-        for kind in kinds:
-            self._standing.pop(kind, None)
+        for about in [about for about in self._standing if about[0] in kinds]:
+            del self._standing[about]
+
+    def mended(self, kind: str, name: str) -> None:
+        """One object is as it should be, or gone."""
+        self._standing.pop((kind, name), None)
 
     async def run(self) -> None:
         """Until cancelled. Events are news: without the API server they are lost."""
@@ -99,7 +103,7 @@ class Complaints:
                 uid=meta.uid,
             ),
             type="Warning",
-            reason=REASON,
+            reason=refused.reason,
             message="; ".join(refused.problems),
             count=1,
             firstTimestamp=now,
