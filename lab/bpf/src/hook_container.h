@@ -108,8 +108,10 @@ static __always_inline int dispatch(struct __sk_buff *ctx, struct flow *f,
 		d.tracked = t->status == REASON_REPLY && t->flags & CT_LB_LOOPBACK;
 		d.monitor = t->monitor;
 		d.identity = ep->sec_id;
-		count(ctx->len, 0, DIRECTION_EGRESS);
-		return deliver(ctx, f, to, &d);
+		ret = deliver(ctx, f, to, &d);
+		if (ret >= 0)
+			count(ctx->len, 0, DIRECTION_EGRESS); /* that it comes in is counted, too */
+		return ret;
 	}
 	info = ipcache_of(&f->daddr, f->family);
 	if (info && info->tunnel_endpoint)
@@ -176,11 +178,11 @@ int from_container(struct __sk_buff *ctx)
 	ep = endpoint_of(&flow.saddr, flow.family);
 	if (!ep || ep->ifindex != ctx->ifindex)
 		return conclude(ctx, &flow, DIRECTION_EGRESS, 0, -DROP_INVALID_SIP);
-	if (flow.kind == FLOW_NEIGHBOUR)
-		return answer_solicitation(ctx, &flow, ep);
-	trace_from(ctx, FROM_ENDPOINT, ep->lxc_id, ep->sec_id);
 	place.source = ep->lxc_id;
 	place.src_label = ep->sec_id;
+	if (flow.kind == FLOW_NEIGHBOUR)
+		return conclude_at(ctx, &flow, &place, answer_solicitation(ctx, &flow, ep));
+	trace_from(ctx, FROM_ENDPOINT, ep->lxc_id, ep->sec_id);
 	return conclude_at(ctx, &flow, &place, pod_packet(ctx, &flow, ep));
 }
 

@@ -26,9 +26,10 @@ struct far_end {
 	__u8 pad;
 };
 
+/* Whatever fails here was on its way out again. */
 static __always_inline int xdp_drop(context *ctx, int ret)
 {
-	struct drop_point place = {.direction = DIRECTION_INGRESS, .src_label = IDENTITY_WORLD};
+	struct drop_point place = {.direction = DIRECTION_EGRESS, .src_label = IDENTITY_WORLD};
 
 	drop(ctx, &place, -(-ret & 0xff));
 	return XDP_DROP;
@@ -54,7 +55,7 @@ VERIFIED_ONCE int turns_around(context *ctx, struct hop *hop, const struct flow 
 static __always_inline int transmit(context *ctx, const struct hop *hop)
 {
 	if (set_macs(ctx, hop->source, hop->dest))
-		return XDP_DROP;
+		return xdp_drop(ctx, -DROP_WRITE_ERROR);
 	return bpf_redirect(interface(ctx), 0);
 }
 

@@ -93,7 +93,7 @@ static __always_inline int advertise(context *ctx, struct advertisement *a,
 	if (bpf_skb_change_tail(ctx, ETH_HLEN + sizeof(*a), 0) ||
 	    store_bytes(ctx, ETH_HLEN, a, sizeof(*a)) ||
 	    set_macs(ctx, ep->node_mac, ep->mac))
-		return TC_ACT_SHOT;
+		return -DROP_WRITE_ERROR;
 	return bpf_redirect(interface(ctx), 0);
 }
 

@@ -27,11 +27,11 @@ static __always_inline int forward_remote(context *ctx, struct flow *f, __u16 re
 		__be32 endpoint = info->tunnel_endpoint;
 
 		ret = translate_for_tunnel(ctx, f, &t, info->sec_label);
-		return ret ? ret : encapsulate(ctx, endpoint, config.overlay_identity);
+		return leaving(ret ? ret : encapsulate(ctx, endpoint, config.overlay_identity));
 	}
 	node_address(&node, f->family);
 	ret = snat(ctx, f, &node);
-	return ret ? ret : route(ctx, f);
+	return leaving(ret ? ret : route(ctx, f));
 }
 
 /* To a backend on another node that answers the client itself. Nothing is tracked here but the
@@ -109,7 +109,7 @@ static __always_inline int nodeport_request(context *ctx, struct flow *f)
 		return ret;
 	ep = endpoint_of(&f->daddr, f->family);
 	if (!ep && direct)
-		return forward_dsr(ctx, f, d.rev_nat_index);
+		return leaving(forward_dsr(ctx, f, d.rev_nat_index));
 	if (!ep)
 		return forward_remote(ctx, f, d.rev_nat_index);
 	if (ep->flags & ENDPOINT_HOST)
@@ -130,7 +130,7 @@ static __always_inline int nodeport_reply(context *ctx, struct flow *f, __u8 ct_
 		return CONTINUE;
 	ct_touch(entry, f, packet_length(ctx), ct_flags == TUPLE_OUT);
 	ret = reverse_nat(ctx, f, entry->rev_nat_index);
-	return ret ? ret : route(ctx, f);
+	return leaving(ret ? ret : route(ctx, f));
 }
 
 /* An ICMP error from outside or from the tunnel: on to the end of the flow that it is about, or

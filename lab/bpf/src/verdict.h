@@ -6,16 +6,27 @@
 
 #define CONTINUE 0x100 /* not a verdict: the packet is someone else's business */
 #define REJECT 0x1000  /* added to a drop reason: tell the sender */
+#define LEAVING 0x2000 /* added to a drop reason: lost on its way out, by whatever way it came in */
+
+/* A result of what comes after the decision to send a packet out of the node again. */
+static __always_inline int leaving(int ret)
+{
+	return ret < 0 ? ret - LEAVING : ret;
+}
 
 /* A drop is counted and reported; a rejected packet and one whose time is over are answered too. */
 static __always_inline int conclude_at(context *ctx, const struct flow *f,
-				       const struct drop_point *place, int ret)
+				       struct drop_point *place, int ret)
 {
+	int reason = -(-ret & 0xff);
+
 	if (ret >= 0)
 		return ret;
-	drop(ctx, place, -(-ret & 0xff));
-	if (-ret & REJECT || ret == -DROP_TTL_EXCEEDED || ret == -DROP_FRAG_NEEDED)
-		return icmp_answer(ctx, f, -(-ret & 0xff));
+	if (-ret & LEAVING)
+		place->direction = DIRECTION_EGRESS;
+	drop(ctx, place, reason);
+	if (-ret & REJECT || reason == -DROP_TTL_EXCEEDED || reason == -DROP_FRAG_NEEDED)
+		return icmp_answer(ctx, f, reason);
 	return TC_ACT_SHOT;
 }
 
