@@ -1,4 +1,4 @@
-"""What an agent says of itself, for `cilium status` and `cilium endpoint list`."""
+"""What an agent says of itself and of the cluster, for `cilium status` and its like."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 from lab.agent.agent import Agent
 from lab.agent.config import AgentConfig
 from lab.agent.flows.flow_log import FlowLog
-from lab.agent.identity import labels_of, number_of
+from lab.agent.identity import identities, labels_of, number_of
+from lab.agent.places import NodePlace, node_places
 from lab.agent.pods.worker import PodWorker
 from lab.agent.profile import Profile
 from lab.kube.discovery.version import SERVER_VERSION
@@ -25,7 +26,7 @@ def describe(config: AgentConfig, profile: Profile, agent: Agent, flow_log: Flow
         "kubernetes": {"ok": agent.cluster.connected, "version": SERVER_VERSION},
         "ipam": {"used": len(workers) + 1, "size": config.pod_cidr.num_addresses - 2},
         "hubble": flow_log.figures(),
-        "nodes": len(agent.cluster.nodes.objects),
+        "nodes": [_node(place) for place in node_places(agent.cluster.nodes.objects.values())],
         "services": len(agent.cluster.services.objects),
         "balancing": {
             "mode": _mode(profile),
@@ -35,6 +36,20 @@ def describe(config: AgentConfig, profile: Profile, agent: Agent, flow_log: Flow
             "graceful": profile.terminating,
         },
         "endpoints": [_endpoint(worker) for worker in workers],
+        "identities": [
+            {"id": number, "labels": labels}
+            for number, labels in identities(agent.cluster.pods.objects.values()).items()
+        ],
+    }
+
+
+def _node(place: NodePlace) -> Json:
+    return {
+        "name": place.name,
+        "address": str(place.address),
+        "pod_cidr": str(place.pod_cidr),
+        "address6": str(place.address6 or ""),
+        "pod_cidr6": str(place.pod_cidr6 or ""),
     }
 
 

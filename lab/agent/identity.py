@@ -8,10 +8,12 @@ nothing in the lab depends on but the flow log's text.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 
 from lightkube.resources.core_v1 import Pod
 
-from lab.hubble.identity import FIRST, LAST, pod_labels
+from lab.bpf.codes import Identity
+from lab.hubble.identity import FIRST, LAST, pod_labels, reserved_labels
 
 
 def labels_of(pod: Pod) -> tuple[str, ...]:
@@ -23,6 +25,13 @@ def labels_of(pod: Pod) -> tuple[str, ...]:
         namespace=pod.metadata.namespace or "",
         service_account=account or "default",
     )
+
+
+def identities(pods: Iterable[Pod]) -> dict[int, tuple[str, ...]]:
+    """All identities there are, by number: the reserved ones and those of pods."""
+    reserved = {each.value: reserved_labels(each.value) for each in Identity if each.value}
+    labels = {labels_of(pod) for pod in pods}
+    return {**reserved, **dict(sorted((number_of(each), each) for each in labels))}
 
 
 def number_of(labels: tuple[str, ...]) -> int:

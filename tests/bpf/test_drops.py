@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import ARP, Ether
 
 from lab import shell
 from lab.bpf import tables as t
 from lab.bpf.codes import Direction, EventType, Reason, ServiceFlag
-from lab.bpf.config import Forwarding, NodeConfig, NoBackend
+from lab.bpf.config import Forwarding, NoBackend, NodeConfig
 
 from .node import CLIENT, CONFIG, MODERN, POD, POD2, REMOTE_POD, ROUTER, VIP
 from .packets import FROM_POD, FROM_ROUTER, PORT, arriving, datagram, reply, request
@@ -231,7 +231,9 @@ def test_a_lost_packet_is_counted_once_and_told_once(
     rig.events()
     rig.run(lost.program, lost.packet)
     news = {key: count - before.get(key, 0) for key, count in counted(rig).items()}
-    assert {key: count for key, count in news.items() if count} == {(lost.reason, lost.direction): 1}
+    assert {key: count for key, count in news.items() if count} == {
+        (lost.reason, lost.direction): 1
+    }
     (event,) = rig.events()
     assert (event.type, event.subtype) == (EventType.DROP, lost.reason)
 

@@ -3,189 +3,95 @@
 from __future__ import annotations
 
 import argparse
-import socket
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from lab import output
-from lab.agent.cilium import (
-    balancer,
-    bgp,
-    counters,
-    fill,
-    flows,
-    monitor,
-    places,
-    policies,
-    status,
-)
-from lab.agent.cilium.asking import ask
-from lab.bpf import tables
-from lab.bpf.ledger import Ledger
-from lab.bpf.maps import Map, PerCpuMap
-from lab.bpf.object_info import map_info
+from lab.agent.cilium import commands, notification
 from lab.errors import FileError, LabError
 
-Lines = Iterable[str]
-Command = Callable[[argparse.Namespace], Lines]
-
-USAGE = 2
+Command = Callable[[argparse.Namespace], commands.Lines]
 
 
-def _map(table: tables.Table) -> Iterable[tuple[Any, Any]]:
-    kind = PerCpuMap if table.per_cpu else Map
-    opened: Map[Any, Any] = kind.pinned(table)
-    return opened.items()
-
-
-def _listed() -> list[balancer.Listed]:
-    return [
-        *_listed_in(tables.SERVICES, tables.BACKENDS),
-        *_listed_in(tables.SERVICES6, tables.BACKENDS6),
-    ]
-
-
-def _listed_in(services: tables.Table, backends: tables.Table) -> list[balancer.Listed]:
-    by_id = {key.id: value for key, value in _map(backends)}
-    return balancer.listing(dict(_map(services)), by_id)
-
-
-def _modern() -> bool:
-    """Whether the agent, if there is one, is of a current Cilium's kind."""
-    try:
-        return bool(ask()["config"]["profile"] == "modern")
-    except LabError:
-        return False
-
-
-def _lb_list(_: argparse.Namespace) -> Lines:
-    return balancer.bpf_lb_list(_listed(), modern=_modern())
-
-
-def _service_list(_: argparse.Namespace) -> Lines:
-    return balancer.service_list(_listed(), modern=_modern())
-
-
-def _ct_list(_: argparse.Namespace) -> Lines:
-    for table in (tables.CT_TCP, tables.CT_ANY, tables.CT_TCP6, tables.CT_ANY6):
-        yield from flows.ct_list(_map(table))
-
-
-def _nat_list(_: argparse.Namespace) -> Lines:
-    now = int(time.monotonic())
-    for table in (tables.SNAT, tables.SNAT6):
-        yield from flows.nat_list(_map(table), now)
-
-
-def _ipcache_list(_: argparse.Namespace) -> Lines:
-    return places.ipcache_list(_map(tables.IPCACHE))
-
-
-def _tunnel_list(_: argparse.Namespace) -> Lines:
-    return places.tunnel_list(_map(tables.IPCACHE))
-
-
-def _bpf_endpoint_list(_: argparse.Namespace) -> Lines:
-    return places.endpoint_list(_map(tables.ENDPOINTS))
-
-
-def _metrics_list(_: argparse.Namespace) -> Lines:
-    return counters.metrics_list(_map(tables.METRICS))
-
-
-def _status(arguments: argparse.Namespace) -> Lines:
-    said = ask()
-    lines = status.status(said, verbose=arguments.verbose)
-    return [*lines, *fill.bpf_maps(_fills(said))] if arguments.verbose else lines
-
-
-def _fills(said: Mapping[str, Any]) -> Iterator[fill.Row]:
-    """The tables of the address families that the node has, as they are at this moment."""
-    with Ledger.pinned() as books:
-        for name, table, version in fill.TABLES:
-            if version == 4 or said["config"].get("ipv6"):
-                with Map[Any, Any].pinned(table) as opened:
-                    found = books.read(opened)
-                    size = int(map_info(opened.fd).max_entries)
-                yield name, size, len(found.entries), found.evicted
-
-
-def _endpoint_list(_: argparse.Namespace) -> Lines:
-    return status.endpoint_list(ask())
-
-
-def _bgp_peers(_: argparse.Namespace) -> Lines:
-    return bgp.peers()
-
-
-def _bgp_routes(arguments: argparse.Namespace) -> Lines:
-    version = 4 if arguments.family == "ipv4" else 6
-    if arguments.which == "advertised":
-        return bgp.advertised(version, arguments.peer)
-    return bgp.available(version)
-
-
-def _bgp_policies(_: argparse.Namespace) -> Lines:
-    return policies.policies(bgp.configuration())
-
-
-def _monitor(arguments: argparse.Namespace) -> Lines:
-    def name(index: int) -> str:
-        try:
-            return socket.if_indextoname(index)
-        except OSError:
-            return ""
-
-    wanted = {"trace": ("->", "<-"), "drop": ("xx",)}.get(arguments.type, ("->", "<-", "xx", "??"))
-    for event in monitor.events():
-        line = monitor.text(event, name)
-        if line is not None and line.startswith(wanted):
-            yield line
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="cilium", description="The datapath of this node.")
-    top = parser.add_subparsers(required=True, metavar="COMMAND")
-    bpf = top.add_parser("bpf", help="what the maps hold").add_subparsers(required=True)
-    for path, command, summary in (
-        ("lb list", _lb_list, "frontends and backends"),
-        ("ct list", _ct_list, "connections"),
-        ("nat list", _nat_list, "source translations"),
-        ("ipcache list", _ipcache_list, "identities and tunnel endpoints of addresses"),
-        ("endpoint list", _bpf_endpoint_list, "addresses of this node"),
-        ("tunnel list", _tunnel_list, "pod networks of other nodes"),
-        ("metrics list", _metrics_list, "packets by what became of them"),
+def parser() -> argparse.ArgumentParser:
+    """All commands there are; argparse ends the process with 2 and a usage for any other."""
+    found = argparse.ArgumentParser(prog="cilium", description="The datapath of this node.")
+    top = found.add_subparsers(required=True, metavar="COMMAND")
+    _add_bpf(top.add_parser("bpf", help="what the maps hold").add_subparsers(required=True))
+    service = top.add_parser("service", help="services by their number")
+    verbs = service.add_subparsers(required=True)
+    _add(verbs, "list", commands.service_list, "all services with their backends")
+    leaf = verbs.add_parser("get", help="one service")
+    leaf.add_argument("id", type=int)
+    leaf.set_defaults(command=commands.service_get)
+    for noun, command, summary in (
+        ("endpoint", commands.endpoint_list, "pods of this node"),
+        ("identity", commands.identity_list, "security identities and their labels"),
+        ("node", commands.node_list, "nodes of the cluster and the networks of their pods"),
     ):
-        noun, verb = path.split()
-        verbs = bpf.add_parser(noun, help=summary).add_subparsers(required=True)
-        leaf = verbs.add_parser(verb, help=summary)
-        leaf.set_defaults(command=command)
-        if noun == "ct":
-            leaf.add_argument("which", nargs="?", choices=["global"], default="global")
-    _add_leaf(top, "service", "list", _service_list, "services by their number")
-    _add_leaf(top, "endpoint", "list", _endpoint_list, "pods of this node")
-    _add_bgp(top)
-    leaf = top.add_parser("status", help="the state of the agent")
+        verbs = top.add_parser(noun, help=summary).add_subparsers(required=True)
+        _add(verbs, "list", command, summary)
+    _add_bgp(top.add_parser("bgp", help="sessions and routes").add_subparsers(required=True))
+    leaf = _add(top, "status", commands.agent_status, "the state of the agent")
     leaf.add_argument("--verbose", action="store_true", help="how it balances, too")
-    leaf.set_defaults(command=_status)
-    leaf = top.add_parser("monitor", help="events as they happen")
-    leaf.add_argument("-t", "--type", choices=["trace", "drop"], help="only events of one kind")
-    leaf.set_defaults(command=_monitor)
-    return parser
+    _add_monitor(top.add_parser("monitor", help="events as they happen"))
+    return found
 
 
-def _add_leaf(top: Any, noun: str, verb: str, command: Command, summary: str) -> None:
-    verbs = top.add_parser(noun, help=summary).add_subparsers(required=True)
-    verbs.add_parser(verb, help=summary).set_defaults(command=command)
+def _add(verbs: Any, name: str, command: Command, summary: str) -> argparse.ArgumentParser:
+    """A command whose answer can be had as JSON, too."""
+    leaf: argparse.ArgumentParser = verbs.add_parser(name, help=summary)
+    leaf.add_argument("-o", "--output", choices=[commands.JSON], help="instead of text")
+    leaf.set_defaults(command=command)
+    return leaf
 
 
-def _add_bgp(top: Any) -> None:
-    verbs = top.add_parser("bgp", help="sessions and routes").add_subparsers(required=True)
-    verbs.add_parser("peers", help="sessions").set_defaults(command=_bgp_peers)
+def _add_bpf(nouns: Any) -> None:
+    _add_balancer(nouns.add_parser("lb", help="frontends and backends"))
+    for noun, listed, flushed, summary in (
+        ("ct", commands.ct_list, commands.ct_flush, "connections"),
+        ("nat", commands.nat_list, commands.nat_flush, "source translations"),
+        ("frag", commands.fragment_list, None, "datagrams that came in parts"),
+        ("ipcache", commands.ipcache_list, None, "identities and tunnel endpoints of addresses"),
+        ("endpoint", commands.bpf_endpoint_list, None, "addresses of this node"),
+        ("tunnel", commands.tunnel_list, None, "pod networks of other nodes"),
+        ("metrics", commands.metrics_list, None, "packets by what became of them"),
+    ):
+        verbs = nouns.add_parser(noun, help=summary).add_subparsers(required=True)
+        leaves = [_add(verbs, "list", listed, summary)]
+        if flushed:
+            leaves.append(verbs.add_parser("flush", help=f"forget all {summary}"))
+            leaves[1].set_defaults(command=flushed)
+        if noun == "ct":
+            leaves[0].add_argument("which", nargs="?", choices=["global"], default="global")
+            leaves[0].add_argument(
+                "-d", "--time-diff", action="store_true", help="how much longer each is known"
+            )
+            leaves[1].add_argument("which", choices=["global"])
+
+
+def _add_balancer(noun: argparse.ArgumentParser) -> None:
+    verbs = noun.add_subparsers(required=True)
+    leaf = _add(verbs, "list", commands.lb_list, "frontends with their backends")
+    alone = leaf.add_mutually_exclusive_group()
+    for flag, summary in (
+        ("--frontends", "the services map, slot by slot"),
+        ("--backends", "the backends map"),
+        ("--revnat", "the reverse NAT map"),
+        ("--source-ranges", "the source ranges map"),
+    ):
+        alone.add_argument(flag, action="store_true", help=summary)
+    tables = verbs.add_parser("maglev", help="lookup tables").add_subparsers(required=True)
+    _add(tables, "list", commands.maglev_list, "tables of all services")
+    leaf = _add(tables, "get", commands.maglev_get, "the table of one service")
+    leaf.add_argument("id", type=int, help="of the service")
+
+
+def _add_bgp(verbs: Any) -> None:
+    verbs.add_parser("peers", help="sessions").set_defaults(command=commands.bgp_peers)
     leaf = verbs.add_parser("route-policies", help="what is set on routes on their way")
-    leaf.set_defaults(command=_bgp_policies)
+    leaf.set_defaults(command=commands.bgp_policies)
     routes = verbs.add_parser("routes", help="what is, or can be, announced")
     routes.add_argument(
         "which", nargs="?", choices=["available", "advertised"], default="available"
@@ -193,16 +99,37 @@ def _add_bgp(top: Any) -> None:
     routes.add_argument("family", nargs="?", choices=["ipv4", "ipv6"], default="ipv4")
     routes.add_argument("safi", nargs="?", choices=["unicast"], default="unicast")
     routes.add_argument("--peer", help="address of one peer")
-    routes.set_defaults(command=_bgp_routes)
+    routes.set_defaults(command=commands.bgp_routes)
+
+
+def _add_monitor(leaf: argparse.ArgumentParser) -> None:
+    leaf.add_argument(
+        "-t", "--type", action="append", default=[], choices=list(notification.TYPES),
+        help="only events of this kind; may be given again",
+    )  # fmt: skip
+    for flag, name, summary in (
+        ("--from", "sources", "only events of this endpoint's program (its id)"),
+        ("--to", "destinations", "only events of packets for this endpoint"),
+        ("--related-to", "related", "only events that have to do with this endpoint"),
+    ):
+        leaf.add_argument(
+            flag, dest=name, metavar="ID", type=int, action="append", default=[], help=summary
+        )
+    leaf.add_argument(
+        "-v", "--verbose", action="count", default=0, help="-vv: all that the header says"
+    )
+    leaf.add_argument("--hex", action="store_true", help="and the packet's bytes")
+    leaf.add_argument("-j", "--json", action="store_true", help="a JSON object an event")
+    leaf.set_defaults(command=commands.events)
 
 
 def main() -> int:
     """Parse, run, print; the exit code."""
-    arguments = _parser().parse_args()
+    arguments = parser().parse_args()
     try:
         for line in arguments.command(arguments):
             sys.stdout.write(line + "\n")
-            if arguments.command is _monitor:
+            if arguments.command is commands.events:
                 sys.stdout.flush()
         sys.stdout.flush()
     except LabError as error:

@@ -1,10 +1,12 @@
-"""Text in columns, as Cilium's commands lay it out."""
+"""Listings, as Cilium's commands lay them out: rows of cells, the first of them the header."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 MARGIN = 3
+
+Rows = list[tuple[str, ...]]
 
 
 def columns(rows: Iterable[Sequence[str]]) -> list[str]:
@@ -17,3 +19,15 @@ def columns(rows: Iterable[Sequence[str]]) -> list[str]:
         "".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[-1]]).rstrip()
         for row in padded
     ]
+
+
+def grouped(rows: Iterable[Sequence[str]]) -> dict[str, list[str]]:
+    """What a listing of two columns says, as Cilium writes it in JSON: by the first cell, which is
+    empty where it is that of the row above.
+    """
+    found: dict[str, list[str]] = {}
+    name = ""
+    for first, second in list(rows)[1:]:
+        name = first or name
+        found.setdefault(name, []).append(second)
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable
 
-from lab.agent.cilium.columns import columns
+from lab.agent.cilium.columns import Rows
 from lab.agent.cilium.text import address, mac
 from lab.bpf.codes import EndpointFlag, Family
 from lab.bpf.structs import endpoint_info, endpoint_key, ipcache_key, remote_endpoint_info
@@ -13,7 +13,7 @@ from lab.bpf.structs import endpoint_info, endpoint_key, ipcache_key, remote_end
 IpCache = Iterable[tuple[ipcache_key, remote_endpoint_info]]
 
 
-def ipcache_list(entries: IpCache) -> list[str]:
+def ipcache_list(entries: IpCache) -> Rows:
     """Prefixes with their identity and the node that the tunnel leads to."""
     rows = [
         (
@@ -23,20 +23,20 @@ def ipcache_list(entries: IpCache) -> list[str]:
         )
         for key, value in sorted(entries, key=lambda entry: _order(entry[0]))
     ]
-    return columns([("IP PREFIX/ADDRESS", "IDENTITY"), *rows])
+    return [("IP PREFIX/ADDRESS", "IDENTITY"), *rows]
 
 
-def tunnel_list(entries: IpCache) -> list[str]:
+def tunnel_list(entries: IpCache) -> Rows:
     """Pod networks of other nodes, and the nodes that tunnels to them end at."""
     rows = [
         (_prefix(key), address(value.tunnel_endpoint))
         for key, value in sorted(entries, key=lambda entry: _order(entry[0]))
         if value.tunnel_endpoint and _length(key) < _full(key)
     ]
-    return columns([("TUNNEL", "VALUE"), *rows])
+    return [("TUNNEL", "VALUE"), *rows]
 
 
-def endpoint_list(entries: Iterable[tuple[endpoint_key, endpoint_info]]) -> list[str]:
+def endpoint_list(entries: Iterable[tuple[endpoint_key, endpoint_info]]) -> Rows:
     """The addresses of this node: its pods with their links, and its own."""
     rows = []
     for key, value in sorted(entries, key=lambda entry: (entry[0].family, bytes(entry[0].ip))):
@@ -52,7 +52,7 @@ def endpoint_list(entries: Iterable[tuple[endpoint_key, endpoint_info]]) -> list
                 f"mac={mac(bytes(value.mac))} nodemac={mac(bytes(value.node_mac))}",
             )
         )
-    return columns([("IP ADDRESS", "LOCAL ENDPOINT INFO"), *rows])
+    return [("IP ADDRESS", "LOCAL ENDPOINT INFO"), *rows]
 
 
 def _prefix(key: ipcache_key) -> str:

@@ -1,4 +1,4 @@
-"""`status` and `endpoint list`: the agent's own words as text."""
+"""`status`, `endpoint list`, `identity list` and `node list`: the agent's own words as text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any
 
-from lab.agent.cilium.columns import columns
+from lab.agent.cilium.columns import Rows
 
 Json = Mapping[str, Any]
 
@@ -39,7 +39,7 @@ def _parts(said: Json) -> Iterator[tuple[str, str]]:
         f"Flows/s: {hubble['rate']:.2f}",
     )
     yield "Encryption", "Disabled"
-    yield "Cluster", f"{said['nodes']} nodes, {said['services']} services"
+    yield "Cluster", f"{len(said['nodes'])} nodes, {said['services']} services"
 
 
 def _of_both(config: Json, name: str) -> str:
@@ -78,12 +78,12 @@ def _balancing(said: Json) -> Iterator[str]:
         yield f"  - {name + ':':<{DETAIL - 4}}Enabled"
 
 
-def endpoint_list(said: Json) -> list[str]:
+def endpoint_list(said: Json) -> Rows:
     """The pods of the node with their identities."""
     six = bool(said["config"].get("ipv6"))
     families = ("IPv6", "IPv4") if six else ("IPv4",)
     header = ("ENDPOINT", "IDENTITY", "LABELS (source:key[=value])", *families, "POD", "STATUS")
-    rows: list[tuple[str, ...]] = [header]
+    rows: Rows = [header]
     for each in said["endpoints"]:
         first, *rest = each["labels"] or [""]
         name = f"{each['namespace']}/{each['name']}"
@@ -91,4 +91,20 @@ def endpoint_list(said: Json) -> list[str]:
         addresses = (each["address6"], each["address"]) if six else (each["address"],)
         rows.append((number, identity, first, *addresses, name, "ready"))
         rows += [("", "", label) for label in rest]
-    return columns(rows)
+    return rows
+
+
+def identity_list(said: Json) -> Rows:
+    """Security identities, one label a line."""
+    rows: Rows = [("ID", "LABELS")]
+    for each in said["identities"]:
+        first, *rest = each["labels"] or [""]
+        rows += [(str(each["id"]), first), *(("", label) for label in rest)]
+    return rows
+
+
+def node_list(said: Json) -> Rows:
+    """The nodes of the cluster with their addresses and the networks of their pods."""
+    header = ("Name", "IPv4 Address", "Endpoint CIDR", "IPv6 Address", "Endpoint CIDR")
+    fields = ("name", "address", "pod_cidr", "address6", "pod_cidr6")
+    return [header, *(tuple(each[field] for field in fields) for each in said["nodes"])]

@@ -6,6 +6,8 @@ import socket
 import struct
 from typing import Any
 
+from lab.bpf.layout import Layout
+
 _PROTOCOLS = {0: "ANY", 1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPv6", 132: "SCTP"}
 
 
@@ -14,6 +16,18 @@ def address(field: Any) -> str:
     if isinstance(field, int):
         return socket.inet_ntoa(struct.pack("!I", field))
     return socket.inet_ntop(socket.AF_INET6, bytes(field))
+
+
+_ADDRESSES = frozenset({"daddr", "saddr", "to_addr"})
+
+
+def values(entry: Layout) -> dict[str, Any]:
+    """A struct's fields by their names in the map: numbers, and addresses as text."""
+    return {
+        field: address(getattr(entry, field)) if field in _ADDRESSES else getattr(entry, field)
+        for field, *_ in entry._fields_
+        if not field.startswith("pad")
+    }
 
 
 def with_port(field: Any, port: int) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from lab.agent.cilium import balancer, counters, fill, flows, monitor, places, status
+from lab.agent.cilium import balancer, counters, fill, flows, places, status
 from lab.agent.cilium.columns import columns
 from lab.agent.profile import profile
 from lab.agent.services.table import Table
@@ -57,7 +56,7 @@ def listed(
 
 
 def test_the_load_balancer_as_the_article_prints_it() -> None:
-    lines = balancer.bpf_lb_list(listed(), modern=False)
+    lines = columns(balancer.bpf_lb_list(listed(), modern=False))
 
     at = lines.index("172.16.10.0:80       0.0.0.0:0 (5) [LoadBalancer]")
     assert lines[at + 1] == "                     10.0.3.150:80 (5)"
@@ -66,7 +65,7 @@ def test_the_load_balancer_as_the_article_prints_it() -> None:
 
 
 def test_the_load_balancer_as_a_current_cilium_prints_it() -> None:
-    lines = balancer.bpf_lb_list(listed("modern"), modern=True)
+    lines = columns(balancer.bpf_lb_list(listed("modern"), modern=True))
 
     assert lines[0].split("  ")[0] == "SERVICE ADDRESS"
     assert [line.split() for line in lines if line.startswith("172.16.10.0:80")] == [
@@ -78,7 +77,7 @@ def test_the_load_balancer_as_a_current_cilium_prints_it() -> None:
 
 def test_flags_are_spelled_out() -> None:
     spec: dict[str, Any] = {"externalTrafficPolicy": "Local", "sessionAffinity": "ClientIP"}
-    lines = balancer.bpf_lb_list(listed(**spec), modern=False)
+    lines = columns(balancer.bpf_lb_list(listed(**spec), modern=False))
     assert any("[LoadBalancer, Local, sessionAffinity]" in line for line in lines)
     assert any(line.startswith("172.16.10.0:80/i ") for line in lines)
 
@@ -86,18 +85,24 @@ def test_flags_are_spelled_out() -> None:
 def test_a_slot_whose_backend_is_gone_says_so() -> None:
     found = listed()
     found[-1].backends = [(99, None)]
-    assert any("backend not found" in line for line in balancer.bpf_lb_list(found, modern=False))
+    for modern in (False, True):
+        rows = balancer.bpf_lb_list(found, modern=modern)
+        assert rows[-1][1] == "backend 99 not found"
+        told = [each.backends for each in balancer.services(found, modern=modern)]
+        assert [balancer.Choice("backend 99 not found", "missing")] in told
 
 
 def test_services_by_their_number() -> None:
-    lines = balancer.service_list(listed(), modern=False)
+    found = balancer.services(listed(), modern=False)
+    lines = columns(balancer.service_list(found, modern=False))
     assert lines[0].split("  ")[0] == "ID"
     assert lines[-1].split() == ["5", "172.16.10.0:80", "LoadBalancer", "1", "=>", "10.0.3.150:80"]
 
 
 def test_a_terminating_backend_is_told_as_one_even_where_it_is_the_last() -> None:
     ending = [endpoint("10.0.3.150", ready=False, terminating=True)]
-    lines = balancer.service_list(listed("modern", ending), modern=True)
+    found = balancer.services(listed("modern", ending), modern=True)
+    lines = columns(balancer.service_list(found, modern=True))
     assert lines[-1].split()[-4:] == ["1", "=>", "10.0.3.150:80/TCP", "(terminating)"]
 
 
@@ -153,7 +158,7 @@ IPCACHE = [
 
 
 def test_identities_by_prefix() -> None:
-    assert places.ipcache_list(IPCACHE) == [
+    assert columns(places.ipcache_list(IPCACHE)) == [
         "IP PREFIX/ADDRESS   IDENTITY",
         "0.0.0.0/0           identity=2 encryptkey=0 tunnelendpoint=0.0.0.0",
         "10.0.2.0/24         identity=2 encryptkey=0 tunnelendpoint=192.168.1.22",
@@ -162,7 +167,7 @@ def test_identities_by_prefix() -> None:
 
 
 def test_tunnels_lead_to_networks_not_to_single_pods() -> None:
-    assert places.tunnel_list(IPCACHE) == [
+    assert columns(places.tunnel_list(IPCACHE)) == [
         "TUNNEL        VALUE",
         "10.0.2.0/24   192.168.1.22",
     ]
@@ -171,18 +176,17 @@ def test_tunnels_lead_to_networks_not_to_single_pods() -> None:
 def test_addresses_of_the_node() -> None:
     pod = structs.endpoint_info(ifindex=6, lxc_id=258)
     host = structs.endpoint_info(flags=EndpointFlag.HOST)
-    lines = places.endpoint_list(
-        [
-            (structs.endpoint_key.of(IPv4Address("10.0.1.2")), pod),
-            (structs.endpoint_key.of(IPv4Address("10.0.1.1")), host),
-        ]
-    )
+    entries = [
+        (structs.endpoint_key.of(IPv4Address("10.0.1.2")), pod),
+        (structs.endpoint_key.of(IPv4Address("10.0.1.1")), host),
+    ]
+    lines = columns(places.endpoint_list(entries))
     assert lines[1] == "10.0.1.1:0   (localhost)"
     assert lines[2].startswith("10.0.1.2:0   id=258   flags=0x0000 ifindex=6   mac=00:00:")
 
 
 def test_counters_by_reason_without_those_that_are_zero() -> None:
-    lines = counters.metrics_list(
+    found = counters.counters(
         [
             (
                 structs.metrics_key(reason=Reason.NO_SERVICE, dir=Direction.INGRESS),
@@ -191,42 +195,9 @@ def test_counters_by_reason_without_those_that_are_zero() -> None:
             (structs.metrics_key(), structs.metrics_value()),
         ]
     )
+    lines = columns(counters.metrics_list(found))
     assert [line.split("  ")[0] for line in lines] == ["REASON", "Service backend not found"]
     assert lines[1].split()[-3:] == ["INGRESS", "3", "180"]
-
-
-def packet(flags: int = 0x02) -> bytes:
-    """Ethernet, IPv4, TCP from 192.168.1.1:36946 to 10.0.3.150:80."""
-    source, target = IPv4Address("192.168.1.1").packed, IPv4Address("10.0.3.150").packed
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 0, 0, 64, 6, 0, source, target)
-    tcp = struct.pack("!HHIIBBHHH", 36946, 80, 0, 0, 0x50, flags, 0, 0, 0)
-    return bytes(12) + b"\x08\x00" + ip + tcp
-
-
-def test_a_trace_event() -> None:
-    trace = structs.trace_notify(
-        type=4, subtype=4, hash=0x5F1A, src_label=2, dst_label=0, ifindex=9, version=1, len_cap=54
-    )
-    assert monitor.text(bytes(trace) + packet(), lambda _: "cilium_vxlan") == (
-        "-> overlay flow 0x5f1a identity world->unknown state new ifindex cilium_vxlan "
-        "orig-ip 0.0.0.0: 192.168.1.1:36946 -> 10.0.3.150:80 tcp SYN"
-    )
-
-
-def test_a_drop_event() -> None:
-    drop = structs.drop_notify(type=1, subtype=Reason.NO_SERVICE, hash=1, src_label=2, len_cap=54)
-    line = monitor.text(bytes(drop) + packet(0x18), lambda _: "")
-    assert line == (
-        "xx drop (Service backend not found) flow 0x1 to endpoint 0, "
-        "identity world->unknown: 192.168.1.1:36946 -> 10.0.3.150:80 tcp ACK, PSH"
-    )
-
-
-def test_events_that_are_cut_short_are_named_not_raised() -> None:
-    whole = bytes(structs.trace_notify(type=4)) + packet()
-    for length in range(1, len(whole)):
-        assert monitor.text(whole[:length], lambda _: "")
-    assert monitor.text(b"", lambda _: "") == "?? malformed event of 0 bytes"
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
@@ -241,7 +212,7 @@ SAID: dict[str, Any] = {
     "kubernetes": {"ok": False, "version": "v1.32.4"},
     "ipam": {"used": 2, "size": 254},
     "hubble": {"flows": 10, "capacity": 4095, "rate": 1.5},
-    "nodes": 6, "services": 2,
+    "nodes": [], "services": 2,
     "balancing": {
         "mode": "SNAT", "selection": "Random", "tunnel": True, "acceleration": "Disabled",
         "graceful": False,
@@ -270,7 +241,7 @@ def test_flow_tables_tell_what_they_evicted() -> None:
 
 
 def test_endpoints_with_one_label_a_line() -> None:
-    lines = status.endpoint_list(SAID)
+    lines = columns(status.endpoint_list(SAID))
     assert lines[1].split() == ["258", "300", "k8s:a=b", "10.0.1.2", "default/web1", "ready"]
     assert lines[2].split() == ["k8s:c=d"]
 
