@@ -45,9 +45,20 @@ def full(stage: Stage) -> None:
             within=FLOW_EVENTS,
         )
         stage.show(INGRESS, flows)
+        stage.holds(
+            "what the node lost on the way out",
+            lost_on_the_way_out(stage),
+            containing("No mapping for NAT masquerade"),
+        )
         web.is_announced_by_all_still(stage)
         others = walk.others(stage, pod) - {INGRESS}
         walk.from_router(stage, web.ROUTER, web.ADDRESS, others, first_port=50000)
+
+
+def lost_on_the_way_out(stage: Stage) -> set[str]:
+    """Reasons that the ingress node counts."""
+    lines = stage.show(INGRESS, "cilium bpf metrics list").out.splitlines()
+    return {line.split("  ")[0] for line in lines if " EGRESS " in line}
 
 
 @scenario.step("Strangers fill the table of connections, too")

@@ -31,6 +31,7 @@ from .node import (
 )
 from .packets import FROM_ROUTER, PORT, reply, request
 from .rig import REDIRECT, Backend, Rig
+from .test_xdp import SENT, tunnelled
 
 RING = 4096
 
@@ -152,6 +153,15 @@ def test_each_way_counts_a_packet_once(rig: Rig) -> None:
     assert forwarded(rig) == {Direction.INGRESS: 2, Direction.EGRESS: 2}
     rig.run("to_host", request(REMOTE_POD, ROUTER))
     assert forwarded(rig) == {Direction.INGRESS: 2, Direction.EGRESS: 3}
+
+
+def test_what_turns_around_in_the_driver_is_counted_where_it_enters_the_tunnel(rig: Rig) -> None:
+    """As in Cilium: whatever else the driver sends never passes the counter at the uplink."""
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    assert rig.run("xdp_entry", request()).verdict == SENT
+    assert forwarded(rig) == {Direction.EGRESS: 1}
+    assert rig.run("xdp_entry", tunnelled(reply(REMOTE_POD, ROUTER))).verdict == SENT
+    assert forwarded(rig) == {Direction.EGRESS: 1}
 
 
 def test_error_that_is_passed_on_counts_once(rig: Rig) -> None:

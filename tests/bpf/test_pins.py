@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
+from ipaddress import IPv4Address, ip_address
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from lab import shell
 from lab.agent.cilium import maps
 from lab.bpf import tables as t
+from lab.bpf.codes import Identity
 from lab.bpf.ledger import Ledger
 from lab.bpf.maps import Map
 from lab.bpf.tables import GLOBALS, Table
@@ -73,6 +75,22 @@ def test_a_dump_names_the_fields(node: Place, table: Table) -> None:
             assert list(shown) == [field[0] for field in layout._fields_]
         else:
             assert isinstance(shown, int), "a key that is one number"
+
+
+@pytest.mark.parametrize(
+    ("address", "label", "node"),
+    [
+        ("10.0.2.5", 1000, "192.168.1.22"),
+        ("10.0.1.5", 1000, "0.0.0.0"),
+        ("198.51.100.1", Identity.WORLD, "0.0.0.0"),
+    ],
+)
+def test_an_address_is_whose_the_longest_prefix_says(
+    wire: Wire, address: str, label: int, node: str
+) -> None:
+    found = wire.nodes[0].run(lambda: maps.identity(ip_address(address)))
+    assert found is not None
+    assert (found.sec_label, str(IPv4Address(found.tunnel_endpoint))) == (label, node)
 
 
 def test_connections_that_are_flushed_are_gone_and_were_not_evicted(wire: Wire) -> None:

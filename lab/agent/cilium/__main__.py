@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
 
 from lab import output
@@ -63,6 +64,10 @@ def _add_bpf(nouns: Any) -> None:
         if flushed:
             leaves.append(verbs.add_parser("flush", help=f"forget all {summary}"))
             leaves[1].set_defaults(command=flushed)
+        if noun == "ipcache":
+            leaf = verbs.add_parser("get", help="who is behind an address")
+            leaf.add_argument("address", type=ip_address)
+            leaf.set_defaults(command=commands.ipcache_get)
         if noun == "ct":
             leaves[0].add_argument("which", nargs="?", choices=["global"], default="global")
             leaves[0].add_argument(

@@ -115,6 +115,16 @@ def ipcache_list(arguments: Namespace) -> Lines:
     return _listing(places.ipcache_list(maps.entries(tables.IPCACHE)), arguments)
 
 
+def ipcache_get(arguments: Namespace) -> Lines:
+    found = maps.identity(arguments.address)
+    if found is None:
+        raise InputError(
+            f"{arguments.address} does not map to any identity on this node\n"
+            "  what is known of addresses: cilium bpf ipcache list"
+        )
+    return [places.ipcache_get(str(arguments.address), found)]
+
+
 def tunnel_list(arguments: Namespace) -> Lines:
     return _listing(places.tunnel_list(maps.entries(tables.IPCACHE)), arguments)
 

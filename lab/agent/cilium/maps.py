@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 from lab.agent.cilium import balancer, fill
 from lab.bpf import maglev, tables
+from lab.bpf.layout import Address
 from lab.bpf.ledger import Ledger
 from lab.bpf.maps import Map, PerCpuMap
 from lab.bpf.object_info import map_info
+from lab.bpf.structs import ipcache_key, remote_endpoint_info
 
 CONNECTIONS = (tables.CT_TCP, tables.CT_ANY, tables.CT_TCP6, tables.CT_ANY6)
 TRANSLATIONS = (tables.SNAT, tables.SNAT6)
@@ -47,6 +50,12 @@ def maglev_tables() -> dict[int, bytes]:
             for key, image in maglev.read(outer).items():
                 found[tables.RevNatId.parse(key).id] = image
     return found
+
+
+def identity(of: Address) -> remote_endpoint_info | None:
+    """Who is behind an address: what the longest prefix says that it is in."""
+    with Map[ipcache_key, remote_endpoint_info].pinned(tables.IPCACHE) as opened:
+        return opened.lookup(ipcache_key.of(ip_network(of)))
 
 
 def fills(said: Mapping[str, Any]) -> Iterator[fill.Row]:

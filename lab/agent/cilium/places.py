@@ -1,4 +1,4 @@
-"""`bpf ipcache list`, `bpf endpoint list`, `bpf tunnel list`: who is where, as text."""
+"""`bpf ipcache`, `bpf endpoint list`, `bpf tunnel list`: who is where, as text."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ def ipcache_list(entries: IpCache) -> Rows:
     rows = [
         (
             _prefix(key),
-            f"identity={value.sec_label} encryptkey={value.key} "
-            f"tunnelendpoint={address(value.tunnel_endpoint)}",
+            _identity(value),
         )
         for key, value in sorted(entries, key=lambda entry: _order(entry[0]))
     ]
     return [("IP PREFIX/ADDRESS", "IDENTITY"), *rows]
+
+
+def ipcache_get(host: str, found: remote_endpoint_info) -> str:
+    """Who is behind an address."""
+    return f"{host} maps to identity {_identity(found)}"
 
 
 def tunnel_list(entries: IpCache) -> Rows:
@@ -53,6 +57,13 @@ def endpoint_list(entries: Iterable[tuple[endpoint_key, endpoint_info]]) -> Rows
             )
         )
     return [("IP ADDRESS", "LOCAL ENDPOINT INFO"), *rows]
+
+
+def _identity(value: remote_endpoint_info) -> str:
+    return (
+        f"identity={value.sec_label} encryptkey={value.key} "
+        f"tunnelendpoint={address(value.tunnel_endpoint)}"
+    )
 
 
 def _prefix(key: ipcache_key) -> str:

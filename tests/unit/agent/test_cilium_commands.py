@@ -189,6 +189,7 @@ def parsed(line: str) -> Namespace:
         ("bpf lb maglev get web1", "'web1'"),
         ("bpf lb list --revnat --backends", "not allowed with"),
         ("bpf lb list -o yaml", "'yaml'"),
+        ("bpf ipcache get web1", "'web1'"),
         ("monitor -t l7", "'l7'"),
         ("monitor --related-to web1", "'web1'"),
     ],
@@ -228,6 +229,19 @@ def test_counters_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads("\n".join(arguments.command(arguments))) == [
         {"reason": "Success", "direction": "egress", "packets": 3, "bytes": 180}
     ]
+
+
+def test_who_is_behind_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    router = structs.remote_endpoint_info(sec_label=6, tunnel_endpoint=ip("192.168.1.24"))
+    known = {IPv4Address("10.0.4.1"): router}
+    monkeypatch.setattr(maps, "identity", known.get)
+    arguments = parsed("bpf ipcache get 10.0.4.1")
+    assert list(arguments.command(arguments)) == [
+        "10.0.4.1 maps to identity identity=6 encryptkey=0 tunnelendpoint=192.168.1.24"
+    ]
+    arguments = parsed("bpf ipcache get fd00::1")
+    with pytest.raises(InputError, match="fd00::1 does not map"):
+        arguments.command(arguments)
 
 
 def test_a_service_that_is_not_there_is_named(
