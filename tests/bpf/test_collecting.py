@@ -28,6 +28,8 @@ from .node import (
     POD_6,
     REMOTE_POD,
     REMOTE_POD_6,
+    ROUTER,
+    ROUTER_6,
     VIP,
     VIP_6,
 )
@@ -145,6 +147,15 @@ FLOWS = {
     ),
     "to itself": Flow(
         (("from_container", FROM_POD / IP(src=POD, dst=VIP) / SEGMENT),), backend=POD, translated=0
+    ),
+    "of the node, to the world": Flow(
+        (("to_netdev", FROM_ROUTER / IP(src=NODE, dst=CLIENT) / QUERY),)
+    ),
+    "of the node, to another node": Flow(
+        (("from_host", FROM_ROUTER / IP(src=ROUTER, dst=REMOTE_POD) / SEGMENT),)
+    ),
+    "of the node, to another node, IPv6": Flow(
+        (("from_host", FROM_ROUTER / IPv6(src=ROUTER_6, dst=REMOTE_POD_6) / SEGMENT),)
     ),
     "direct, to a pod": Flow(
         arriving(IP(src=CLIENT, dst=POD, options=OPTION) / SEGMENT),

@@ -33,6 +33,7 @@ from .wire import (
     Wire,
     default_config,
     modern_config,
+    serve,
 )
 
 PATIENCE = 20.0
@@ -191,6 +192,36 @@ def test_hop_behind_the_tunnel_answers(wire: Wire, pod: str, offender: str, kind
     told = ancillary[0][2]
     address = told[24:40] if six else told[20:24]  # of a sockaddr_in6, of a sockaddr_in
     assert (told[5], socket.inet_ntop(family, address)) == (kind, offender)
+
+
+def asked_from(place: Place, address: str, port: int, own_port: int) -> bytes:
+    """What the echo at an address sends back to a connection from a port of our choice."""
+
+    def ask() -> bytes:
+        with socket.create_connection((address, port), PATIENCE, ("", own_port)) as connection:
+            connection.sendall(b"hello")
+            return connection.recv(100)
+
+    return place.run(ask)
+
+
+def test_backend_in_another_nodes_namespace(wire: Wire) -> None:
+    """Requests leave with this node's address, but are not its own."""
+    vip, node = "172.16.10.3", wire.nodes[0]
+    node.run(lambda: serve(vip, 6, "192.168.1.22", number=9))
+    with echo(wire.nodes[1]):
+        assert asked_from(wire.client, vip, 7, 45001) == b"hello"
+        assert asked_from(node, "192.168.1.22", 7007, 45001) == b"hello"
+        assert asked_from(wire.client, vip, 7, 45002) == b"hello"
+
+
+def test_a_node_asks_from_the_port_that_a_client_asked_from(wire: Wire) -> None:
+    """For pods both come from the router address."""
+    with connect(wire.client, REMOTE_VIP) as connection:
+        port = connection.getsockname()[1]
+        assert asked_from(wire.nodes[0], "10.0.2.5", 7007, port) == b"hello"
+        connection.sendall(b"on")
+        assert connection.recv(100) == b"on"
 
 
 def test_programs_are_replaced_without_losing_a_connection(wire: Wire) -> None:

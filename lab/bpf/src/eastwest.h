@@ -7,6 +7,7 @@
 #define LAB_EASTWEST_H
 
 #include "nodeport.h"
+#include "own.h"
 
 #define NOT_BALANCED 0
 #define BALANCED 1
@@ -51,25 +52,6 @@ static __always_inline int balance(context *ctx, struct flow *f, struct balanced
 	if (ret)
 		return ret;
 	ret = hairpin(ctx, f, b);
-	return ret ? ret : BALANCED;
-}
-
-/* The same, with the entry that turns the reply around: for flows nothing else tracks. */
-static __always_inline int balance_internal(context *ctx, struct flow *f, __u32 identity)
-{
-	struct ct_init init = {.identity = identity};
-	struct balanced b = {};
-	struct tracked t = {};
-	int ret = balance(ctx, f, &b);
-
-	if (ret != BALANCED)
-		return ret;
-	ct_lookup(&t, f, packet_length(ctx), TUPLE_OUT, 0);
-	if (ct_serves(&t, b.rev_nat_index, 0))
-		return BALANCED;
-	init.rev_nat_index = b.rev_nat_index;
-	init.stale = t.stale;
-	ret = ct_create(f, &init, packet_length(ctx), TUPLE_OUT);
 	return ret ? ret : BALANCED;
 }
 

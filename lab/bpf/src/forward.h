@@ -36,6 +36,11 @@ static __always_inline int redirect_unresolved(const struct bpf_fib_lookup *fib,
 	return bpf_redirect_neigh(fib->ifindex, &hop, sizeof(hop), 0);
 }
 
+/* On packets that programs send out of the node, Cilium's mark for translated ones
+ * (MARK_MAGIC_SNAT_DONE): not the node's own, though they may have its address.
+ */
+#define MARK_ROUTED 0x0300
+
 /* Out of the node as the routing table says, without a visit to the stack. */
 VERIFIED_ONCE int route(context *ctx, const struct flow *f)
 {
@@ -44,6 +49,7 @@ VERIFIED_ONCE int route(context *ctx, const struct flow *f)
 
 	if (!f)
 		return -DROP_NO_FIB;
+	ctx->mark = MARK_ROUTED;
 	ret = next_hop(ctx, &fib, f);
 	if (ret != BPF_FIB_LKUP_RET_SUCCESS && ret != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return -DROP_NO_FIB;
@@ -153,17 +159,6 @@ VERIFIED_ONCE int deliver(context *ctx, struct flow *f, const struct endpoint_in
 	}
 	trace_delivery(ctx, f, ep, &t, &sender);
 	return d->hook == AT_POD ? TC_ACT_OK : bpf_redirect_peer(ep->ifindex, 0);
-}
-
-/* To the node itself: replies to what it opened through a service get the service's address. */
-static __always_inline int deliver_host(context *ctx, struct flow *f)
-{
-	struct tracked t = {};
-
-	if (is_router(&f->daddr, f->family) && ct_lookup(&t, f, packet_length(ctx), TUPLE_OUT, 1) &&
-	    t.rev_nat_index)
-		return reverse_nat(ctx, f, t.rev_nat_index);
-	return TC_ACT_OK;
 }
 
 #endif

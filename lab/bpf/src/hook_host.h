@@ -13,17 +13,20 @@ static __always_inline int host_packet(struct __sk_buff *ctx, struct flow *f)
 	};
 	const struct remote_endpoint_info *info;
 	const struct endpoint_info *ep;
-	int ret;
+	struct balanced b = {};
+	int balanced = balance(ctx, f, &b), ret;
 
-	ret = balance_internal(ctx, f, IDENTITY_HOST);
-	if (ret < 0)
-		return ret;
+	if (balanced < 0)
+		return balanced;
 	ep = endpoint_of(&f->daddr, f->family);
+	ret = balanced || !ep ? own_request(ctx, f, b.rev_nat_index) : 0;
+	if (ret)
+		return ret;
 	if (ep && !(ep->flags & ENDPOINT_HOST))
 		return deliver(ctx, f, ep, &d);
 	info = ipcache_of(&f->daddr, f->family);
 	if (!info || !info->tunnel_endpoint)
-		return ret == BALANCED ? route(ctx, f) : -DROP_UNROUTABLE;
+		return balanced ? route(ctx, f) : -DROP_UNROUTABLE;
 	if (!f->hops)
 		return -DROP_TTL_EXCEEDED; /* a raw socket can make these */
 	point.dst_label = info->sec_label;

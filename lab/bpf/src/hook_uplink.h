@@ -87,8 +87,10 @@ static __always_inline int masquerade(struct __sk_buff *ctx, struct flow *f)
 	return snat(ctx, f, &node);
 }
 
-/* The reply of a backend in the node's own namespace to a client outside. */
-static __always_inline int host_reply(struct __sk_buff *ctx, struct flow *f)
+/* What the node sends in its own name: the reply of a backend in its namespace to a client outside,
+ * an error, or a request.
+ */
+static __always_inline int host_leaving(struct __sk_buff *ctx, struct flow *f)
 {
 	struct tracked t = {};
 
@@ -100,13 +102,13 @@ static __always_inline int host_reply(struct __sk_buff *ctx, struct flow *f)
 		return ret < 0 ? ret : CONTINUE;
 	}
 	if (!ct_lookup(&t, f, ctx->len, TUPLE_OUT, 1) || !(t.flags & (CT_NODE_PORT | CT_DSR)))
-		return CONTINUE;
+		return ctx->mark == MARK_ROUTED ? CONTINUE : own_request(ctx, f, 0);
 	return t.flags & CT_NODE_PORT ? reverse_nat(ctx, f, t.rev_nat_index) : dsr_reply(ctx, f);
 }
 
 static __always_inline int leaving_packet(struct __sk_buff *ctx, struct flow *f)
 {
-	int ret = host_reply(ctx, f);
+	int ret = host_leaving(ctx, f);
 
 	if (ret == CONTINUE)
 		ret = masquerade(ctx, f);

@@ -133,9 +133,10 @@ static __always_inline int port_in_range(__be16 port)
 	return number >= config.snat_port_min && number <= config.snat_port_max;
 }
 
-/* Does the node itself talk to the same peer from that port? Its socket would get our replies. Asked
- * for its own address only: for the router address, which all requests to other nodes borrow, it
- * would make a tenth of a new flow's price.
+/* Does the node itself talk to the same peer from that port? Its socket would get our replies. Most
+ * such flows are entered (see own.h), but not one that was there before the programs, or was silent
+ * for long. Asked for the node's own address only: for the router address, which all requests to
+ * other nodes borrow, it would make a tenth of a new flow's price.
  */
 VERIFIED_ONCE int port_used_by_node(context *ctx, const struct flow *f, const struct nat_target *to)
 {
@@ -143,7 +144,7 @@ VERIFIED_ONCE int port_used_by_node(context *ctx, const struct flow *f, const st
 	__u32 size = sizeof(tuple.ipv4);
 	struct bpf_sock *sk;
 
-	if (!f || !to || !is_node(&to->address, f->family))
+	if (!f || !to || !is_node(&to->address, f->family) || addr_equal(&f->saddr, &to->address))
 		return 0;
 	if (is_ipv4(f)) {
 		tuple.ipv4.saddr = f->daddr.p[0];
@@ -198,9 +199,10 @@ VERIFIED_ONCE int nat_enter(const struct flow *f, const struct nat_target *to)
 }
 
 /* Try one port for a new flow: 0 when it is the flow's now, negative when not. */
-static __always_inline int nat_reserve(context *ctx, const struct flow *f, struct nat_target *to,
-				       __u32 port)
+VERIFIED_ONCE int nat_reserve(context *ctx, const struct flow *f, struct nat_target *to, __u32 port)
 {
+	if (!f || !to)
+		return -1;
 	to->port = bpf_htons(port);
 	return port_used_by_node(ctx, f, to) ? -1 : nat_enter(f, to);
 }
@@ -283,6 +285,8 @@ VERIFIED_ONCE int snat(context *ctx, struct flow *f, const union v6addr *address
 		if (ret)
 			return ret;
 	}
+	if (to.port == f->sport && addr_equal(&to.address, &f->saddr))
+		return 0;
 	return rewrite(ctx, f, SOURCE, &to.address, to.port);
 }
 
@@ -294,7 +298,8 @@ static __always_inline int reverse_snat(context *ctx, struct flow *f)
 
 	if (!nat_find(&to, f, TUPLE_IN))
 		return 0;
-	if (f->hops <= 1) /* its sender is told before anything is changed */
+	/* Its sender is told before anything is changed; the node's own go no further. */
+	if (f->hops <= 1 && !addr_equal(&to.address, &f->daddr))
 		return -DROP_TTL_EXCEEDED;
 	ret = rewrite(ctx, f, DESTINATION, &to.address, to.port);
 	return ret ? ret : 1;

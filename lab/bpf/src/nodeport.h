@@ -170,7 +170,8 @@ static __always_inline int nodeport_return(context *ctx, struct flow *f)
 	if (!ret)
 		return CONTINUE;
 	ret = nodeport_reply(ctx, f, TUPLE_OUT);
-	if (ret != CONTINUE || is_local_pod(&f->daddr, f->family))
+	if (ret != CONTINUE || is_local_pod(&f->daddr, f->family) ||
+	    is_node(&f->daddr, f->family))
 		return ret;
 	return -DROP_UNROUTABLE; /* the flow is forgotten: nobody knows the service's address */
 }
