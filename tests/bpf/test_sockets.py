@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab.bpf import sockets
 from lab.bpf import tables as t
-from lab.bpf.codes import ServiceFlag
+from lab.bpf.codes import Profile, ServiceFlag
+from lab.bpf.config import NodeConfig
 
 from .node import CLIENT, CONFIG, DUAL, NODE, NODE2, NODE_6, REMOTE_POD
 from .rig import Backend, Rig
@@ -28,8 +32,8 @@ def cgroup_root() -> Path | None:
     return None
 
 
-@pytest.fixture
-def node() -> Iterator[Rig]:
+@contextmanager
+def among_sockets(config: NodeConfig) -> Iterator[Rig]:
     """A rig with socket programs, and the test's process in their cgroup."""
     root = cgroup_root()
     if root is None:
@@ -37,7 +41,7 @@ def node() -> Iterator[Rig]:
     home, folder = sockets.own_cgroup() or root, root / f"lab-test-{os.getpid()}"
     folder.mkdir()
     try:
-        rig = Rig(DUAL, cgroup=folder)
+        rig = Rig(config, cgroup=folder)
         (folder / "cgroup.procs").write_text(str(os.getpid()))
         try:
             yield rig
@@ -46,6 +50,18 @@ def node() -> Iterator[Rig]:
             rig.close()
     finally:
         folder.rmdir()
+
+
+@pytest.fixture
+def node() -> Iterator[Rig]:
+    with among_sockets(DUAL) as rig:
+        yield rig
+
+
+@pytest.fixture
+def modern_node() -> Iterator[Rig]:
+    with among_sockets(replace(DUAL, profile=Profile.MODERN)) as rig:
+        yield rig
 
 
 def listen(family: int = socket.AF_INET) -> socket.socket:
@@ -145,6 +161,38 @@ def test_datagrams_are_answered_by_the_service(
             assert (answer, peer[:2]) == (b"noitseuq", (asked, 53))
 
     node.inside(act)
+
+
+ASKING = pytest.mark.parametrize("ask", ["connect", "sendto"])
+UNSERVED = pytest.mark.parametrize("asked", [CLUSTER_IP, f"::ffff:{CLUSTER_IP}", CLUSTER_IP_6])
+
+
+def datagram_to(asked: str, ask: str) -> None:
+    """A datagram socket's connect() or sendto() to port 53."""
+    family = socket.AF_INET6 if ":" in asked else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as client:
+        if ask == "connect":
+            client.connect((asked, 53))
+        else:
+            client.sendto(b"question", (asked, 53))
+
+
+@ASKING
+@UNSERVED
+def test_a_service_without_a_backend_is_unreachable_at_once(
+    modern_node: Rig, asked: str, ask: str
+) -> None:
+    """Its packets would go to the router, which knows nobody there."""
+    modern_node.service(CLUSTER_IP, 53, [], proto=17, flags=0)
+    modern_node.service(CLUSTER_IP_6, 53, [], proto=17, flags=0)
+    with pytest.raises(OSError, match=os.strerror(errno.EHOSTUNREACH)):
+        modern_node.inside(lambda: datagram_to(asked, ask))
+
+
+@ASKING
+def test_a_service_without_a_backend_is_nobodys_in_1_10(node: Rig, ask: str) -> None:
+    node.service(CLUSTER_IP, 53, [], proto=17, flags=0)
+    node.inside(lambda: datagram_to(CLUSTER_IP, ask))
 
 
 def test_affinity_is_the_namespaces(node: Rig) -> None:

@@ -9,6 +9,9 @@
  * Programs of all nodes sit on the lab's one cgroup; each serves its own network namespace only.
  */
 
+#include <linux/errno.h>
+
+#define REFUSE 0
 #define PROCEED 1
 
 /* Family, protocol and the address in the call, as the destination of a flow. */
@@ -108,6 +111,17 @@ static __always_inline const struct lb4_service *asked_service(struct service_ke
 	return node_port_lookup(key, f, SCOPE_INTERNAL);
 }
 
+/* Nobody is behind the service. Its packets would go to the node's router, who knows no such
+ * address: later profiles tell the caller at once (Cilium's __sock4_xlate_fwd).
+ */
+static __always_inline int without_backend(void)
+{
+	if (config.no_backend == NO_BACKEND_STACK)
+		return PROCEED;
+	bpf_set_retval(-EHOSTUNREACH);
+	return REFUSE;
+}
+
 /* Choose a backend for the destination in `f`. The client is the namespace: all of its sockets
  * share an affinity (Cilium's rule for socket-level balancing).
  */
@@ -121,8 +135,10 @@ static __always_inline int balance_socket(struct bpf_sock_addr *ctx, struct flow
 	struct nat_target asked = {};
 
 	svc = asked_service(&key, f);
-	if (!svc || !svc->count)
-		return PROCEED; /* what its packets meet is up to the programs on their way */
+	if (!svc)
+		return PROCEED;
+	if (!svc->count)
+		return is_wildcard(&key) ? PROCEED : without_backend();
 	f->saddr.d[0] = config.host_cookie;
 	f->is_socket = 1;
 	if (!select_affine(&backend, svc, f) &&
