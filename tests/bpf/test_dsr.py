@@ -23,6 +23,7 @@ from .node import (
     NODE2,
     NODE_MAC,
     POD,
+    POD2,
     POD_MAC,
     REMOTE_POD,
     VIP,
@@ -126,6 +127,35 @@ def test_a_node_port_of_another_node_is_answered_from_there(dsr: Rig) -> None:
     assert arrive(dsr, told).verdict == REDIRECT
     out = dsr.run("from_container", reply(POD, CLIENT, sport=8080))
     wanted = IP(src=NODE2, dst=CLIENT, ttl=63) / TCP(sport=30080, dport=PORT, flags="SA")
+    same(out.frame, FROM_POD / wanted)
+
+
+@pytest.mark.parametrize("asking", [POD, POD2])
+def test_a_pod_may_ask_by_way_of_another_node(dsr: Rig, asking: str) -> None:
+    """Its node lends it its address for the way to the other node's NodePort, and that node chooses
+    a backend where the client is: the answer goes to the node's own address, and never leaves.
+    """
+    dsr.service("0.0.0.0", 30080, [Backend(POD, 8080)], flags=ServiceFlag.NODEPORT)
+    asks = reply(asking, NODE2, sport=PORT, dport=30080, flags="S")
+    assert dsr.run("from_container", asks).verdict == OK
+    assert dsr.run("to_netdev", asks).frame[IP].src == NODE
+    told = bytes([0x9A, 8]) + (30080).to_bytes(2, "big") + IPv4Address(NODE2).packed
+    arriving = FROM_ROUTER / IP(src=NODE, dst=POD, options=told)
+    dsr.run("from_netdev", arriving / TCP(sport=PORT, dport=8080, flags="S"))
+    out = dsr.run("from_container", reply(POD, NODE, sport=8080))
+    assert (out.verdict, dsr.dropped()) == (REDIRECT, {})
+    wanted = IP(src=NODE2, dst=asking, ttl=63) / TCP(sport=30080, dport=PORT, flags="SA")
+    same(out.frame, FROM_POD / wanted)
+
+
+def test_the_nodes_own_socket_may_ask_by_way_of_another_node(dsr: Rig) -> None:
+    dsr.service("0.0.0.0", 30080, [Backend(POD, 8080)], flags=ServiceFlag.NODEPORT)
+    told = bytes([0x9A, 8]) + (30080).to_bytes(2, "big") + IPv4Address(NODE2).packed
+    arriving = FROM_ROUTER / IP(src=NODE, dst=POD, options=told)
+    dsr.run("from_netdev", arriving / TCP(sport=PORT, dport=8080, flags="S"))
+    out = dsr.run("from_container", reply(POD, NODE, sport=8080))
+    assert (out.verdict, dsr.dropped()) == (OK, {})
+    wanted = IP(src=NODE2, dst=NODE) / TCP(sport=30080, dport=PORT, flags="SA")
     same(out.frame, FROM_POD / wanted)
 
 

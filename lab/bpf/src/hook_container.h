@@ -122,8 +122,18 @@ static __always_inline int dispatch(struct __sk_buff *ctx, struct flow *f,
 	return to_stack(ctx, f, ep, t, info ? info->sec_label : IDENTITY_WORLD);
 }
 
-/* A pod answers what came to it through a service: a verdict, or CONTINUE when it is the pod itself
- * that asked.
+/* The answer to a pod of this node that asked by way of another node, and borrowed the node's address
+ * for that; or to the node itself. CONTINUE, or a negative reason.
+ */
+static __always_inline int answer_at_home(struct __sk_buff *ctx, struct flow *f)
+{
+	int ret = reverse_snat(ctx, f);
+
+	return ret < 0 ? ret : CONTINUE;
+}
+
+/* A pod answers what came to it through a service: a verdict, or CONTINUE when it is this node that
+ * asked, or a pod of it.
  */
 static __always_inline int service_reply(struct __sk_buff *ctx, struct flow *f,
 					 const struct tracked *t)
@@ -135,7 +145,9 @@ static __always_inline int service_reply(struct __sk_buff *ctx, struct flow *f,
 	if (t->flags & (CT_NODE_PORT | CT_DSR)) {
 		ret = t->flags & CT_NODE_PORT ? reverse_nat(ctx, f, t->rev_nat_index)
 					      : dsr_reply(ctx, f);
-		return ret ? ret : route(ctx, f);
+		if (ret)
+			return ret;
+		return is_node(&f->daddr, f->family) ? answer_at_home(ctx, f) : route(ctx, f);
 	}
 	ret = hairpin_reply(ctx, f, t->rev_nat_index);
 	return ret ? ret : CONTINUE;
