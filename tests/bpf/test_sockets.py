@@ -17,7 +17,7 @@ from lab.bpf import tables as t
 from lab.bpf.codes import Profile, ServiceFlag
 from lab.bpf.config import NodeConfig
 
-from .node import CLIENT, CONFIG, DUAL, NODE, NODE2, NODE_6, REMOTE_POD
+from .node import CLIENT, CONFIG, DUAL, NODE, NODE2, NODE_6, REMOTE_POD, VIP
 from .rig import Backend, Rig
 
 CLUSTER_IP, CLUSTER_IP_6 = "10.96.0.10", "fd00:96::10"
@@ -163,38 +163,6 @@ def test_datagrams_are_answered_by_the_service(
     node.inside(act)
 
 
-ASKING = pytest.mark.parametrize("ask", ["connect", "sendto"])
-UNSERVED = pytest.mark.parametrize("asked", [CLUSTER_IP, f"::ffff:{CLUSTER_IP}", CLUSTER_IP_6])
-
-
-def datagram_to(asked: str, ask: str) -> None:
-    """A datagram socket's connect() or sendto() to port 53."""
-    family = socket.AF_INET6 if ":" in asked else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as client:
-        if ask == "connect":
-            client.connect((asked, 53))
-        else:
-            client.sendto(b"question", (asked, 53))
-
-
-@ASKING
-@UNSERVED
-def test_a_service_without_a_backend_is_unreachable_at_once(
-    modern_node: Rig, asked: str, ask: str
-) -> None:
-    """Its packets would go to the router, which knows nobody there."""
-    modern_node.service(CLUSTER_IP, 53, [], proto=17, flags=0)
-    modern_node.service(CLUSTER_IP_6, 53, [], proto=17, flags=0)
-    with pytest.raises(OSError, match=os.strerror(errno.EHOSTUNREACH)):
-        modern_node.inside(lambda: datagram_to(asked, ask))
-
-
-@ASKING
-def test_a_service_without_a_backend_is_nobodys_in_1_10(node: Rig, ask: str) -> None:
-    node.service(CLUSTER_IP, 53, [], proto=17, flags=0)
-    node.inside(lambda: datagram_to(CLUSTER_IP, ask))
-
-
 def test_affinity_is_the_namespaces(node: Rig) -> None:
     def act() -> None:
         servers = [listen() for _ in range(5)]
@@ -265,3 +233,47 @@ def test_affinity_names_the_namespace_by_its_cookie(node: Rig) -> None:
     cookie = node.inside(act)
     ((key, _),) = node.map(t.AFFINITY).items()
     assert (key.client, key.bits) == (cookie, 1)
+
+
+ASKED = [
+    (socket.AF_INET, "0.0.0.0", NODE2),
+    (socket.AF_INET, VIP, VIP),
+    (socket.AF_INET6, VIP, mapped(VIP)),
+    (socket.AF_INET6, CLUSTER_IP_6, CLUSTER_IP_6),
+]
+"""Kind of a socket, a service's address, and the address that is asked for it."""
+
+
+@pytest.mark.parametrize(("family", "frontend", "asked"), ASKED)
+def test_without_backends_a_call_fails_at_once_in_modern(
+    modern_node: Rig, family: socket.AddressFamily, frontend: str, asked: str
+) -> None:
+    """Its packets would go to another node, which may have a backend: not what a service means that
+    keeps to backends of its own node.
+    """
+    flags = NODE_PORT if frontend == "0.0.0.0" else ServiceFlag.ROUTABLE
+
+    def act(kind: socket.SocketKind, proto: int) -> int:
+        modern_node.service(frontend, 80, [], proto=proto, flags=flags)
+        with socket.socket(family, kind) as client, pytest.raises(OSError) as failed:
+            client.setblocking(False)
+            client.sendto(b"?", (asked, 80)) if proto == 17 else client.connect((asked, 80))
+        return failed.value.errno or 0
+
+    assert modern_node.inside(lambda: act(socket.SOCK_STREAM, 6)) == errno.EHOSTUNREACH
+    assert modern_node.inside(lambda: act(socket.SOCK_DGRAM, 17)) == errno.EHOSTUNREACH
+
+
+@pytest.mark.parametrize("profile", list(Profile))
+def test_what_no_service_lists_leaves_the_node(profile: Profile) -> None:
+    """An unlisted port in any profile; and in 1.10 a service without backends is no service."""
+    with among_sockets(replace(DUAL, profile=profile)) as node:
+        node.service(VIP, 0, [], proto=0, flags=ServiceFlag.ROUTABLE)
+        if profile is Profile.CILIUM_1_10:
+            node.service(VIP, 80, [], proto=17, flags=ServiceFlag.ROUTABLE)
+
+        def act() -> int:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                return client.sendto(b"?", (VIP, 80))
+
+        assert node.inside(act) == 1

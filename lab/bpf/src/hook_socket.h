@@ -118,7 +118,9 @@ static __always_inline int without_backend(void)
 {
 	if (config.no_backend == NO_BACKEND_STACK)
 		return PROCEED;
-	bpf_set_retval(-EHOSTUNREACH);
+	/* Before Linux 5.18 the caller gets EPERM. */
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_set_retval))
+		bpf_set_retval(-EHOSTUNREACH);
 	return REFUSE;
 }
 
