@@ -205,7 +205,7 @@ static __always_inline int parse_ipv6(context *ctx, struct flow *f, __u32 l3)
 		if (frag & IP6_FRAGMENT_OFFSET) /* nothing but data follows */
 			break;
 	}
-	if (off > end)
+	if (off > end || off > L4_OFFSETS)
 		return -DROP_INVALID;
 	/* A chain that goes on, or leads farther than an offset can. */
 	if (!(frag & IP6_FRAGMENT_OFFSET) && (is_extension(f->proto) || off > LAST_L4_OFFSET))
