@@ -13,7 +13,15 @@ from scapy.layers.vxlan import VXLAN
 from lab import shell
 from lab.bpf import structs as s
 from lab.bpf import tables as t
-from lab.bpf.codes import CtFlag, Identity, ObsPoint, Reason, ServiceFlag, TupleFlag
+from lab.bpf.codes import (
+    OVERLAY_PORT,
+    CtFlag,
+    Identity,
+    ObsPoint,
+    Reason,
+    ServiceFlag,
+    TupleFlag,
+)
 
 from .node import (
     CLIENT,
@@ -230,6 +238,17 @@ def test_nodeport_is_a_service_at_the_nodes_address(rig: Rig) -> None:
     )
     out = rig.run("from_netdev", request(dst="192.168.1.21", dport=30256))
     same(out.frame, TO_POD / IP(src=CLIENT, dst=POD, ttl=63) / TCP(sport=PORT, dport=80, flags="S"))
+
+
+@pytest.mark.parametrize("sport", [PORT, OVERLAY_PORT])
+def test_backend_in_the_nodes_namespace_answers_with_the_services_address(
+    rig: Rig, sport: int
+) -> None:
+    """Whatever the client's port: that of the tunnel means tunnel packets over UDP only."""
+    rig.service(VIP, 80, [Backend(NODE, 8080)])
+    assert rig.run("from_netdev", request(sport=sport)).verdict == OK
+    left = rig.run("to_netdev", reply(NODE, CLIENT, sport=8080, dport=sport))
+    same(left.frame, reply(VIP, CLIENT, dport=sport))
 
 
 def test_1_10_reports_the_request_before_snat(rig: Rig) -> None:

@@ -84,13 +84,13 @@ static __always_inline struct endpoint_info *endpoint_of(const union v6addr *add
 	return bpf_map_lookup_elem(&cilium_lxc, &key);
 }
 
-/* Does the packet come to this node by the tunnel? Nobody but the tunnel device has any business
+/* From one node to another a packet of the tunnel: nobody but the tunnel device has any business
  * with it until it is unpacked.
  */
 static __always_inline int is_tunnelled(const struct flow *f)
 {
 	return config.tunnel && f->family == FAMILY_IPV4 && f->proto == IPPROTO_UDP &&
-	       f->dport == bpf_htons(OVERLAY_PORT) && is_node(&f->daddr, FAMILY_IPV4);
+	       f->dport == bpf_htons(OVERLAY_PORT);
 }
 
 /* Good on its own link only: link-local, or unspecified (RFC 4291, 2.5.2 and 2.5.6). No router passes

@@ -20,7 +20,7 @@ static __always_inline int netdev_packet(struct __sk_buff *ctx, struct flow *f)
 	const struct endpoint_info *ep;
 	int ret;
 
-	if (is_tunnelled(f))
+	if (is_tunnelled(f) && is_node(&f->daddr, FAMILY_IPV4))
 		return TC_ACT_OK;
 	ret = f->kind == FLOW_ICMP_ERROR ? relay_error(ctx, f) : nodeport_request(ctx, f);
 	if (ret != CONTINUE)
@@ -94,7 +94,7 @@ static __always_inline int host_leaving(struct __sk_buff *ctx, struct flow *f)
 {
 	struct tracked t = {};
 
-	if (!is_node(&f->saddr, f->family) || f->dport == bpf_htons(OVERLAY_PORT))
+	if (!is_node(&f->saddr, f->family) || is_tunnelled(f))
 		return CONTINUE;
 	if (f->kind == FLOW_ICMP_ERROR) {
 		int ret = translate_error(ctx, f, 1);

@@ -90,7 +90,8 @@ static __always_inline int vxlan_pop(context *ctx, struct flow *inner)
 /* A packet of the tunnel whose headers stand where `struct vxlan_headers` has them: no options. */
 static __always_inline int is_vxlan(const struct flow *outer)
 {
-	return is_tunnelled(outer) && outer->l4_off == ETH_HLEN + sizeof(struct iphdr);
+	return is_tunnelled(outer) && is_node(&outer->daddr, FAMILY_IPV4) &&
+	       outer->l4_off == ETH_HLEN + sizeof(struct iphdr);
 }
 
 /* The inner packet's flow: 0, NOT_IP, or a negative drop reason. */
