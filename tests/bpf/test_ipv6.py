@@ -206,15 +206,18 @@ def test_extension_headers_are_walked(dual: Rig) -> None:
     )
 
 
-@pytest.mark.parametrize("headers", [1, 2])
-def test_no_port_is_read_out_of_the_options(dual: Rig, headers: int) -> None:
+@pytest.mark.parametrize("sizes", [(2048,), (1024, 1024), (1992,)], ids=str)
+def test_no_port_is_read_out_of_the_options(dual: Rig, sizes: tuple[int, ...]) -> None:
     """Where the ports are farther behind than the programs look, the packet is dropped."""
-    dual.service(VIP_6, 80, [Backend(POD_6)])
-    size = 2048 // headers
-    fake = bytes(TCP(dport=80, flags="S"))[2:].ljust(size - 2, b"\0")
-    chain = b"".join(bytes([nh, size // 8 - 1]) + fake for nh in [60] * (headers - 1) + [6])
-    sent = FROM_ROUTER / IPv6(src=CLIENT_6, dst=VIP_6, nh=60) / chain / TCP(dport=81, flags="S")
-    assert dual.run("from_netdev", sent).verdict == SHOT
+    dual.service(VIP_6, 80, [Backend(POD_6, 8080)])
+    fake = bytes(TCP(dport=80, flags="S"))[2:]
+    kinds = [60] * (len(sizes) - 1) + [6]
+    headers = [
+        bytes([kind, size // 8 - 1]) + fake.ljust(size - 2, b"\0")
+        for kind, size in zip(kinds, sizes, strict=True)
+    ]
+    sent = FROM_ROUTER / IPv6(src=CLIENT_6, dst=VIP_6, nh=60) / b"".join(headers)
+    assert dual.run("from_netdev", sent / TCP(dport=80, flags="S")).verdict == SHOT
     assert dual.dropped() == {Reason.INVALID: 1}
 
 

@@ -12,8 +12,11 @@
 #include "fragments.h"
 #include "packet.h"
 
-#define L4_OFFSETS 0x7ff /* where an L4 header can be */
-#define LAST_L4_OFFSET (L4_OFFSETS - sizeof(struct tcphdr))
+/* Offsets into L4 headers, as a mask: it shows the verifier that they are bounded. No L4 header may
+ * begin so far behind that its end is not among them.
+ */
+#define L4_OFFSETS 0x7ff
+#define L4_FARTHEST (L4_OFFSETS - sizeof(struct tcphdr))
 
 #define NOT_IP 1 /* parse(): ARP and everything else that is not the datapath's business */
 
@@ -208,7 +211,7 @@ static __always_inline int parse_ipv6(context *ctx, struct flow *f, __u32 l3)
 	if (off > end || off > L4_OFFSETS)
 		return -DROP_INVALID;
 	/* A chain that goes on, or leads farther than an offset can. */
-	if (!(frag & IP6_FRAGMENT_OFFSET) && (is_extension(f->proto) || off > LAST_L4_OFFSET))
+	if (!(frag & IP6_FRAGMENT_OFFSET) && (is_extension(f->proto) || off > L4_FARTHEST))
 		return -DROP_INVALID_EXTHDR;
 	f->l4_off = off;
 	if (!fragmented || !(frag & (IP6_MORE_FRAGMENTS | IP6_FRAGMENT_OFFSET)))
