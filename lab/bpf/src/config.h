@@ -6,6 +6,7 @@
 #ifndef LAB_CONFIG_H
 #define LAB_CONFIG_H
 
+#include <linux/types.h>
 #include <bpf/bpf_helpers.h>
 #include "structs.h"
 

@@ -10,18 +10,6 @@
  * related.h, quote.h and icmp.h speak ICMP, rewrite.h changes packets, parse.h reads them, events.h
  * reports.
  */
-#include <linux/bpf.h>
-#include <linux/types.h>
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-
-#include "codes.h"
-#include "config.h"
-#include "maps.h"
-#include "eastwest.h"
-#include "neighbour.h"
-
 #include "hook_uplink.h"
 #include "hook_overlay.h"
 #include "hook_host.h"

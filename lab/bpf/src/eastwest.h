@@ -7,7 +7,6 @@
 #define LAB_EASTWEST_H
 
 #include "nodeport.h"
-#include "own.h"
 
 #define NOT_BALANCED 0
 #define BALANCED 1

@@ -12,6 +12,7 @@
 #define LAB_EVENTS_H
 
 #include "flow.h"
+#include "maps.h"
 #include "packet.h"
 
 #define CAPTURE_LENGTH 128

@@ -4,7 +4,6 @@
 #ifndef LAB_FRAGMENTS_H
 #define LAB_FRAGMENTS_H
 
-#include <bpf/bpf_helpers.h>
 #include "flow.h"
 #include "maps.h"
 

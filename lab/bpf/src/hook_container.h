@@ -2,6 +2,15 @@
  * (tc egress: what comes to it through the stack). One program serves all pods of a node: who
  * sends is found by the source address.
  */
+#ifndef LAB_HOOK_CONTAINER_H
+#define LAB_HOOK_CONTAINER_H
+
+#include "eastwest.h"
+#include "forward.h"
+#include "neighbour.h"
+#include "own.h"
+#include "related.h"
+#include "verdict.h"
 
 /* What a pod asks for: balanced if it is a service, and tracked. 0 or a negative reason. */
 static __always_inline int pod_request(struct __sk_buff *ctx, struct flow *f, struct tracked *t,
@@ -230,3 +239,5 @@ int to_container(struct __sk_buff *ctx)
 	place.dst_label = ep->sec_id;
 	return conclude_at(ctx, &flow, &place, host_to_pod(ctx, &flow, ep));
 }
+
+#endif

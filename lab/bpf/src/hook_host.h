@@ -1,6 +1,13 @@
 /* The node's leg in its pod network, cilium_host: from_host (tc egress: what the node sends to
  * pods and services) and to_host (tc ingress of its peer cilium_net: what is left over).
  */
+#ifndef LAB_HOOK_HOST_H
+#define LAB_HOOK_HOST_H
+
+#include "eastwest.h"
+#include "forward.h"
+#include "own.h"
+#include "verdict.h"
 
 static __always_inline int host_packet(struct __sk_buff *ctx, struct flow *f)
 {
@@ -66,3 +73,5 @@ int to_host(struct __sk_buff *ctx)
 	trace(ctx, &point, ALWAYS);
 	return TC_ACT_OK;
 }
+
+#endif

@@ -1,4 +1,11 @@
 /* The tunnel device cilium_vxlan: from_overlay (tc ingress) and to_overlay (tc egress). */
+#ifndef LAB_HOOK_OVERLAY_H
+#define LAB_HOOK_OVERLAY_H
+
+#include "forward.h"
+#include "nodeport.h"
+#include "own.h"
+#include "verdict.h"
 
 static __always_inline int overlay_packet(struct __sk_buff *ctx, struct flow *f)
 {
@@ -54,3 +61,5 @@ int to_overlay(struct __sk_buff *ctx)
 		return TC_ACT_SHOT;
 	return drop(ctx, &place, -DROP_NO_TUNNEL_ENDPOINT);
 }
+
+#endif

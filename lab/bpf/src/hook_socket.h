@@ -8,8 +8,13 @@
  *
  * Programs of all nodes sit on the lab's one cgroup; each serves its own network namespace only.
  */
+#ifndef LAB_HOOK_SOCKET_H
+#define LAB_HOOK_SOCKET_H
 
+#include <bpf/bpf_core_read.h>
 #include <linux/errno.h>
+#include "addresses.h"
+#include "select.h"
 
 #define REFUSE 0
 #define PROCEED 1
@@ -267,3 +272,5 @@ int lb_getpeer6(struct bpf_sock_addr *ctx)
 {
 	return restore6(ctx);
 }
+
+#endif

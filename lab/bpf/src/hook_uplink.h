@@ -1,4 +1,12 @@
 /* The node's uplink: from_netdev (tc ingress) and to_netdev (tc egress). */
+#ifndef LAB_HOOK_UPLINK_H
+#define LAB_HOOK_UPLINK_H
+
+#include "dsr.h"
+#include "nodeport.h"
+#include "own.h"
+#include "related.h"
+#include "verdict.h"
 
 /* To the node itself: its answer to a client whom another node sent here gets the service's address
  * in to_netdev.
@@ -135,3 +143,5 @@ int to_netdev(struct __sk_buff *ctx)
 	trace(ctx, &point, 0);
 	return ret;
 }
+
+#endif

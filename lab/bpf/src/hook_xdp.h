@@ -5,6 +5,10 @@
  * changed in a packet before it is certain that it can be sent. What is remembered of a flow is
  * the same in both places, so its packets may take either way.
  */
+#ifndef LAB_HOOK_XDP_H
+#define LAB_HOOK_XDP_H
+
+#include "context_xdp.h"
 #include "nexthop.h"
 #include "remote.h"
 #include "vxlan.h"
@@ -256,3 +260,5 @@ int xdp_entry(struct xdp_md *ctx)
 		ret = xdp_reply(ctx, &flow, ETH_HLEN);
 	return ret;
 }
+
+#endif

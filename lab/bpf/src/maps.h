@@ -6,6 +6,9 @@
 #ifndef LAB_MAPS_H
 #define LAB_MAPS_H
 
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <bpf/bpf_helpers.h>
 #include "structs.h"
 
 /* Tables that the agent writes and the programs read. NO_PREALLOC: memory only for what is in. */

@@ -1,8 +1,8 @@
-/* VXLAN headers (RFC 7348) in a program's own hands: XDP comes before the kernel's tunnel device.
- */
+/* VXLAN headers (RFC 7348) in a program's own hands: XDP comes before the kernel's tunnel device. */
 #ifndef LAB_VXLAN_H
 #define LAB_VXLAN_H
 
+#include "context_xdp.h"
 #include "addresses.h"
 #include "hash.h"
 #include "parse.h"

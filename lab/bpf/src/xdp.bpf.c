@@ -3,11 +3,6 @@
  *
  * hook_xdp.h        xdp_entry                     the node's uplink, with native acceleration
  */
-#include "context_xdp.h"
-
-#include "codes.h"
-#include "config.h"
-#include "maps.h"
 #include "hook_xdp.h"
 
 char _license[] SEC("license") = "GPL";
