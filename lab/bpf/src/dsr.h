@@ -6,7 +6,8 @@
 #ifndef LAB_DSR_H
 #define LAB_DSR_H
 
-#include "nat.h"
+#include "service.h"
+#include "translations.h"
 
 #define DSR_OPTION4 0x9a /* copied into fragments, number 26: Cilium's choice */
 #define DSR_OPTION6 0x1b /* who does not know it skips it, and it stays as it is: Cilium's choice */
@@ -127,6 +128,19 @@ VERIFIED_ONCE int dsr_insert(context *ctx, struct flow *f, const struct nat_targ
 	if (!ret)
 		f->l4_off += dsr_length(f);
 	return ret;
+}
+
+/* Tell it where that has to be: replies will not come this way. `service` becomes the address that is
+ * told. 0 or a negative reason.
+ */
+static __always_inline int dsr_tell(context *ctx, struct flow *f, __u16 rev_nat_index,
+				    struct nat_target *service)
+{
+	if (f->proto == IPPROTO_TCP && !is_syn(f))
+		return 0;
+	if (!frontend_get(service, rev_nat_index, f->family))
+		return -DROP_NO_SERVICE;
+	return dsr_insert(ctx, f, service);
 }
 
 static __always_inline int dsr_read4(context *ctx, const struct flow *f, struct nat_target *service)

@@ -3,6 +3,7 @@
 #define LAB_HOOK_UPLINK_H
 
 #include "dsr.h"
+#include "nat.h"
 #include "nodeport.h"
 #include "own.h"
 #include "related.h"

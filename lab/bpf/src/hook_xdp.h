@@ -9,8 +9,11 @@
 #define LAB_HOOK_XDP_H
 
 #include "context_xdp.h"
+#include "dsr.h"
+#include "nat.h"
 #include "nexthop.h"
 #include "remote.h"
+#include "select.h"
 #include "vxlan.h"
 
 /* Ethernet addresses for the next hop. */
@@ -102,16 +105,12 @@ VERIFIED_ONCE int far_way(context *ctx, struct far_end *end, const struct flow *
 	       turns_around(ctx, &end->hop, &outer);
 }
 
-/* Replies will not come this way: the service's address travels along (see dsr.h). */
+/* The service's address travels along (see dsr.h). */
 static __always_inline int send_direct(context *ctx, struct flow *f, const struct far_end *end)
 {
 	struct nat_target service = {};
 
-	if (f->proto == IPPROTO_TCP && !is_syn(f))
-		return 0;
-	if (!frontend_get(&service, end->rev_nat_index, f->family))
-		return -DROP_NO_SERVICE;
-	return dsr_insert(ctx, f, &service);
+	return dsr_tell(ctx, f, end->rev_nat_index, &service);
 }
 
 /* Replies come back to an address of this node. */

@@ -1,129 +1,15 @@
-/* Source NAT: a flow leaves with an address of this node so that replies come back here.
- *
- * Two entries per flow, keyed by the header: OUT gives the new source to requests, IN gives the
- * old one to replies. The reply's entry is inserted first: it is what reserves the port.
+/* Source NAT: a flow leaves with an address of this node so that replies come back here. The half
+ * for the reply is entered first: it is what reserves the port.
  */
 #ifndef LAB_NAT_H
 #define LAB_NAT_H
 
-#include "service.h"
+#include "addresses.h"
+#include "rewrite.h"
+#include "translations.h"
 
 #define SNAT_TRIES 64
-#define SNAT_STEP 509 /* a prime: few tries visit the whole of a small range */
-
-/* Where a flow goes to or comes from after translation. */
-struct nat_key {
-	union {
-		struct ipv4_ct_tuple v4;
-		struct ipv6_ct_tuple v6;
-	};
-} __attribute__((aligned(8)));
-
-static __always_inline void nat_key(struct nat_key *key, const struct flow *f, __u8 flags)
-{
-	if (is_ipv4(f)) {
-		key->v4.daddr = f->daddr.p[0];
-		key->v4.saddr = f->saddr.p[0];
-		key->v4.dport = f->dport;
-		key->v4.sport = f->sport;
-		key->v4.nexthdr = f->proto;
-		key->v4.flags = flags;
-	} else {
-		addr_put(&key->v6.daddr, &f->daddr);
-		addr_put(&key->v6.saddr, &f->saddr);
-		key->v6.dport = f->dport;
-		key->v6.sport = f->sport;
-		key->v6.nexthdr = f->proto;
-		key->v6.flags = flags;
-	}
-}
-
-/* Key of the half that a flow's reply finds, which comes to this address and port. */
-static __always_inline void nat_reply_key(struct nat_key *key, const struct flow *f,
-					  const union v6addr *address, __be16 port, __u8 flags)
-{
-	if (is_ipv4(f)) {
-		key->v4.daddr = address->p[0];
-		key->v4.saddr = f->daddr.p[0];
-		key->v4.dport = port;
-		key->v4.sport = f->dport;
-		key->v4.nexthdr = f->proto;
-		key->v4.flags = flags;
-	} else {
-		addr_put(&key->v6.daddr, address);
-		addr_put(&key->v6.saddr, &f->daddr);
-		key->v6.dport = port;
-		key->v6.sport = f->dport;
-		key->v6.nexthdr = f->proto;
-		key->v6.flags = flags;
-	}
-}
-
-static __always_inline int nat_find(struct nat_target *to, const struct flow *f, __u8 flags)
-{
-	struct nat_key key;
-
-	nat_key(&key, f, flags);
-	if (is_ipv4(f)) {
-		const struct ipv4_nat_entry *entry =
-			bpf_map_lookup_elem(&cilium_snat_v4_external, &key.v4);
-
-		if (!entry)
-			return 0;
-		addr_set4(&to->address, entry->to_addr);
-		to->port = entry->to_port;
-	} else {
-		const struct ipv6_nat_entry *entry =
-			bpf_map_lookup_elem(&cilium_snat_v6_external, &key.v6);
-
-		if (!entry)
-			return 0;
-		addr_copy(&to->address, &entry->to_addr);
-		to->port = entry->to_port;
-	}
-	return 1;
-}
-
-/* Enter a half: with `only_new` not in the place of another. 0 or negative. */
-static __always_inline int nat_insert(const struct nat_key *key, const struct flow *f,
-				      const union v6addr *address, __be16 port, int only_new)
-{
-	if (is_ipv4(f)) {
-		struct ipv4_nat_entry entry = {
-			.created = f->now,
-			.to_addr = address->p[0],
-			.to_port = port,
-		};
-
-		return only_new
-			? enter_new(&cilium_snat_v4_external, TABLE_SNAT4, &key->v4, &entry)
-			: enter(&cilium_snat_v4_external, TABLE_SNAT4, &key->v4, &entry);
-	} else {
-		struct ipv6_nat_entry entry = {.created = f->now, .to_port = port};
-
-		addr_copy(&entry.to_addr, address);
-		return only_new
-			? enter_new(&cilium_snat_v6_external, TABLE_SNAT6, &key->v6, &entry)
-			: enter(&cilium_snat_v6_external, TABLE_SNAT6, &key->v6, &entry);
-	}
-}
-
-/* Is there a half under this key, and does it name this address and port? */
-static __always_inline int nat_leads_to(const struct nat_key *key, const struct flow *f,
-					const union v6addr *address, __be16 port)
-{
-	if (is_ipv4(f)) {
-		const struct ipv4_nat_entry *entry =
-			bpf_map_lookup_elem(&cilium_snat_v4_external, &key->v4);
-
-		return entry && entry->to_port == port && entry->to_addr == address->p[0];
-	} else {
-		const struct ipv6_nat_entry *entry =
-			bpf_map_lookup_elem(&cilium_snat_v6_external, &key->v6);
-
-		return entry && entry->to_port == port && addr_equal(&entry->to_addr, address);
-	}
-}
+#define SNAT_STEP 509 /* a prime: the tries are different ports, unless the range is a multiple of it */
 
 /* May the client's own port be kept? (32768-65535, above the NodePorts) */
 static __always_inline int port_in_range(__be16 port)
@@ -242,29 +128,10 @@ VERIFIED_ONCE int nat_restore(const struct flow *f, const struct nat_target *to)
  */
 static __always_inline int nat_find_request(struct nat_target *to, const struct flow *f)
 {
-	__u64 *checked;
-	struct nat_key key;
+	__u64 *checked = nat_get(to, f, TUPLE_OUT);
 
-	nat_key(&key, f, TUPLE_OUT);
-	if (is_ipv4(f)) {
-		struct ipv4_nat_entry *entry =
-			bpf_map_lookup_elem(&cilium_snat_v4_external, &key.v4);
-
-		if (!entry)
-			return 0;
-		addr_set4(&to->address, entry->to_addr);
-		to->port = entry->to_port;
-		checked = &entry->checked;
-	} else {
-		struct ipv6_nat_entry *entry =
-			bpf_map_lookup_elem(&cilium_snat_v6_external, &key.v6);
-
-		if (!entry)
-			return 0;
-		addr_copy(&to->address, &entry->to_addr);
-		to->port = entry->to_port;
-		checked = &entry->checked;
-	}
+	if (!checked)
+		return 0;
 	if (*checked == f->now)
 		return 1;
 	*checked = f->now;

@@ -4,9 +4,12 @@
 #ifndef LAB_NODEPORT_H
 #define LAB_NODEPORT_H
 
+#include "dsr.h"
 #include "forward.h"
+#include "nat.h"
 #include "related.h"
 #include "remote.h"
+#include "select.h"
 #include "verdict.h"
 
 /* To a backend that is not on this node: through the tunnel with the router address as its
@@ -40,13 +43,8 @@ static __always_inline int forward_remote(context *ctx, struct flow *f, __u16 re
 static __always_inline int forward_dsr(context *ctx, struct flow *f, __u16 rev_nat_index)
 {
 	struct nat_target service = {};
-	int ret;
+	int ret = dsr_tell(ctx, f, rev_nat_index, &service);
 
-	if (f->proto == IPPROTO_TCP && !is_syn(f))
-		return route(ctx, f);
-	if (!frontend_get(&service, rev_nat_index, f->family))
-		return -DROP_NO_SERVICE;
-	ret = dsr_insert(ctx, f, &service);
 	if (ret == -DROP_FRAG_NEEDED) /* the answer has to quote what the client sent */
 		rewrite(ctx, f, DESTINATION, &service.address, service.port);
 	return ret ? ret : route(ctx, f);

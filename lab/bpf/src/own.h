@@ -5,7 +5,9 @@
 #ifndef LAB_OWN_H
 #define LAB_OWN_H
 
+#include "conntrack.h"
 #include "nat.h"
+#include "service.h"
 
 /* Could a flow of the node's own have the port of one that borrows the node's address? */
 static __always_inline int has_borrowed_port(const struct flow *f)

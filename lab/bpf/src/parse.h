@@ -1,6 +1,4 @@
-/* From bytes to a flow. Every length and offset that the packet claims is checked here, so that
- * nothing behind has to.
- */
+/* From bytes to a flow. Every length and offset in the packet that is used later is checked here. */
 #ifndef LAB_PARSE_H
 #define LAB_PARSE_H
 
@@ -157,7 +155,7 @@ struct ipv6_fragment {
 	__be32 id;
 };
 
-/* More extension headers than this are a probe or an attack (RFC 7045 lets nodes refuse them). */
+/* So many are walked past (RFC 8883 names limits like this one). */
 #define IPV6_MAX_EXTENSIONS 4
 
 static __always_inline int is_extension(__u8 proto)
@@ -174,13 +172,34 @@ static __always_inline __u32 extension_length(__u8 proto, const struct ipv6_frag
 	return 8 + (__u32)((const struct ipv6_option *)ext)->words * 8;
 }
 
+/* Past the headers that begin at `off`: where L4 does, or 0 when the packet ends before. `f` gets L4's
+ * protocol, `id` and `frag` what a fragment header says.
+ */
+static __always_inline __u32 skip_extensions(context *ctx, struct flow *f, __u32 off,
+					     struct ipv6_frag_id *id, __u32 *frag)
+{
+	struct ipv6_fragment ext;
+
+	for (int i = 0; i < IPV6_MAX_EXTENSIONS && is_extension(f->proto); i++) {
+		if (load_bytes(ctx, off, &ext, sizeof(ext)))
+			return 0;
+		if (f->proto == IPPROTO_FRAGMENT) {
+			*frag = bpf_ntohs(ext.offset);
+			id->id = ext.id;
+		}
+		off += extension_length(f->proto, &ext);
+		f->proto = ext.next;
+		if (*frag & IP6_FRAGMENT_OFFSET) /* nothing but data follows */
+			break;
+	}
+	return off;
+}
+
 static __always_inline int parse_ipv6(context *ctx, struct flow *f, __u32 l3)
 {
 	struct ipv6hdr *ip = header(ctx, l3, sizeof(*ip));
 	struct ipv6_frag_id id __attribute__((aligned(8))) = {};
 	__u32 off = l3 + sizeof(*ip), end, frag = 0;
-	struct ipv6_fragment ext;
-	int fragmented = 0;
 
 	if (!ip || ip->version != 6)
 		return -DROP_INVALID;
@@ -195,26 +214,14 @@ static __always_inline int parse_ipv6(context *ctx, struct flow *f, __u32 l3)
 	addr_put(&f->saddr, &ip->saddr);
 	addr_put(&f->daddr, &ip->daddr);
 
-	for (int i = 0; i < IPV6_MAX_EXTENSIONS && is_extension(f->proto); i++) {
-		if (load_bytes(ctx, off, &ext, sizeof(ext)))
-			return -DROP_INVALID;
-		if (f->proto == IPPROTO_FRAGMENT) {
-			fragmented = 1;
-			frag = bpf_ntohs(ext.offset);
-			id.id = ext.id;
-		}
-		off += extension_length(f->proto, &ext);
-		f->proto = ext.next;
-		if (frag & IP6_FRAGMENT_OFFSET) /* nothing but data follows */
-			break;
-	}
-	if (off > end || off > L4_OFFSETS)
+	off = skip_extensions(ctx, f, off, &id, &frag);
+	if (!off || off > end || off > L4_OFFSETS)
 		return -DROP_INVALID;
 	/* A chain that goes on, or leads farther than an offset can. */
 	if (!(frag & IP6_FRAGMENT_OFFSET) && (is_extension(f->proto) || off > L4_FARTHEST))
 		return -DROP_INVALID_EXTHDR;
 	f->l4_off = off;
-	if (!fragmented || !(frag & (IP6_MORE_FRAGMENTS | IP6_FRAGMENT_OFFSET)))
+	if (!(frag & (IP6_MORE_FRAGMENTS | IP6_FRAGMENT_OFFSET)))
 		return parse_l4(ctx, f, off & L4_OFFSETS, end - off, IPPROTO_ICMPV6);
 
 	id.proto = f->proto;

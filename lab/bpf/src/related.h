@@ -11,6 +11,7 @@
 #include "dsr.h"
 #include "quote.h"
 #include "select.h"
+#include "translations.h"
 
 #define AGREED_AFFINITY 0x10000
 

@@ -2,8 +2,10 @@
 #ifndef LAB_REMOTE_H
 #define LAB_REMOTE_H
 
-#include "dsr.h"
-#include "select.h"
+#include "addresses.h"
+#include "conntrack.h"
+#include "events.h"
+#include "nat.h"
 
 /* Enter the flow, client to backend, so that its replies are known. 0 or a negative reason. */
 static __always_inline int track_remote(context *ctx, const struct flow *f, struct tracked *t,
