@@ -1,12 +1,10 @@
 /* The numbers that the kernel and its readers agree on: lab/bpf/codes.py says what they mean.
  *
  * What dumps and events show is Cilium's, so that it reads the same here and there; what only
- * switches the programs (profile, no_backend, forwarding) is the lab's own.
+ * switches the programs (no_backend, forwarding) is the lab's own.
  */
 #ifndef LAB_CODES_H
 #define LAB_CODES_H
-
-enum profile { PROFILE_1_10 = 0, PROFILE_MODERN = 1 };
 
 enum service_flag {
 	SVC_EXTERNAL_IP = 1,

@@ -75,6 +75,7 @@ static __always_inline long store_bytes(context *ctx, __u32 off, void *from, __u
  */
 static __always_inline long mend_checksum(context *ctx, __u32 off, __u32 diff, __u64 flags)
 {
+	/* The mask tells the verifier that the offset is bounded: L4_OFFSETS of parse.h. */
 	__u16 *check = header(ctx, off & 0x7ff, sizeof(*check));
 	__u64 sum;
 

@@ -24,7 +24,7 @@ static __always_inline void count_entered(__u32 table)
 	__u64 *entered = bpf_map_lookup_elem(&cilium_flows_entered, &table);
 
 	if (entered)
-		(*entered)++; /* per processor, as in count() of events.h */
+		(*entered)++; /* per processor and uninterrupted, as in count() of events.h */
 }
 
 /* Enter what must not be there yet; of several processors one succeeds, and counts. */

@@ -50,7 +50,7 @@ static __always_inline void count(__u32 bytes, __u8 reason, __u8 direction)
 	struct metrics_value *value = bpf_map_lookup_elem(&cilium_metrics, &key);
 
 	if (value) {
-		/* per processor, and a program is not interrupted by another of its kind here */
+		/* per processor; no other tc or XDP program interrupts this one (softirqs are off) */
 		value->count++;
 		value->bytes += bytes;
 		return;

@@ -25,7 +25,7 @@ struct flow {
 	__be16 dport;
 	__u8 family;
 	__u8 proto;
-	__u8 tcp_flags; /* 13th byte of the TCP header: FIN 1, SYN 2, RST 4, PSH 8, ACK 16 ... */
+	__u8 tcp_flags; /* byte 13 of the TCP header, from 0: FIN 1, SYN 2, RST 4, PSH 8, ACK 16 ... */
 	__u8 kind;
 	__u16 l4_off;
 	__u8 hops; /* TTL or hop limit, as it came */

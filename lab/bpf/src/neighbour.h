@@ -24,9 +24,7 @@ struct arp_packet {
 	__be32 target_ip;
 } __attribute__((packed));
 
-/* The gateway answers for itself: the pod's only neighbour is the node's end of its veth. A verdict,
- * or a negative reason.
- */
+/* Answer a request for the gateway's MAC address. A verdict, or a negative reason. */
 static __always_inline int answer_arp(context *ctx)
 {
 	struct arp_packet *arp = header(ctx, 0, sizeof(*arp));
@@ -97,7 +95,9 @@ static __always_inline int advertise(context *ctx, struct advertisement *a,
 	return bpf_redirect(interface(ctx), 0);
 }
 
-/* What the pod `ep` asks of its neighbour. */
+/* Answer the pod `ep` that looks for its gateway; what else neighbours say is left to the stack. A
+ * verdict.
+ */
 VERIFIED_ONCE int answer_solicitation(context *ctx, const struct flow *f,
 				      const struct endpoint_info *ep)
 {

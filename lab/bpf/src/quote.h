@@ -8,7 +8,9 @@
 
 #define ICMP_HEAD 8
 
-/* The first 8 bytes behind the quoted IP header: UDP's, of which TCP's begins alike, or an echo's. */
+/* The first 8 bytes behind the quoted IP header: UDP's, TCP's (with ports in the same place), or an
+ * echo's.
+ */
 union quoted_l4 {
 	struct {
 		__be16 sport;

@@ -1,5 +1,5 @@
 /* Keys, values and events shared with user space, byte for byte: lab/bpf/structs/ describes
- * every field. A test compares the two by BTF. Layouts are Cilium's.
+ * every field. A test compares the two by BTF. Layouts are Cilium's where it has the struct.
  */
 #ifndef LAB_STRUCTS_H
 #define LAB_STRUCTS_H

@@ -36,8 +36,9 @@ static __always_inline __u8 ecn_at(context *ctx, __u32 l3)
 	return (ip[0] >> 4 == 4 ? ip[1] : ip[1] >> 4) & ECN_BITS;
 }
 
-/* `ecn`: of the packet inside. Its own mark stays inside; routers on the way set a new one, which
- * the other end carries over (RFC 6040). They may cut the packet as well, so it has a number.
+/* `ecn`: of the packet inside. Its own mark stays inside (RFC 3168, 9.1.1, which the kernel's device
+ * follows); routers on the way set a new one, which the other end carries over (RFC 6040, 4.2). They
+ * may cut the packet as well, so it has a number.
  */
 static __always_inline void outer_ip(struct iphdr *ip, __be32 node, __u32 length, __u8 ecn)
 {
