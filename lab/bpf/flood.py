@@ -24,7 +24,7 @@ from lab.bpf.ledger import Entry, Ledger
 from lab.bpf.maps import Map
 from lab.bpf.object_info import pinned_entries
 from lab.bpf.structs import ct_entry, ipv4_nat_entry
-from lab.bpf.tables import CT_TCP, GLOBALS, SNAT
+from lab.bpf.tables import CT_TCP, GLOBALS, SNAT, Table
 
 STRANGERS = IPv4Network("198.18.0.0/15")
 TCP = 6
@@ -70,17 +70,23 @@ def _enter(books: Ledger, table: Map[Any, Any], entries: Iterable[Entry]) -> Non
 
 def clear() -> int:
     """Remove all entries of strangers; how many there were."""
-    low, high = (int(STRANGERS[at]).to_bytes(4, "big") for at in (0, -1))
     removed = 0
     for table in (SNAT, CT_TCP):
         with Ledger.pinned() as books, _open(table) as opened:
-            strangers = [
-                key
-                for key, value in opened.raw_items()
-                if any(low <= address <= high for address in (key[:4], key[4:8], value[32:36]))
-            ]
-            removed += books.remove(opened, strangers)
+            removed += books.remove(opened, strangers(table, opened.raw_items()))
     return removed
+
+
+def strangers(table: Table, entries: Iterable[Entry]) -> list[bytes]:
+    """Keys of the entries that name a stranger: their keys do, or what they translate to."""
+    low, high = (int(STRANGERS[at]).to_bytes(4, "big") for at in (0, -1))
+    named = ipv4_nat_entry.to_addr.offset
+    target = slice(named, named + 4) if table is SNAT else slice(0)
+    return [
+        key
+        for key, value in entries
+        if any(low <= address <= high for address in (key[:4], key[4:8], value[target]))
+    ]
 
 
 def _translated(
