@@ -12,12 +12,8 @@ from enum import IntEnum, IntFlag
 OVERLAY_PORT = 8472
 """UDP port of VXLAN between the nodes."""
 
-CAPTURE_LENGTH = 128
-"""Most bytes of a packet that an event carries."""
-
 WILDCARD_PORT = 0
-ANY_PROTOCOL = 0
-"""dport and proto of the service key that stands for all unlisted ports of an address."""
+"""dport of the service key that stands for all unlisted ports of an address; its proto is 0."""
 
 
 class Profile(IntEnum):

@@ -23,7 +23,7 @@ SETTINGS = {
     # Packets of one flow come in by the uplink, the tunnel and a pod: asymmetry is the rule.
     "net/ipv4/conf/all/rp_filter": "0",
     "net/ipv4/conf/default/rp_filter": "0",
-    # A veth of an old agent's pod must not be answered for by another interface.
+    # What comes in by the uplink may leave by it: no reason to tell the router of a shorter way.
     "net/ipv4/conf/all/send_redirects": "0",
     "net/ipv4/conf/default/send_redirects": "0",
 }

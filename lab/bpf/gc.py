@@ -19,10 +19,12 @@ from lab.bpf.codes import TupleFlag
 from lab.bpf.ledger import Entry, Ledger, Reading
 from lab.bpf.maps import Map
 from lab.bpf.object_info import map_info
-from lab.bpf.structs import ct_entry
+from lab.bpf.structs import ct_entry, ipv4_nat_entry
 from lab.bpf.tables import CT_ANY, CT_ANY6, CT_TCP, CT_TCP6, GLOBALS, SNAT, SNAT6, Table
 
 _LIFETIME = slice(ct_entry.lifetime.offset, ct_entry.lifetime.offset + ct_entry.lifetime.size)
+_TARGET = ipv4_nat_entry.to_addr.offset
+"""Where a translation has its address, in both families."""
 FAMILIES = ((CT_TCP, CT_ANY, SNAT, 4), (CT_TCP6, CT_ANY6, SNAT6, 16))
 """Connection tables and translation table of a family, and bytes of its addresses."""
 
@@ -129,7 +131,8 @@ def _connections(key: bytes, value: bytes, width: int) -> Iterator[bytes]:
     proto = key[2 * width + 4 : 2 * width + 5]
     if key[-1] == TupleFlag.IN:
         # A reply's entry holds the opener's address in its value.
-        opener, port = value[32 : 32 + width], value[32 + width : 34 + width]
+        end = _TARGET + width
+        opener, port = value[_TARGET:end], value[end : end + 2]
         yield opener + saddr + sport + port + proto + bytes([TupleFlag.OUT])
         return
     yield saddr + daddr + dport + sport + proto + bytes([TupleFlag.OUT])

@@ -21,8 +21,8 @@ from lab.errors import BpfError
 K = TypeVar("K", bound=Layout)
 V = TypeVar("V", bound=Layout)
 
-ANY, NOEXIST, EXIST = 0, 1, 2
-"""Flags of `update`: create or replace, create only, replace only."""
+CREATE_OR_REPLACE = 0
+"""BPF_ANY of linux/bpf.h."""
 
 BATCH = 1024
 """Entries a batch system call moves at most."""
@@ -63,13 +63,14 @@ class Map(Generic[K, V]):
             return None
         return value.raw
 
-    def update(self, key: K, value: V, flags: int = ANY) -> None:
+    def update(self, key: K, value: V) -> None:
+        """Write an entry, in place of the one that may be there."""
         call(
             "bpf_map_update_elem",
             self.fd,
             bytes(key),
             bytes(value),
-            flags,
+            CREATE_OR_REPLACE,
             what=f"writing {key} to {self.table.name}",
         )
 
@@ -98,10 +99,6 @@ class Map(Generic[K, V]):
                 # A map type without batches, or the error of one entry: write one by one.
                 for key, value in part[0 if _unsupported(code) else count.value :]:
                     self.update(self.table.key.parse(key), self.table.value.parse(value))
-
-    def delete_batch(self, keys: Iterable[K]) -> int:
-        """Remove many entries; how many of them were there."""
-        return self.delete_raw(bytes(key) for key in keys)
 
     def delete_raw(self, keys: Iterable[bytes]) -> int:
         """Remove entries by the bytes of their keys; how many of them were there."""

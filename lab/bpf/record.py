@@ -6,13 +6,18 @@ of the packet as is captured, and the time at which the event was made. Pure.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from struct import Struct
 
+from lab.bpf.structs import trace_notify
+
 RING_HEADER = 8
 """Bytes of the kernel's header (struct bpf_ringbuf_hdr): the length, and where the page is."""
-EVENT_HEADER = 48
+EVENT_HEADER = ctypes.sizeof(trace_notify)
+"""A drop event's is as long: struct drop_notify, version 3."""
 CAPTURE_LENGTH = 128
+"""Most bytes of a packet that an event carries."""
 LENGTH = EVENT_HEADER + CAPTURE_LENGTH + 8
 """Bytes that a program reserves for an event (struct trace_event, struct drop_event)."""
 SIZE = RING_HEADER + LENGTH
@@ -20,7 +25,7 @@ SIZE = RING_HEADER + LENGTH
 TIME_AT = SIZE - 8
 """Where a record's CLOCK_MONOTONIC nanoseconds stand."""
 
-_CAPTURED = Struct(f"={RING_HEADER + 12}xH")
+_CAPTURED = Struct(f"={RING_HEADER + trace_notify.len_cap.offset}xH")
 """len_cap of the event's header."""
 _TIME = Struct(f"={TIME_AT}xQ")
 

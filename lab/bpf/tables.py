@@ -1,4 +1,4 @@
-"""The maps: name, key, value, in the order of the folder they are pinned in.
+"""The maps: name, key and value of each.
 
 Every map is pinned as /sys/fs/bpf/tc/globals/NAME in its node's own bpffs.
 """
@@ -77,7 +77,7 @@ AFFINITY_MATCH = Table("cilium_lb_affinity_match", s.lb_affinity_match, Present)
 SOURCE_RANGE = Table("cilium_lb4_source_range", s.lb4_src_range_key, Listed)
 SOURCE_RANGE6 = Table("cilium_lb6_source_range", s.lb6_src_range_key, Listed)
 MAGLEV = Table("cilium_lb4_maglev", RevNatId, BackendId)
-"""Map of maps: the inner one is an ARRAY of one value, u32[M]. See `maps.MaglevMap`."""
+"""Map of maps: the inner one is an ARRAY of one value, u32[M]. See `maglev`."""
 MAGLEV6 = Table("cilium_lb6_maglev", RevNatId, BackendId)
 CT_TCP = Table("cilium_ct4_global", s.ipv4_ct_tuple, s.ct_entry)
 CT_ANY = Table("cilium_ct_any4_global", s.ipv4_ct_tuple, s.ct_entry)

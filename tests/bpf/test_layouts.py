@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab import shell
-from lab.bpf import structs
-from lab.bpf.build import FLAGS, SOURCES, include
+from lab.bench.programs.feeding import feed_config
+from lab.bpf import record, structs
+from lab.bpf.build import FLAGS, SOURCES, compiled, include
 from lab.bpf.config import datapath_config
+from lab.bpf.impair import Impairment
 from lab.bpf.layout import Layout
 
 LAYOUTS = [
@@ -21,11 +24,16 @@ LAYOUTS = [
 
 
 INCLUDES = """
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
 #include "structs.h"
 #include "config.h"
+#include "events.h"
 """
+RECORDS = ("trace_event", "drop_event")
+
+
+def types_of(target: Path) -> dict[int, Any]:
+    dumped = shell.run(["bpftool", "-j", "btf", "dump", "file", str(target)]).json()
+    return {entry["id"]: entry for entry in dumped["types"]}
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +41,11 @@ def types(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Any]:
     """Type information of one variable of every struct, from the programs' own headers."""
     folder = tmp_path_factory.mktemp("layouts")
     source, target = folder / "layouts.c", folder / "layouts.o"
-    variables = [f"struct {kind.__name__} v{n};" for n, kind in enumerate(LAYOUTS)]
+    names = [*(kind.__name__ for kind in LAYOUTS), *RECORDS]
+    variables = [f"struct {name} v{n};" for n, name in enumerate(names)]
     source.write_text("\n".join([INCLUDES, *variables]))
     shell.run(["clang", *FLAGS, include(), f"-I{SOURCES}", "-c", str(source), "-o", str(target)])
-    dumped = shell.run(["bpftool", "-j", "btf", "dump", "file", str(target)]).json()
-    return {entry["id"]: entry for entry in dumped["types"]}
+    return types_of(target)
 
 
 def struct(types: dict[int, Any], name: str) -> Any:
@@ -56,9 +64,35 @@ def members(types: dict[int, Any], entry: Any, base: int = 0) -> list[tuple[str,
     return found
 
 
+def fields(layout: type[Layout]) -> list[tuple[str, int]]:
+    return [(field[0], getattr(layout, field[0]).offset) for field in layout._fields_]
+
+
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)
 def test_struct_is_the_programs_own(types: dict[int, Any], layout: type[Layout]) -> None:
     entry = struct(types, layout.__name__)
     assert entry["size"] == ctypes.sizeof(layout)
-    fields = [(field[0], getattr(layout, field[0]).offset) for field in layout._fields_]
-    assert members(types, entry) == fields
+    assert members(types, entry) == fields(layout)
+
+
+@pytest.mark.parametrize(
+    ("program", "name", "layout"),
+    [("impair", "impairment", Impairment), ("feed", "feed_config", feed_config)],
+)
+def test_constants_of_other_programs_are_their_own(
+    program: str, name: str, layout: type[Layout]
+) -> None:
+    types = types_of(compiled(program))
+    entry = struct(types, name)
+    assert (entry["size"], members(types, entry)) == (ctypes.sizeof(layout), fields(layout))
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_reader_finds_the_parts_of_a_record(types: dict[int, Any], name: str) -> None:
+    entry = struct(types, name)
+    assert entry["size"] == record.LENGTH
+    assert members(types, entry) == [
+        ("notify", 0),
+        ("packet", record.EVENT_HEADER),
+        ("time", record.TIME_AT - record.RING_HEADER),
+    ]

@@ -54,3 +54,13 @@ def test_drop_reasons_agree_and_have_a_text() -> None:
 def test_unknown_reason_is_its_number() -> None:
     assert codes.reason_text(250) == "250"
     assert codes.reason_text(codes.Reason.NO_SERVICE) == "Service backend not found"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "enum"), [("IDENTITY_", codes.Identity), ("EVENT_", codes.EventType)]
+)
+def test_numbers_that_the_programs_use_are_among_the_readers(
+    prefix: str, enum: type[IntEnum]
+) -> None:
+    in_c = {n.removeprefix(prefix): v for n, v in NAMES.items() if n.startswith(prefix)}
+    assert in_c.items() <= {name: member.value for name, member in enum.__members__.items()}.items()
