@@ -44,7 +44,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -96,8 +96,8 @@ def install(
     swapped in one step: running flows do not notice. `sizes`: entries of maps by name, only for
     the first installation. `cgroup`: a cgroup v2 folder whose processes' connections to services
     are balanced at the socket (see `sockets.own_cgroup`); None balances them packet by packet.
-    MachineError without clang or libbpf; VerifierError or BpfError when
-    the kernel refuses something.
+
+    MachineError without clang or libbpf; VerifierError or BpfError when the kernel refuses one.
     """
     devices.prepare(config, route_services=cgroup is None)
     for folder in (GLOBALS, PROGRAMS):
@@ -110,13 +110,8 @@ def install(
             host_cookie=sockets.namespace_cookie(),
             uplink_mac=devices.mac_of(config.uplink),
         )
-        loaded.configure(constants)
-        kept = {n: size for n, size in pinned_entries(GLOBALS).items() if n in loaded.maps()}
-        loaded.resize({**({} if config.ipv6 else SIZES6), **(sizes or {}), **kept})
-        loaded.leave_out(() if cgroup else sockets.ATTACH_TYPES)
-        loaded.load(maglev_size=config.maglev_size)
-        for name in loaded.programs():
-            _pin(loaded.program(name), PROGRAMS / name)
+        without = () if cgroup else sockets.ATTACH_TYPES
+        _load(loaded, config, constants, sizes or {}, left_out=without)
         _attach_node(loaded, config, indexes)
         if config.native_xdp:
             _accelerate(indexes["uplink"], loaded, constants)
@@ -125,11 +120,7 @@ def install(
         if cgroup is not None:
             programs = {name: loaded.program(name) for name in sockets.ATTACH_TYPES}
             sockets.attach(programs, cgroup, previous=previous)
-        pods = {info.ifindex for info in _pods()}
-        for ifindex in pods & {index for index, _ in socket.if_nameindex()}:
-            _attach_pod(
-                config, ifindex, loaded.program("from_container"), loaded.program("to_container")
-            )
+        _attach_pods(loaded, config)
 
 
 def attach_pod(config: NodeConfig, ifindex: int) -> None:
@@ -168,6 +159,24 @@ def _indexes(config: NodeConfig) -> dict[str, int]:
     }
 
 
+def _load(
+    loaded: BpfObject,
+    config: NodeConfig,
+    constants: Layout,
+    sizes: Mapping[str, int],
+    *,
+    left_out: Collection[str],
+) -> None:
+    """Programs with the node's constants, on maps of these `sizes` or on those that are there."""
+    loaded.configure(constants)
+    kept = {n: size for n, size in pinned_entries(GLOBALS).items() if n in loaded.maps()}
+    loaded.resize({**({} if config.ipv6 else SIZES6), **sizes, **kept})
+    loaded.leave_out(left_out)
+    loaded.load(maglev_size=config.maglev_size)
+    for name in loaded.programs():
+        _pin(loaded.program(name), PROGRAMS / name)
+
+
 def _attach_node(loaded: BpfObject, config: NodeConfig, indexes: Mapping[str, int]) -> None:
     peer = socket.if_nametoindex(devices.PEER)
     hooks = [
@@ -192,6 +201,15 @@ def _accelerate(uplink: int, loaded: BpfObject, constants: Layout) -> None:
         xdp.share_maps(loaded)
         xdp.load()
         attach_xdp(uplink, xdp.program("xdp_entry"))
+
+
+def _attach_pods(loaded: BpfObject, config: NodeConfig) -> None:
+    """The pods that are there already, when programs are swapped."""
+    pods = {info.ifindex for info in _pods()}
+    for ifindex in pods & {index for index, _ in socket.if_nameindex()}:
+        _attach_pod(
+            config, ifindex, loaded.program("from_container"), loaded.program("to_container")
+        )
 
 
 def _attach_pod(config: NodeConfig, ifindex: int, leaving: int, coming: int) -> None:
