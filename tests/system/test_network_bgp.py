@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
 from lab.frr.answers import bfd_sessions, peers
-from lab.frr.model import Advertisement, Bfd, BgpConfig, GracefulRestart, Neighbor
+from lab.frr.model import Advertisement, Bfd, BgpConfig, Neighbor
 from lab.sandbox.handle import Lab
 from lab.topology import load, resolve
 from lab.topology.plan import Plan, PlannedNode
 from lab.wait import until
+from tests.unit.frr.configs import RICH
 
 from .wires import apply, running
 
@@ -262,45 +263,9 @@ def test_attributes_reach_the_router(lab: Lab, speaking: dict[str, BgpConfig]) -
     assert (path["locPrf"], path["origin"]) == (0, "incomplete")
 
 
-EVERYTHING = BgpConfig(
-    asn=64521,
-    router_id=IPv4Address("192.168.1.21"),
-    neighbors=(
-        Neighbor(
-            IPv4Address("192.168.1.1"),
-            64512,
-            description="the router",
-            update_source="192.168.1.21",
-            local_asn=64600,
-            password="sesame",
-            port=1179,
-            keepalive=1,
-            hold=3,
-            connect_retry=5,
-            ebgp_multihop=3,
-            bfd=Bfd(5, 60, receive_interval=70, minimum_ttl=253, echo_interval=80, passive=True),
-            graceful_restart=True,
-            maximum_prefixes=100,
-        ),
-        Neighbor(IPv4Address("192.168.1.2"), 64521, passive=True, graceful_restart=False),
-        Neighbor(IPv4Address("192.168.1.3"), 64513, ttl_security_hops=1, families=(4, 6)),
-    ),
-    advertisements=(
-        Advertisement(
-            IPv4Network("172.16.10.9"),
-            communities=frozenset({"64512:100", "no-export"}),
-            large_communities=frozenset({"64512:1:2"}),
-            local_preference=150,
-        ),
-        Advertisement(
-            IPv4Network("172.16.10.8"), neighbors=frozenset({IPv4Address("192.168.1.1")})
-        ),
-        Advertisement(IPv6Network("2001:db8:10::/128"), communities=frozenset({"64512:100"})),
-    ),
-    graceful_restart=GracefulRestart(restart_time=30),
-    origin="incomplete",
-    local_preference=0,
-)
+_ROUTER, *_OTHERS = RICH.neighbors
+_BFD = Bfd(5, 60, receive_interval=70, minimum_ttl=253, echo_interval=80, passive=True)
+EVERYTHING = replace(RICH, neighbors=(replace(_ROUTER, bfd=_BFD), *_OTHERS))
 
 
 def test_frr_says_everything_in_our_own_words(lab: Lab) -> None:
