@@ -155,18 +155,38 @@ def test_datagrams_of_all_sizes(wire: Wire, vip: str, size: int) -> None:
         assert (answer, peer[:2]) == (DATA[:size], (vip, 7))
 
 
-def test_path_mtu_is_found_through_tunnel_and_translation(wire: Wire) -> None:
-    """The router's leg to the client takes 1300 bytes, which only its ICMP errors tell the pods."""
+CLIENTS_ROUTES = {"192.168.10.1": 1460, "fd00:192::1": 1440}
+"""Of the client: its next hops, and the largest segments that it takes."""
+
+
+@contextmanager
+def narrow_leg(wire: Wire) -> Iterator[None]:
+    """The router's leg to the client takes 1300 bytes. The client knows, for the wire lets
+    nothing longer through, but goes on asking for long segments.
+    """
     wire.router.ip("link set client mtu 1300")
+    wire.client.ip(
+        *(
+            f"route change default via {hop} mtu 1300 advmss {most}"
+            for hop, most in CLIENTS_ROUTES.items()
+        )
+    )
     try:
+        yield
+    finally:
+        wire.client.ip(*(f"route change default via {hop}" for hop in CLIENTS_ROUTES))
+        wire.router.ip("link set client mtu 1500")
+
+
+def test_path_mtu_is_found_through_tunnel_and_translation(wire: Wire) -> None:
+    """Only the router's ICMP errors tell the pods of its narrow leg."""
+    with narrow_leg(wire):
         for vip in (LOCAL_VIP, REMOTE_VIP, LOCAL_VIP_6, REMOTE_VIP_6):
             assert round_trip(wire.client, vip, DATA) == hashlib.sha256(DATA).hexdigest()
         ends = ("192.168.10.11", "10.0.1.1", "fd00:192::11", "fd00:10:0:1::1")
         for pod, end in zip(wire.pods * 2, ends, strict=True):
             route = pod.run(lambda e=end: shell.run(["ip", "route", "get", e]).out)  # type: ignore[misc]
             assert "mtu 1300" in route
-    finally:
-        wire.router.ip("link set client mtu 1500")
 
 
 @pytest.mark.parametrize(

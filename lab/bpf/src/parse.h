@@ -215,10 +215,10 @@ static __always_inline int parse_ipv6(context *ctx, struct flow *f, __u32 l3)
 	addr_put(&f->daddr, &ip->daddr);
 
 	off = skip_extensions(ctx, f, off, &id, &frag);
-	if (!off || off > end || off > L4_OFFSETS)
+	if (!off || off > end)
 		return -DROP_INVALID;
-	/* A chain that goes on, or leads farther than an offset can. */
-	if (!(frag & IP6_FRAGMENT_OFFSET) && (is_extension(f->proto) || off > L4_FARTHEST))
+	/* A chain that leads farther than an offset can, or goes on; but a later fragment holds data. */
+	if (off > L4_FARTHEST || (is_extension(f->proto) && !(frag & IP6_FRAGMENT_OFFSET)))
 		return -DROP_INVALID_EXTHDR;
 	f->l4_off = off;
 	if (!(frag & (IP6_MORE_FRAGMENTS | IP6_FRAGMENT_OFFSET)))
