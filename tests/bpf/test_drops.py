@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, Ether
 
 from lab import shell
@@ -20,7 +21,7 @@ from lab.bpf import tables as t
 from lab.bpf.codes import Direction, EventType, Reason, ServiceFlag
 from lab.bpf.config import Forwarding, NoBackend, NodeConfig
 
-from .node import CLIENT, CONFIG, MODERN, POD, POD2, REMOTE_POD, ROUTER, VIP
+from .node import CLIENT, CONFIG, MODERN, POD, POD2, REMOTE_POD, REMOTE_POD_6, ROUTER, ROUTER_6, VIP
 from .packets import FROM_POD, FROM_ROUTER, PORT, arriving, datagram, reply, request
 from .rig import EXPOSED, Backend, Rig
 from .test_xdp import DROP
@@ -132,6 +133,10 @@ LOST = {
     ),
     "into the tunnel without a node": Lost(
         Reason.NO_TUNNEL_ENDPOINT, OUT, "to_overlay", request(ROUTER, REMOTE_POD)
+    ),
+    "IPv6 into the tunnel of a node that has none": Lost(
+        Reason.NO_TUNNEL_ENDPOINT, OUT, "to_overlay",
+        FROM_ROUTER / IPv6(src=ROUTER_6, dst=REMOTE_POD_6) / UDP(),
     ),
     "the node's, to a pod that is gone": Lost(
         Reason.UNROUTABLE, OUT, "from_host", request(ROUTER, "10.0.1.99")

@@ -56,9 +56,6 @@ int to_overlay(struct __sk_buff *ctx)
 
 	if (bpf_skb_get_tunnel_key(ctx, &key, sizeof(key), 0) == 0)
 		return TC_ACT_OK;
-	/* The kernel's own neighbour discovery on the device is no loss worth a word. */
-	if (ctx->protocol == bpf_htons(ETH_P_IPV6) && !HAS_IPV6)
-		return TC_ACT_SHOT;
 	return drop(ctx, &place, -DROP_NO_TUNNEL_ENDPOINT);
 }
 
