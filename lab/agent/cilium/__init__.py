@@ -1,5 +1,5 @@
 """The `cilium` command on a node: what its maps hold, what its agent says, what happens now.
 
-Everything but `status`, `endpoint list` and `monitor` reads maps and FRR directly, and works
-while no agent runs.
+Everything but `status`, `monitor` and the lists of endpoints, identities and nodes reads maps and
+FRR directly, and works while no agent runs.
 """

@@ -19,9 +19,8 @@ def parser() -> argparse.ArgumentParser:
     """All commands there are; argparse ends the process with 2 and a usage for any other."""
     found = argparse.ArgumentParser(prog="cilium", description="The datapath of this node.")
     top = found.add_subparsers(required=True, metavar="COMMAND")
-    _add_bpf(top.add_parser("bpf", help="what the maps hold").add_subparsers(required=True))
-    service = top.add_parser("service", help="services by their number")
-    verbs = service.add_subparsers(required=True)
+    _add_bpf(_noun(top, "bpf", "what the maps hold"))
+    verbs = _noun(top, "service", "services by their number")
     _add(verbs, "list", commands.service_list, "all services with their backends")
     leaf = verbs.add_parser("get", help="one service")
     leaf.add_argument("id", type=int)
@@ -31,53 +30,63 @@ def parser() -> argparse.ArgumentParser:
         ("identity", commands.identity_list, "security identities and their labels"),
         ("node", commands.node_list, "nodes of the cluster and the networks of their pods"),
     ):
-        verbs = top.add_parser(noun, help=summary).add_subparsers(required=True)
-        _add(verbs, "list", command, summary)
-    _add_bgp(top.add_parser("bgp", help="sessions and routes").add_subparsers(required=True))
+        _add(_noun(top, noun, summary), "list", command, summary)
+    _add_bgp(_noun(top, "bgp", "sessions and routes"))
     leaf = _add(top, "status", commands.agent_status, "the state of the agent")
     leaf.add_argument("--verbose", action="store_true", help="how it balances, too")
     _add_monitor(top.add_parser("monitor", help="events as they happen"))
     return found
 
 
-def _add(verbs: Any, name: str, command: Command, summary: str) -> argparse.ArgumentParser:
+def _noun(above: Any, name: str, summary: str) -> Any:
+    """A word that needs another one behind it."""
+    return above.add_parser(name, help=summary).add_subparsers(required=True)
+
+
+def _add(above: Any, name: str, command: Command, summary: str) -> argparse.ArgumentParser:
     """A command whose answer can be had as JSON, too."""
-    leaf: argparse.ArgumentParser = verbs.add_parser(name, help=summary)
+    leaf: argparse.ArgumentParser = above.add_parser(name, help=summary)
     leaf.add_argument("-o", "--output", choices=[commands.JSON], help="instead of text")
     leaf.set_defaults(command=command)
     return leaf
 
 
 def _add_bpf(nouns: Any) -> None:
-    _add_balancer(nouns.add_parser("lb", help="frontends and backends"))
-    for noun, listed, flushed, summary in (
-        ("ct", commands.ct_list, commands.ct_flush, "connections"),
-        ("nat", commands.nat_list, commands.nat_flush, "source translations"),
-        ("frag", commands.fragment_list, None, "datagrams that came in parts"),
-        ("ipcache", commands.ipcache_list, None, "identities and tunnel endpoints of addresses"),
-        ("endpoint", commands.bpf_endpoint_list, None, "addresses of this node"),
-        ("tunnel", commands.tunnel_list, None, "pod networks of other nodes"),
-        ("metrics", commands.metrics_list, None, "packets by what became of them"),
+    _add_balancer(_noun(nouns, "lb", "frontends and backends"))
+    _add_flows(nouns)
+    verbs = _noun(nouns, "ipcache", "identities and tunnel endpoints of addresses")
+    _add(verbs, "list", commands.ipcache_list, "of all addresses")
+    leaf = verbs.add_parser("get", help="of one address")
+    leaf.add_argument("address", type=ip_address)
+    leaf.set_defaults(command=commands.ipcache_get)
+    for noun, command, summary in (
+        ("endpoint", commands.bpf_endpoint_list, "addresses of this node"),
+        ("tunnel", commands.tunnel_list, "pod networks of other nodes"),
+        ("metrics", commands.metrics_list, "packets by what became of them"),
     ):
-        verbs = nouns.add_parser(noun, help=summary).add_subparsers(required=True)
-        leaves = [_add(verbs, "list", listed, summary)]
-        if flushed:
-            leaves.append(verbs.add_parser("flush", help=f"forget all {summary}"))
-            leaves[1].set_defaults(command=flushed)
-        if noun == "ipcache":
-            leaf = verbs.add_parser("get", help="who is behind an address")
-            leaf.add_argument("address", type=ip_address)
-            leaf.set_defaults(command=commands.ipcache_get)
-        if noun == "ct":
-            leaves[0].add_argument("which", nargs="?", choices=["global"], default="global")
-            leaves[0].add_argument(
-                "-d", "--time-diff", action="store_true", help="how much longer each is known"
-            )
-            leaves[1].add_argument("which", choices=["global"])
+        _add(_noun(nouns, noun, summary), "list", command, summary)
 
 
-def _add_balancer(noun: argparse.ArgumentParser) -> None:
-    verbs = noun.add_subparsers(required=True)
+def _add_flows(nouns: Any) -> None:
+    verbs = _noun(nouns, "ct", "connections")
+    leaf = _add(verbs, "list", commands.ct_list, "all connections")
+    leaf.add_argument("which", nargs="?", choices=["global"], default="global")
+    leaf.add_argument(
+        "-d", "--time-diff", action="store_true", help="how much longer each is known"
+    )
+    leaf = verbs.add_parser("flush", help="forget all connections")
+    leaf.add_argument("which", choices=["global"])
+    leaf.set_defaults(command=commands.ct_flush)
+    verbs = _noun(nouns, "nat", "source translations")
+    _add(verbs, "list", commands.nat_list, "all translations")
+    verbs.add_parser("flush", help="forget all translations").set_defaults(
+        command=commands.nat_flush
+    )
+    verbs = _noun(nouns, "frag", "datagrams that came in parts")
+    _add(verbs, "list", commands.fragment_list, "those whose first part was seen")
+
+
+def _add_balancer(verbs: Any) -> None:
     leaf = _add(verbs, "list", commands.lb_list, "frontends with their backends")
     alone = leaf.add_mutually_exclusive_group()
     for flag, summary in (
@@ -87,7 +96,7 @@ def _add_balancer(noun: argparse.ArgumentParser) -> None:
         ("--source-ranges", "the source ranges map"),
     ):
         alone.add_argument(flag, action="store_true", help=summary)
-    tables = verbs.add_parser("maglev", help="lookup tables").add_subparsers(required=True)
+    tables = _noun(verbs, "maglev", "lookup tables of services with several backends")
     _add(tables, "list", commands.maglev_list, "tables of all services")
     leaf = _add(tables, "get", commands.maglev_get, "the table of one service")
     leaf.add_argument("id", type=int, help="of the service")
