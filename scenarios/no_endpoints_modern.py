@@ -50,6 +50,16 @@ def refused(stage: Stage) -> None:
     stage.holds("no backend: that is why", "Service backend not found" in shown.out, True)
 
 
+@scenario.step("A node's own call does not even leave it")
+def own_call(stage: Stage) -> None:
+    """On a node a service's address is translated in connect(), before there is a packet. Without
+    a backend the call itself fails: nothing is sent, so nothing is dropped and no flow is told."""
+    tried = stage.show(stage.plan.kube_nodes[-1].name, f"curl -s -v -m 1 {web.URL}")
+    stage.holds("curl fails to connect, at once", tried.code, 7)
+    told = "Immediate connect fail" in tried.err and "No route to host" in tried.err
+    stage.holds("it was connect() that failed", told, True)
+
+
 @scenario.step("A pod comes, and everything works")
 def back(stage: Stage) -> None:
     """No route had to be told to anybody."""
