@@ -44,7 +44,8 @@ def endpoints(
 
     `graceful`: endpoints that terminate count, as long as they serve.
     """
-    found = list(_matching(_of_version(slices, version), port))
+    offered = _matching(_of_version(slices, version), port)
+    found = [(backend, of) for backend, of in offered if backend.address.version == version]
     local = [(backend, endpoint) for backend, endpoint in found if endpoint.nodeName == node]
     return Endpoints(_backends(found, graceful), _backends(local, graceful))
 

@@ -57,6 +57,8 @@ FIELDS: Mapping[str, Schema] = {
     "EndpointPort.protocol": _PROTOCOL,
     "EndpointPort.port": _PORT,
     "EndpointAddress.ip": {"format": "k8s-ip"},
+    "EndpointSlice.addressType": {"enum": ["FQDN", "IPv4", "IPv6"]},
+    "LoadBalancerIngress.ip": {"format": "k8s-ip"},
     "Pod.spec": {"default": {}},
     "PodSpec.restartPolicy": {"default": "Always", "enum": ["Always", "OnFailure", "Never"]},
     "PodSpec.dnsPolicy": {"default": "ClusterFirst"},

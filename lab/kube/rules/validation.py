@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address
 from typing import Any
 
 from lab.kube import names, selectors
 from lab.kube.kinds import Resource
+from lab.kube.rules.ip_families import FAMILIES
 from lab.kube.status import Cause
 
 Object = dict[str, Any]
@@ -228,11 +230,31 @@ def _schema(body: Any, path: str) -> Causes:
         yield from _schema(inner, f"{path}.properties[{name}]")
 
 
+def _endpoint_slice(new: Object, old: Object | None) -> Causes:
+    yield from _immutable("addressType", new, old)
+    kind = new["addressType"]
+    if kind not in FAMILIES:
+        return
+    for index, endpoint in enumerate(new.get("endpoints") or ()):
+        for place, address in enumerate(endpoint["addresses"]):
+            if not _is_of(kind, address):
+                path = f"endpoints[{index}].addresses[{place}]"
+                yield Cause.invalid(path, address, f"must be a valid {kind} address")
+
+
+def _is_of(family: str, address: str) -> bool:
+    try:
+        return ip_address(address).version == int(family[-1])
+    except ValueError:
+        return False
+
+
 _CHECKS: dict[str, Callable[[Object, Object | None], Causes]] = {
     "Service": _service,
     "Pod": _pod,
     "Deployment": _deployment,
     "ReplicaSet": _workload,
+    "EndpointSlice": _endpoint_slice,
     "ConfigMap": _config,
     "Secret": _config,
     "CustomResourceDefinition": _custom_resource_definition,

@@ -176,3 +176,9 @@ def test_a_forwarding_mode_that_is_not_known_leaves_the_default() -> None:
     direct = Place(OLD.node, OLD.addresses, profile("modern", {"mode": "dsr"}))
     asked = service(annotations={"service.cilium.io/forwarding-mode": "DSR"})
     assert all(each.settings.dsr for each in balance(asked, [endpoint_slice(LOCAL)], direct))
+
+
+def test_an_address_of_the_other_family_in_a_slice_is_no_backend() -> None:
+    mixed = endpoint_slice(LOCAL, endpoint("fd01::7"))
+    for each in balance(service(), [mixed], NEW):
+        assert [str(backend.address) for backend in each.active] == ["10.0.1.7"]

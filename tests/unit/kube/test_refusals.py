@@ -265,3 +265,28 @@ def test_a_definition_has_one_schema_for_all_items() -> None:
     many = json.dumps(DEFINITION).replace('{"type": "string"}', '[{"type": "string"}]')
     words = "properties.tags.items of type map"
     refused("POST", url, json.loads(many), 400, "BadRequest", words)
+
+
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "words"),
+    [
+        ("IPv4", "fd00::7", "must be a valid IPv4 address"),
+        ("IPv6", "10.0.0.7", "must be a valid IPv6 address"),
+        ("IPv4", "ten", "must be a valid IPv4 address"),
+        ("Telephone", "10.0.0.7", 'addressType: Unsupported value: "Telephone"'),
+    ],
+)
+def test_slices_whose_addresses_are_of_another_type(kind: str, address: str, words: str) -> None:
+    endpoints = [{"addresses": ["fd00::1" if kind == "IPv6" else "10.0.0.1", address]}]
+    body = {"metadata": {"name": "x"}, "addressType": kind, "endpoints": endpoints, "ports": []}
+    refused("POST", SLICES, body, 422, "Invalid", words)
+
+
+def test_an_address_of_a_load_balancer_that_is_none() -> None:
+    body = {"status": {"loadBalancer": {"ingress": [{"ip": "172.16.10"}]}}}
+    words = 'status.loadBalancer.ingress[0].ip: Invalid value: "172.16.10": must be a valid IP'
+    url = f"{SERVICES}/web/status"
+    refused("PATCH", url, body, 422, "Invalid", words, media=MERGE)
