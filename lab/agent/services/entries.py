@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
+from itertools import count
 
 from lab.agent.profile import Profile
 from lab.agent.services.families import BACKENDS, FAMILIES, SERVICES, SOURCE_RANGES
@@ -102,6 +103,23 @@ def frontend_of(name: str, raw: bytes) -> tuple[Frontend, int]:
     address = family.address(parsed.address)
     frontend = Frontend(address, parsed.dport, Protocol(parsed.proto), Scope(parsed.scope))
     return frontend, parsed.backend_slot
+
+
+def is_frontend(place: Place) -> bool:
+    """Is it slot 0 of a frontend, and not what stands for all unlisted ports of an address?"""
+    name, raw = place
+    if name not in SERVICES:
+        return False
+    port, slot, protocol, _ = _KEY_END.unpack_from(raw, _PORT_AT[name])
+    return not slot and bool(port or protocol)
+
+
+def slots(frontend: Place) -> Iterator[Place]:
+    """The places of a frontend, from its slot 0 on."""
+    name, raw = frontend
+    at = _PORT_AT[name] + 2
+    for slot in count():
+        yield name, raw[:at] + _U16.pack(slot) + raw[at + 2 :]
 
 
 def backend_of(name: str, raw: bytes) -> Backend:

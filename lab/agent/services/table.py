@@ -7,12 +7,22 @@ that changed (`update`), and carries out the operations that come back, in their
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 from lab.agent.profile import Profile
 from lab.agent.services.backends import Backends
-from lab.agent.services.entries import Entries, Place, entries, frontend_of, number_of, rank
+from lab.agent.services.entries import (
+    Entries,
+    Place,
+    entries,
+    frontend_of,
+    is_frontend,
+    number_of,
+    rank,
+    slots,
+)
 from lab.agent.services.families import BACKENDS, SERVICES
 from lab.agent.services.ids import Ids
 from lab.agent.services.model import Balanced, Frontend, Slot
@@ -71,15 +81,14 @@ class Table:
             self._backends.replace(self._balanced.get(name, ()), balanced)
             touched |= self._replace(name, balanced)
         backends, gone = self._backends.settle()
-        named = sorted((name for name in changes if name in self._wanted), key=self._age)
         wanted: Entries = {}
-        for name in reversed(named):  # what services claim both is the older one's
-            wanted.update(self._wanted[name])
+        for name in changes:
+            wanted.update(self._wanted.get(name, {}))
         if complete:
             touched |= self._disown()
-        else:
-            wanted.update(self._contested(touched, wanted, named))
-        return self._difference(touched | gone | backends.keys(), wanted | backends)
+        lost = self._contest(touched, wanted)
+        places = touched | gone | backends.keys() | wanted.keys() | lost
+        return self._difference(places, wanted | backends, lost)
 
     def services(self) -> Iterable[Balanced]:
         """Everything that is balanced now."""
@@ -103,19 +112,28 @@ class Table:
             self._balanced.pop(name, None)
         return before.keys() | wanted.keys()
 
-    def _contested(self, places: Iterable[Place], wanted: Entries, named: Iterable[str]) -> Entries:
-        """What belongs where services claim the same frontend, and not all of them are `named`."""
-        claims = Counter(p for name in named for p in self._wanted[name] if self._owners[p] > 1)
-        return {
-            place: self._wanted[self._oldest(place)][place]
-            for place in places
-            if place[0] in SERVICES
-            and self._owners[place] > max(claims[place], place in wanted)
-            and self._held.get(place) != wanted.get(place)
-        }
+    def _contest(self, touched: Iterable[Place], wanted: Entries) -> set[Place]:
+        """Give each frontend that several services claim to the oldest of them: it goes into
+        `wanted` with all its slots. Returns the slots that the others would have had.
+        """
+        lost: set[Place] = set()
+        for place in filter(is_frontend, touched):
+            if self._owners[place] <= (place in wanted):
+                continue
+            names = sorted((n for n, each in self._wanted.items() if place in each), key=self._age)
+            claims = [self._slots(name, place) for name in names]
+            for claim in claims:
+                lost |= claim.keys()
+            lost -= claims[0].keys()
+            wanted.update(claims[0])
+        for place in lost:
+            wanted.pop(place, None)
+        return lost
 
-    def _oldest(self, place: Place) -> str:
-        return min((name for name, each in self._wanted.items() if place in each), key=self._age)
+    def _slots(self, service: str, frontend: Place) -> Entries:
+        """What a service wants at a frontend."""
+        entries_of = self._wanted[service]
+        return {at: entries_of[at] for at in takewhile(entries_of.__contains__, slots(frontend))}
 
     def _age(self, service: str) -> tuple[str, str]:
         return self._balanced[service][0].since, service
@@ -136,7 +154,9 @@ class Table:
                     break
         return self._numbers.take(key)
 
-    def _difference(self, places: Iterable[Place], wanted: Entries) -> list[Operation]:
+    def _difference(
+        self, places: Iterable[Place], wanted: Entries, lost: Collection[Place]
+    ) -> list[Operation]:
         """`wanted` has the entries of the changed services; what others share stays as it is."""
         writes, removals = [], []
         for place in places:
@@ -144,10 +164,11 @@ class Table:
                 if self._held.get(place) != wanted[place]:
                     self._held[place] = wanted[place]
                     writes.append(place)
-            elif self._owners[place] <= 0:
+            elif self._owners[place] <= 0 or place in lost:
                 if self._held.pop(place, None) is not None:
                     removals.append(place)
-                del self._owners[place]
+                if self._owners[place] <= 0:
+                    del self._owners[place]
         # By map within a rank: what is written to one map in a row goes into one system call.
         writes.sort(key=lambda place: (rank(place, removing=False), place[0]))
         removals.sort(key=lambda place: (rank(place, removing=True), place[0]))

@@ -171,21 +171,23 @@ class Dump:
             self._read(name.replace("lb6", "lb4"), key, value)
         self.frontends = {at: self._seen(at) for at, slot in self._slots if not slot}
 
-    def leftovers(self) -> list[Any]:
-        """Entries that no frontend leads to: there are some only where services claim the same."""
+    def beyond(self) -> list[Any]:
+        """Slots that no frontend counts."""
+        return [(at, slot) for at, slot in self._slots if slot > self._count(at)]
+
+    def unused(self) -> list[Any]:
+        """Ids that no frontend has: only those have some that another service keeps out."""
         numbers = {value[2] for (_, slot), value in self._slots.items() if not slot}
         used = {value[0] for (_, slot), value in self._slots.items() if slot}
-        beyond = [
-            (at, slot)
-            for at, slot in self._slots
-            if slot > sum(self._slots[at, 0][n] for n in (1, 5))
-        ]
         hanging = {number for number, *_ in (*self._matches, *self._ranges)} | set(self._tables)
         return [
-            *beyond,
             *(self._backends.keys() - used),
             *((self._answers.keys() | hanging) - numbers),
         ]
+
+    def _count(self, at: At) -> int:
+        slot = self._slots.get((at, 0))
+        return slot[1] + slot[5] if slot else 0
 
     def _read(self, name: str, key: bytes, value: bytes) -> None:
         if name == "cilium_lb4_services_v2":

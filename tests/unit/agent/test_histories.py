@@ -122,8 +122,9 @@ class History:
         dump, oldest_first = Dump(self.maps.held), sorted(self._services.values(), key=_age)
         wanted = expected(oldest_first, self._slices.values(), self._node)
         assert dump.frontends == wanted
+        assert dump.beyond() == []
         if not self._shared:
-            assert dump.leftovers() == []
+            assert dump.unused() == []
             assert dump.dying == {pod for each in wanted.values() for pod in each.dying}
 
     def _delete(self, name: str) -> None:
