@@ -244,6 +244,19 @@ def test_a_node_asks_from_the_port_that_a_client_asked_from(wire: Wire) -> None:
         assert connection.recv(100) == b"on"
 
 
+def test_next_hop_of_the_other_family_is_found_out(wire: Wire) -> None:
+    """An IPv4 route by way of an IPv6 neighbour (RFC 8950) that the node has not spoken to yet."""
+    wire.router.ip("address add fd07:0:5::1/64 dev lan nodad")
+    wire.nodes[0].ip(
+        "address add fd07:0:5::21/64 dev eth0 nodad",
+        "route add 192.168.10.0/24 via inet6 fd07:0:5::1 dev eth0",
+    )
+    try:
+        assert round_trip(wire.client, LOCAL_VIP, b"way") == hashlib.sha256(b"way").hexdigest()
+    finally:
+        wire.nodes[0].ip("route del 192.168.10.0/24 via inet6 fd07:0:5::1 dev eth0")
+
+
 def test_programs_are_replaced_without_losing_a_connection(wire: Wire) -> None:
     """Profiles change under open connections while new ones are made."""
     stop, failures, made = threading.Event(), list[Exception](), [0]

@@ -24,12 +24,14 @@ VERIFIED_ONCE int encapsulate(context *ctx, __be32 node, __u32 identity)
 	return bpf_redirect(config.overlay_ifindex, 0);
 }
 
-/* The next hop's MAC is not known: let the kernel find it out and send the packet then. */
-static __always_inline int redirect_unresolved(const struct bpf_fib_lookup *fib, __u8 family)
+/* The next hop's MAC is not known: let the kernel find it out and send the packet then. An IPv4
+ * packet's next hop may be an IPv6 neighbour (RFC 8950).
+ */
+static __always_inline int redirect_unresolved(const struct bpf_fib_lookup *fib)
 {
 	struct bpf_redir_neigh hop = {.nh_family = fib->family};
 
-	if (!HAS_IPV6 || family == FAMILY_IPV4)
+	if (fib->family == AF_INET)
 		hop.ipv4_nh = fib->ipv4_dst;
 	else
 		addr_put(hop.ipv6_nh, fib->ipv6_dst);
@@ -56,7 +58,7 @@ VERIFIED_ONCE int route(context *ctx, const struct flow *f)
 	if (decrement_ttl(ctx, f))
 		return -DROP_TTL_EXCEEDED;
 	if (ret == BPF_FIB_LKUP_RET_NO_NEIGH)
-		return redirect_unresolved(&fib, f->family);
+		return redirect_unresolved(&fib);
 	if (set_macs(ctx, fib.smac, fib.dmac))
 		return -DROP_WRITE_ERROR;
 	return bpf_redirect(fib.ifindex, 0);
