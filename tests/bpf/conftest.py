@@ -10,7 +10,7 @@ import pytest
 
 from lab.bpf.config import NodeConfig
 
-from .node import CONFIG, MODERN
+from .node import CONFIG, DUAL, MODERN
 from .rig import Rig
 
 HERE = Path(__file__).parent
@@ -48,3 +48,9 @@ def rig(make_rig: Callable[..., Rig]) -> Rig:
 def modern(make_rig: Callable[..., Rig]) -> Rig:
     """A node of profile modern."""
     return make_rig(MODERN)
+
+
+@pytest.fixture
+def dual(make_rig: Callable[..., Rig]) -> Rig:
+    """A node of profile cilium-1.10 with both families."""
+    return make_rig(DUAL)

@@ -48,12 +48,6 @@ from .rig import EXPOSED, OK, REDIRECT, SHOT, Backend, Rig
 CLUSTER_IP_6 = "fd00:96::10"
 
 
-@pytest.fixture
-def dual(make_rig: Callable[..., Rig]) -> Rig:
-    """A node with both families."""
-    return make_rig(DUAL)
-
-
 def request6(dst: str = VIP_6, *, src: str = CLIENT_6, sport: int = PORT, flags: str = "S") -> Any:
     return FROM_ROUTER / IPv6(src=src, dst=dst) / TCP(sport=sport, dport=80, flags=flags)
 
@@ -258,13 +252,6 @@ def test_gateway_answers_neighbour_solicitations(dual: Rig) -> None:
     same(out.frame, wanted)
     sent[ICMPv6ND_NS].tgt = POD2_6
     assert dual.run("from_container", sent).verdict == OK
-
-
-@pytest.mark.parametrize("length", range(54, 75))
-def test_truncated(dual: Rig, length: int) -> None:
-    dual.service(VIP_6, 80, [Backend(POD_6)])
-    whole = bytes(request6())
-    assert dual.run("from_netdev", whole[: min(length, len(whole) - 1)]).verdict == SHOT
 
 
 def test_node_without_ipv6_leaves_it_to_the_stack(rig: Rig) -> None:

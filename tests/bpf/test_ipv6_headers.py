@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -12,7 +12,7 @@ from scapy.layers.inet6 import ICMPv6ND_NS, ICMPv6Unknown, IPv6, IPv6ExtHdrDestO
 
 from lab.bpf.codes import Reason
 
-from .node import CLIENT, CLIENT_6, DUAL, POD, POD2_6, POD_6, REMOTE_POD_6, ROUTER_6, VIP_6
+from .node import CLIENT, CLIENT_6, POD, POD2_6, POD_6, REMOTE_POD_6, ROUTER_6, VIP_6
 from .packets import FROM_POD, FROM_ROUTER, PORT
 from .rig import OK, REDIRECT, SHOT, Backend, Rig
 
@@ -21,12 +21,6 @@ NEIGHBOUR_TYPES = (133, 134, 135, 136, 137, 141, 142, 148, 149)
 """They have a hop limit of 255, which no router leaves as it is (RFC 4861, 3122, 3971)."""
 GROUP_TYPES = (130, 131, 132, 143, 151, 152, 153)
 """They have a hop limit of 1 (RFC 2710, 3810, 4286)."""
-
-
-@pytest.fixture
-def dual(make_rig: Callable[..., Rig]) -> Rig:
-    """A node with both families."""
-    return make_rig(DUAL)
 
 
 def message(kind: int, src: str, dst: str, hops: int) -> Any:
