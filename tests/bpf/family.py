@@ -35,6 +35,7 @@ class Family:
     snat: Table
     affinity: Table
     fragments: Table
+    backends: Table
 
     def __str__(self) -> str:
         return self.name
@@ -68,6 +69,7 @@ IPV4 = Family(
     snat=t.SNAT,
     affinity=t.AFFINITY,
     fragments=t.FRAGMENTS,
+    backends=t.BACKENDS,
 )
 IPV6 = Family(
     name="IPv6",
@@ -88,4 +90,5 @@ IPV6 = Family(
     snat=t.SNAT6,
     affinity=t.AFFINITY6,
     fragments=t.FRAGMENTS6,
+    backends=t.BACKENDS6,
 )

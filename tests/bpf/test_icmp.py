@@ -1,195 +1,280 @@
-"""ICMP errors, those passed on and those made here."""
+"""ICMP errors, those passed on and those made here, in both families."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from scapy.layers.inet import ICMP, IP, TCP, UDP, ICMPerror, IPerror, UDPerror
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror, UDPerror
+from scapy.layers.inet6 import (
+    ICMPv6DestUnreach,
+    ICMPv6EchoRequest,
+    ICMPv6PacketTooBig,
+    ICMPv6TimeExceeded,
+    IPerror6,
+    IPv6,
+    IPv6ExtHdrFragment,
+)
 from scapy.layers.l2 import Ether
 
-from lab.bpf.codes import Reason
+from lab.bpf.codes import Profile, Reason
 from lab.bpf.config import NoBackend
 
-from .node import CLIENT, CONFIG, GATEWAY, NODE, POD, REMOTE_POD, ROUTER, VIP
-from .packets import FROM_POD, FROM_ROUTER, PORT, datagram, request, same
+from .family import IPV4, IPV6, Family
+from .node import DUAL
+from .noise import ones_complement
+from .packets import FROM_POD, FROM_ROUTER, PORT, datagram, ip, ping, request, same
 from .rig import REDIRECT, SHOT, Backend, Rig
 
-
-def error(about: Any, src: str, *, code: int = 4) -> Any:
-    """A "destination unreachable" about a packet, quoting its header and 8 bytes."""
-    outer: Any = IP(src=src, dst=about[IP].src)
-    return outer / ICMP(type=3, code=code, nexthopmtu=1400) / bytes(about.getlayer(IP))[:28]
+BOTH = pytest.mark.parametrize("family", [IPV4, IPV6], ids=str)
 
 
-def quoted(frame: Any) -> tuple[str, int, str, int]:
-    inner, ports = frame[IPerror], frame[IPerror].payload
-    return inner.src, ports.sport, inner.dst, ports.dport
+@dataclass(frozen=True)
+class Kind:
+    """What an error says: (type, code) of each family (RFC 792, RFC 4443)."""
+
+    v4: tuple[int, int]
+    v6: tuple[int, int]
+
+    def of(self, family: Family) -> tuple[int, int]:
+        return self.v4 if family is IPV4 else self.v6
 
 
-def valid(frame: Any) -> bool:
-    """Outer, ICMP and quoted header checksums are what they should be."""
-    fresh = frame[IP].copy()
-    for layer in (fresh, fresh[ICMP], fresh[IPerror]):
-        del layer.chksum
-    rebuilt = bytes(fresh)
-    got = bytes(frame[IP])
-    return (
-        rebuilt[10:12] == got[10:12]
-        and rebuilt[22:24] == got[22:24]
-        and rebuilt[38:40] == got[38:40]
-    )
+HOST, NO_PORT = Kind((3, 1), (1, 3)), Kind((3, 3), (1, 4))
+TOO_BIG, EXPIRED = Kind((3, 4), (2, 0)), Kind((11, 0), (3, 0))
+MESSAGES: dict[int, Any] = {1: ICMPv6DestUnreach, 2: ICMPv6PacketTooBig, 3: ICMPv6TimeExceeded}
 
 
-@pytest.mark.parametrize("code", [1, 3, 4])
-def test_error_about_a_forwarded_request_reaches_the_client(rig: Rig, code: int) -> None:
-    rig.service(VIP, 80, [Backend(REMOTE_POD, 8080)])
-    forwarded = rig.run("from_netdev", request()).frame
-    out = rig.run("from_netdev", FROM_ROUTER / error(forwarded, NODE, code=code))
+def error(about: Any, src: str, kind: Kind = TOO_BIG) -> Any:
+    """An error about a packet, quoting its header and 8 bytes."""
+    if IP in about:
+        number, code = kind.v4
+        told: Any = ICMP(type=number, code=code, nexthopmtu=1400)
+        return ip(src, about[IP].src) / told / bytes(about.getlayer(IP))[:28]
+    number, code = kind.v6
+    told = MESSAGES[number](code=code)
+    if kind is TOO_BIG:
+        told.mtu = 1400
+    return ip(src, about[IPv6].src) / told / bytes(about.getlayer(IPv6))[:48]
+
+
+def said(out: Any) -> tuple[int, int]:
+    """Type and code, once checksums are seen to be right: outer, ICMP, quoted header."""
+    packet = out.packet[14:]
+    if IP in out.frame:
+        assert ones_complement(packet[:20]) == 0, "outer header"
+        assert ones_complement(packet[20:]) == 0, "ICMP"
+        assert ones_complement(packet[28:48]) == 0, "quoted header"
+        return packet[20], packet[21]
+    pseudo = packet[8:40] + (len(packet) - 40).to_bytes(4, "big") + bytes([0, 0, 0, 58])
+    assert ones_complement(pseudo, packet[40:]) == 0, "ICMPv6"
+    assert len(packet) == 40 + int.from_bytes(packet[4:6], "big")
+    return packet[40], packet[41]
+
+
+def ends(out: Any) -> tuple[str, str]:
+    outer = out.frame[1]
+    return outer.src, outer.dst
+
+
+def quoted(out: Any) -> tuple[str, int, str, int]:
+    inner = out.frame[IPerror if IP in out.frame else IPerror6]
+    return inner.src, inner.payload.sport, inner.dst, inner.payload.dport
+
+
+def mtu(out: Any) -> int:
+    frame = out.frame
+    return int(frame[ICMP].nexthopmtu if ICMP in frame else frame[ICMPv6PacketTooBig].mtu)
+
+
+@BOTH
+@pytest.mark.parametrize("kind", [HOST, NO_PORT, TOO_BIG, EXPIRED])
+def test_error_about_a_forwarded_request_reaches_the_client(
+    dual: Rig, family: Family, kind: Kind
+) -> None:
+    dual.service(family.vip, 80, [Backend(family.remote_pod, 8080)])
+    forwarded = dual.run("from_netdev", request(family.client, family.vip)).frame
+    out = dual.run("from_netdev", FROM_ROUTER / error(forwarded, family.node, kind))
     assert out.verdict == REDIRECT
-    assert (out.frame[IP].src, out.frame[IP].dst) == (NODE, CLIENT)
-    assert (out.frame[ICMP].code, quoted(out.frame)) == (code, (CLIENT, PORT, VIP, 80))
-    assert valid(out.frame)
+    assert ends(out) == (family.node, family.client)
+    assert said(out) == kind.of(family)
+    assert quoted(out) == (family.client, PORT, family.vip, 80)
 
 
-def test_backends_own_error_comes_from_the_vip(rig: Rig) -> None:
-    rig.service(VIP, 53, [Backend(REMOTE_POD, 5353)], proto=17)
-    forwarded = rig.run("from_netdev", datagram(CLIENT, VIP)).frame
-    out = rig.run("from_netdev", FROM_ROUTER / error(forwarded, REMOTE_POD, code=3))
-    assert (out.frame[IP].src, out.frame[IP].dst) == (VIP, CLIENT)
-    assert quoted(out.frame) == (CLIENT, PORT, VIP, 53)
-    assert valid(out.frame)
-    fresh = FROM_ROUTER / IP(src=CLIENT, dst=VIP) / UDP(sport=PORT, dport=53) / b"q"
-    assert out.frame[UDPerror].chksum == Ether(bytes(fresh))[UDP].chksum, "the quoted checksum too"
+@BOTH
+def test_backends_own_error_comes_from_the_vip(dual: Rig, family: Family) -> None:
+    dual.service(family.vip, 53, [Backend(family.remote_pod, 5353)], proto=17)
+    sent = datagram(family.client, family.vip)
+    forwarded = dual.run("from_netdev", sent).frame
+    out = dual.run("from_netdev", FROM_ROUTER / error(forwarded, family.remote_pod, NO_PORT))
+    assert ends(out) == (family.vip, family.client)
+    assert said(out) == NO_PORT.of(family)
+    assert quoted(out) == (family.client, PORT, family.vip, 53)
+    wanted = Ether(bytes(sent))[UDP].chksum
+    assert out.frame[UDPerror].chksum == wanted, "the quoted checksum too"
 
 
-def test_local_backends_error_comes_from_the_vip(rig: Rig) -> None:
-    rig.service(VIP, 53, [Backend(POD, 5353)], proto=17)
-    delivered = rig.run("from_netdev", datagram(CLIENT, VIP)).frame
-    out = rig.run("from_container", FROM_POD / error(delivered, POD, code=3))
-    assert (out.frame[IP].src, out.frame[IP].dst) == (VIP, CLIENT)
-    assert quoted(out.frame) == (CLIENT, PORT, VIP, 53)
+@BOTH
+def test_local_backends_error_comes_from_the_vip(dual: Rig, family: Family) -> None:
+    dual.service(family.vip, 53, [Backend(family.pod, 5353)], proto=17)
+    delivered = dual.run("from_netdev", datagram(family.client, family.vip)).frame
+    out = dual.run("from_container", FROM_POD / error(delivered, family.pod, NO_PORT))
+    assert ends(out) == (family.vip, family.client)
+    assert said(out) == NO_PORT.of(family)
+    assert quoted(out) == (family.client, PORT, family.vip, 53)
 
 
-def test_frag_needed_for_a_reply_reaches_the_local_backend(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(POD, 8080)])
-    rig.run("from_netdev", request())
-    answer = FROM_ROUTER / IP(src=VIP, dst=CLIENT) / TCP(sport=80, dport=PORT, flags="A")
-    out = rig.run("from_netdev", FROM_ROUTER / error(answer, GATEWAY))
+@BOTH
+def test_too_big_a_reply_is_told_to_the_local_backend(dual: Rig, family: Family) -> None:
+    dual.service(family.vip, 80, [Backend(family.pod, 8080)])
+    dual.run("from_netdev", request(family.client, family.vip))
+    answer = FROM_ROUTER / ip(family.vip, family.client) / TCP(sport=80, dport=PORT, flags="A")
+    out = dual.run("from_netdev", FROM_ROUTER / error(answer, family.gateway))
     assert out.verdict == REDIRECT
-    assert (out.frame[IP].src, out.frame[IP].dst) == (GATEWAY, POD)
-    assert quoted(out.frame) == (POD, 8080, CLIENT, PORT)
-    assert out.frame[ICMP].nexthopmtu == 1400
+    assert ends(out) == (family.gateway, family.pod)
+    assert (said(out), mtu(out)) == (TOO_BIG.of(family), 1400)
+    assert quoted(out) == (family.pod, 8080, family.client, PORT)
 
 
-def test_frag_needed_for_a_reply_reaches_the_remote_backend(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(REMOTE_POD, 8080)])
-    rig.run("from_netdev", request())
-    answer = FROM_ROUTER / IP(src=VIP, dst=CLIENT) / TCP(sport=80, dport=PORT, flags="A")
-    out = rig.run("from_netdev", FROM_ROUTER / error(answer, GATEWAY))
+@BOTH
+def test_too_big_a_reply_is_told_to_the_remote_backend(dual: Rig, family: Family) -> None:
+    dual.service(family.vip, 80, [Backend(family.remote_pod, 8080)])
+    dual.run("from_netdev", request(family.client, family.vip))
+    answer = FROM_ROUTER / ip(family.vip, family.client) / TCP(sport=80, dport=PORT, flags="A")
+    out = dual.run("from_netdev", FROM_ROUTER / error(answer, family.gateway))
     assert out.verdict == REDIRECT
-    assert out.frame[IP].dst == REMOTE_POD
-    assert quoted(out.frame) == (REMOTE_POD, 8080, ROUTER, PORT)
-    assert valid(out.frame)
+    assert ends(out)[1] == family.remote_pod
+    assert said(out) == TOO_BIG.of(family)
+    assert quoted(out) == (family.remote_pod, 8080, family.router, PORT)
 
 
-def test_a_pods_traceroute_hears_of_the_routers_on_its_way(rig: Rig) -> None:
+@BOTH
+def test_a_pods_traceroute_hears_of_the_routers_on_its_way(dual: Rig, family: Family) -> None:
     """With echo requests: the node lent them its address and an identifier of its own."""
-    sent = FROM_POD / IP(src=POD, dst=CLIENT) / ICMP(id=7, seq=3) / b"where"
-    rig.run("from_container", sent)
-    left = rig.run("to_netdev", sent).frame
-    assert left[ICMP].id >= 32768
-    outer: Any = FROM_ROUTER / IP(src=GATEWAY, dst=NODE)
-    out = rig.run("from_netdev", outer / ICMP(type=11, code=0) / bytes(left[IP])[:28])
+    sent = FROM_POD / ping(family.pod, family.client).payload
+    dual.run("from_container", sent)
+    left = dual.run("to_netdev", sent).frame
+    echo = left[ICMP if family is IPV4 else ICMPv6EchoRequest]
+    assert (left[1].src, echo.id >= 32768) == (family.node, True)
+    out = dual.run("from_netdev", FROM_ROUTER / error(left, family.gateway, EXPIRED))
     assert out.verdict == REDIRECT
-    assert (out.frame[IP].src, out.frame[IP].dst) == (GATEWAY, POD)
-    inner = out.frame[IPerror]
-    assert (inner.src, inner.dst, inner[ICMPerror].id) == (POD, CLIENT, 7)
-    assert inner[ICMPerror].chksum == Ether(bytes(sent))[ICMP].chksum, "the quoted checksum too"
-    assert valid(out.frame)
+    assert ends(out) == (family.gateway, family.pod)
+    assert said(out) == EXPIRED.of(family)
+    got, wanted = bytes(out.frame[3]), bytes(Ether(bytes(sent))[1])
+    assert got == wanted[: len(got)], "the quoted checksum too"
 
 
-def test_error_about_an_echo_of_the_nodes_own_is_left_alone(rig: Rig) -> None:
-    own = FROM_ROUTER / IP(src=NODE, dst=CLIENT) / ICMP(id=40000, seq=1)
-    sent = FROM_ROUTER / error(own, GATEWAY, code=1)
-    out = rig.run("from_netdev", sent)
+@BOTH
+def test_error_about_an_echo_of_the_nodes_own_is_left_alone(dual: Rig, family: Family) -> None:
+    own = ping(family.node, family.client, number=40000)
+    sent = FROM_ROUTER / error(own, family.gateway, HOST)
+    out = dual.run("from_netdev", sent)
     assert out.verdict == 0
     same(out.frame, Ether(bytes(sent)))
 
 
-def test_error_about_nothing_known_is_left_alone(rig: Rig) -> None:
-    sent = FROM_ROUTER / error(request(src=NODE, dst=CLIENT), GATEWAY)
-    out = rig.run("from_netdev", sent)
+@BOTH
+def test_error_about_nothing_known_is_left_alone(dual: Rig, family: Family) -> None:
+    sent = FROM_ROUTER / error(request(family.node, family.client), family.gateway)
+    out = dual.run("from_netdev", sent)
     assert out.verdict == 0
     same(out.frame, Ether(bytes(sent)))
 
 
-@pytest.mark.parametrize("length", range(42, 70))
-def test_truncated_quote_does_no_harm(rig: Rig, length: int) -> None:
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    forwarded = rig.run("from_netdev", request()).frame
-    whole = bytes(FROM_ROUTER / error(forwarded, NODE))
-    cut = Ether(whole[:length])
-    cut[IP].len = length - 14
-    del cut[IP].chksum
-    assert rig.run("from_netdev", bytes(cut)).verdict in (0, SHOT, REDIRECT)
+@BOTH
+def test_truncated_quote_does_no_harm(dual: Rig, family: Family) -> None:
+    dual.service(family.vip, 80, [Backend(family.remote_pod)])
+    forwarded = dual.run("from_netdev", request(family.client, family.vip)).frame
+    whole = bytes(FROM_ROUTER / error(forwarded, family.node))
+    header = 20 if family is IPV4 else 40
+    for length in range(14 + header + 8, len(whole)):
+        cut = Ether(whole[:length])
+        if family is IPV4:
+            cut[IP].len = length - 14
+            del cut[IP].chksum
+        else:
+            cut[IPv6].plen = length - 54
+        out = dual.run("from_netdev", bytes(cut))
+        assert (out.verdict, out.packet) == (0, bytes(cut)), f"{length} bytes tell nothing"
 
 
-def test_service_without_backends_answers_port_unreachable(modern: Rig) -> None:
-    modern.service(VIP, 80, [])
-    sent = request()
-    out = modern.run("from_netdev", sent)
+def modern(make_rig: Callable[..., Rig]) -> Rig:
+    return make_rig(replace(DUAL, profile=Profile.MODERN))
+
+
+@BOTH
+def test_service_without_backends_answers_port_unreachable(
+    make_rig: Callable[..., Rig], family: Family
+) -> None:
+    rig = modern(make_rig)
+    rig.service(family.vip, 80, [])
+    sent = request(family.client, family.vip)
+    out = rig.run("from_netdev", sent)
     assert out.verdict == REDIRECT
     assert (out.frame.src, out.frame.dst) == (sent.dst, sent.src)
-    assert (out.frame[IP].src, out.frame[IP].dst) == (VIP, CLIENT)
-    assert (out.frame[ICMP].type, out.frame[ICMP].code) == (3, 3)
-    assert quoted(out.frame) == (CLIENT, PORT, VIP, 80)
-    assert valid(out.frame)
-    assert modern.dropped() == {Reason.NO_SERVICE: 1}
+    assert ends(out) == (family.vip, family.client)
+    assert said(out) == NO_PORT.of(family)
+    assert quoted(out) == (family.client, PORT, family.vip, 80)
+    assert rig.dropped() == {Reason.NO_SERVICE: 1}
 
 
-def test_no_answer_to_a_later_fragment(make_rig: Callable[..., Rig]) -> None:
-    rig = make_rig(replace(CONFIG, no_backend=NoBackend.REJECT))
-    rig.service(VIP, 53, [], proto=17)
-    first = (
-        FROM_ROUTER
-        / IP(src=CLIENT, dst=VIP, id=9, flags="MF")
-        / UDP(sport=PORT, dport=53)
-        / bytes(8)
-    )
-    later = FROM_ROUTER / IP(src=CLIENT, dst=VIP, id=9, frag=2, proto=17) / bytes(8)
+@BOTH
+def test_no_answer_to_a_later_fragment(make_rig: Callable[..., Rig], family: Family) -> None:
+    rig = make_rig(replace(DUAL, no_backend=NoBackend.REJECT))
+    rig.service(family.vip, 53, [], proto=17)
+    ports = UDP(sport=PORT, dport=53)
+    if family is IPV4:
+        head = {"src": family.client, "dst": family.vip, "id": 9}
+        first = FROM_ROUTER / IP(**head, flags="MF") / ports / bytes(8)
+        later = FROM_ROUTER / IP(**head, frag=2, proto=17) / bytes(8)
+    else:
+        whole = FROM_ROUTER / ip(family.client, family.vip)
+        first = whole / IPv6ExtHdrFragment(id=9, m=1) / ports / bytes(8)
+        later = whole / IPv6ExtHdrFragment(id=9, offset=2, nh=17) / bytes(8)
     assert rig.run("from_netdev", first).verdict == REDIRECT
     assert rig.run("from_netdev", later).verdict == SHOT
 
 
-@pytest.mark.parametrize("pod", [POD, REMOTE_POD], ids=["local", "remote"])
-@pytest.mark.parametrize("ttl", [0, 1])
-def test_ttl_that_ends_here_is_answered_by_the_node(rig: Rig, pod: str, ttl: int) -> None:
+@BOTH
+@pytest.mark.parametrize("place", ["pod", "remote_pod"])
+@pytest.mark.parametrize("hops", [0, 1])
+def test_hops_that_end_here_are_answered_by_the_node(
+    dual: Rig, family: Family, place: str, hops: int
+) -> None:
     """The quote has the service's address: the client knows no other."""
-    rig.service(VIP, 80, [Backend(pod, 8080)])
-    sent = request()
-    sent[IP].ttl = ttl
-    out = rig.run("from_netdev", sent)
+    dual.service(family.vip, 80, [Backend(getattr(family, place), 8080)])
+    sent = FROM_ROUTER / ip(family.client, family.vip, hops) / TCP(sport=PORT, dport=80)
+    out = dual.run("from_netdev", sent)
     assert out.verdict == REDIRECT
-    assert (out.frame[IP].src, out.frame[IP].dst, out.frame[ICMP].type) == (NODE, CLIENT, 11)
-    assert quoted(out.frame) == (CLIENT, PORT, VIP, 80)
-    assert valid(out.frame)
-    assert rig.dropped() == {Reason.TTL_EXCEEDED: 1}
+    assert ends(out) == (family.node, family.client)
+    assert said(out) == EXPIRED.of(family)
+    assert quoted(out) == (family.client, PORT, family.vip, 80)
+    assert dual.dropped() == {Reason.TTL_EXCEEDED: 1}
 
 
-def test_pods_packet_whose_ttl_ends_here_is_answered(rig: Rig) -> None:
-    rig.service("10.96.0.10", 80, [Backend(REMOTE_POD, 8080)], flags=0)
-    for dst in ("10.96.0.10", REMOTE_POD):
-        sent = FROM_POD / IP(src=POD, dst=dst, ttl=1) / TCP(sport=PORT, dport=80)
-        out = rig.run("from_container", sent)
-        assert (out.verdict, out.frame[ICMP].type) == (REDIRECT, 11)
-        assert quoted(out.frame) == (POD, PORT, dst, 80)
+@BOTH
+def test_pods_packet_whose_hops_end_here_is_answered(dual: Rig, family: Family) -> None:
+    dual.service(family.cluster_ip, 80, [Backend(family.remote_pod, 8080)], flags=0)
+    for dst in (family.cluster_ip, family.remote_pod):
+        sent = FROM_POD / ip(family.pod, dst, 1) / TCP(sport=PORT, dport=80)
+        out = dual.run("from_container", sent)
+        assert (out.verdict, said(out)) == (REDIRECT, EXPIRED.of(family))
+        assert quoted(out) == (family.pod, PORT, dst, 80)
 
 
-@pytest.mark.parametrize("src", ["0.0.0.0", "127.0.0.1", "224.0.0.5", "255.255.255.255"])
-def test_no_answer_to_an_address_that_names_no_single_host(modern: Rig, src: str) -> None:
-    modern.service(VIP, 80, [])
-    assert modern.run("from_netdev", request(src=src)).verdict == SHOT
-    assert modern.dropped() == {Reason.NO_SERVICE: 1}
+@pytest.mark.parametrize(
+    ("src", "family"),
+    [
+        *((src, IPV4) for src in ("0.0.0.0", "127.0.0.1", "224.0.0.5", "255.255.255.255")),
+        *((src, IPV6) for src in ("::", "::1", "ff02::1")),
+    ],
+)
+def test_no_answer_to_an_address_that_names_no_single_host(
+    make_rig: Callable[..., Rig], src: str, family: Family
+) -> None:
+    rig = modern(make_rig)
+    rig.service(family.vip, 80, [])
+    assert rig.run("from_netdev", request(src, family.vip)).verdict == SHOT
+    assert rig.dropped() == {Reason.NO_SERVICE: 1}

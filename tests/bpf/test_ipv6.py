@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-import pytest
-from scapy.layers.inet import TCP, UDP, TCPerror
+from scapy.layers.inet import TCP, UDP
 from scapy.layers.inet6 import (
-    ICMPv6DestUnreach,
     ICMPv6EchoRequest,
     ICMPv6ND_NA,
     ICMPv6ND_NS,
     ICMPv6NDOptDstLLAddr,
-    ICMPv6PacketTooBig,
-    ICMPv6TimeExceeded,
-    IPerror6,
     IPv6,
     IPv6ExtHdrDestOpt,
     IPv6ExtHdrFragment,
 )
-from scapy.layers.l2 import Ether
 
 from lab.bpf import tables as t
-from lab.bpf.codes import ObsPoint, Reason, ServiceFlag
-from lab.bpf.config import NoBackend
+from lab.bpf.codes import ObsPoint, Reason
 
 from .node import (
     CLIENT_6,
-    DUAL,
-    GATEWAY_6,
     GATEWAY_MAC,
     NODE_6,
     NODE_MAC,
@@ -43,7 +32,7 @@ from .node import (
     VIP_6,
 )
 from .packets import FROM_POD, FROM_ROUTER, PORT, TO_POD, arriving, same
-from .rig import EXPOSED, OK, REDIRECT, SHOT, Backend, Rig
+from .rig import OK, REDIRECT, SHOT, Backend, Rig
 
 CLUSTER_IP_6 = "fd00:96::10"
 
@@ -111,15 +100,6 @@ def test_cluster_ip_and_hairpin(dual: Rig) -> None:
     assert (back.frame[IPv6].src, back.frame[IPv6].dst) == (CLUSTER_IP_6, POD_6)
 
 
-def test_affinity(dual: Rig) -> None:
-    backends = [Backend(POD_6, port) for port in range(1, 6)]
-    dual.service(VIP_6, 80, backends, flags=EXPOSED | ServiceFlag.AFFINITY, affinity=100)
-    chosen = {
-        dual.run("from_netdev", request6(sport=p)).frame[TCP].dport for p in range(40000, 40020)
-    }
-    assert len(chosen) == 1
-
-
 def test_masquerade_and_back(dual: Rig) -> None:
     sent = FROM_POD / IPv6(src=POD_6, dst=CLIENT_6) / TCP(sport=PORT, dport=80)
     assert dual.run("from_container", sent).verdict == OK
@@ -141,45 +121,6 @@ def test_echo_is_tracked_and_translated(dual: Rig) -> None:
         / IPv6(src=NODE_6, dst=CLIENT_6)
         / ICMPv6EchoRequest(id=40000, seq=1, data=b"ping"),
     )
-
-
-def test_a_pods_traceroute_hears_of_the_routers_on_its_way(dual: Rig) -> None:
-    """An ICMPv6 checksum covers the addresses as well: the quoted one is mended for both."""
-    sent = FROM_POD / IPv6(src=POD_6, dst=CLIENT_6) / ICMPv6EchoRequest(id=7, seq=3)
-    dual.run("from_container", sent)
-    left = dual.run("to_netdev", sent).frame
-    assert left[ICMPv6EchoRequest].id >= 32768
-    error = FROM_ROUTER / IPv6(src=GATEWAY_6, dst=NODE_6) / ICMPv6TimeExceeded()
-    out = dual.run("from_netdev", error / bytes(left[IPv6])[:48])
-    assert (out.verdict, out.frame[IPv6].dst) == (REDIRECT, POD_6)
-    assert bytes(out.frame[IPerror6]) == bytes(Ether(bytes(sent))[IPv6])[:48]
-    fresh = out.frame[IPv6].copy()
-    del fresh[ICMPv6TimeExceeded].cksum
-    assert bytes(fresh) == bytes(out.frame[IPv6])
-
-
-def test_packet_too_big_reaches_the_client(dual: Rig) -> None:
-    dual.service(VIP_6, 80, [Backend(REMOTE_POD_6)])
-    forwarded = dual.run("from_netdev", request6()).frame
-    error = FROM_ROUTER / IPv6(src=GATEWAY_6, dst=ROUTER_6) / ICMPv6PacketTooBig(mtu=1400)
-    out = dual.run("from_netdev", error / bytes(forwarded[IPv6])[:48])
-    assert out.frame[IPv6].dst == CLIENT_6
-    inner = out.frame[IPerror6]
-    assert (inner.src, inner[TCPerror].sport, inner.dst) == (CLIENT_6, PORT, VIP_6)
-    fresh = out.frame[IPv6].copy()
-    del fresh[ICMPv6PacketTooBig].cksum
-    assert bytes(fresh) == bytes(out.frame[IPv6])
-
-
-def test_no_backend_answers_port_unreachable(make_rig: Callable[..., Rig]) -> None:
-    rig = make_rig(replace(DUAL, no_backend=NoBackend.REJECT))
-    rig.service(VIP_6, 80, [])
-    out = rig.run("from_netdev", request6())
-    answer = out.frame[ICMPv6DestUnreach]
-    assert (out.frame[IPv6].src, out.frame[IPv6].dst, answer.code) == (VIP_6, CLIENT_6, 4)
-    fresh = out.frame[IPv6].copy()
-    del fresh[ICMPv6DestUnreach].cksum
-    assert bytes(fresh) == bytes(out.frame[IPv6])
 
 
 def test_extension_headers_are_walked(dual: Rig) -> None:
@@ -267,16 +208,6 @@ def test_later_fragment_holds_data_only(dual: Rig) -> None:
     sent = FROM_ROUTER / IPv6(src=CLIENT_6, dst=VIP_6) / IPv6ExtHdrFragment(offset=8, id=5, nh=60)
     assert dual.run("from_netdev", sent / data).verdict == SHOT
     assert dual.dropped() == {Reason.FRAG_NOT_FOUND: 1}
-
-
-@pytest.mark.parametrize("src", ["::", "::1", "ff02::1"])
-def test_no_answer_to_an_address_that_names_no_single_host(
-    make_rig: Callable[..., Rig], src: str
-) -> None:
-    rig = make_rig(replace(DUAL, no_backend=NoBackend.REJECT))
-    rig.service(VIP_6, 80, [])
-    assert rig.run("from_netdev", request6(src=src)).verdict == SHOT
-    assert rig.dropped() == {Reason.NO_SERVICE: 1}
 
 
 def test_length_of_zero_is_a_jumbograms_only(dual: Rig) -> None:
