@@ -69,7 +69,8 @@ def parts(packet: Any) -> list[Any]:
     if IP in packet:
         return [FROM_ROUTER / part for part in packet[IP].fragment(fragsize=800)]
     whole = IPv6(src=packet[IPv6].src, dst=packet[IPv6].dst) / IPv6ExtHdrFragment(id=5)
-    return [FROM_ROUTER / part for part in fragment6(whole / packet[UDP], 848)]
+    pieces: list[Any] = fragment6(whole / packet[UDP], 848)  # type: ignore[no-untyped-call]
+    return [FROM_ROUTER / piece for piece in pieces]
 
 
 def with_options(family: Family) -> Any:
