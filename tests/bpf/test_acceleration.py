@@ -69,7 +69,7 @@ def parts(packet: Any) -> list[Any]:
     if IP in packet:
         return [FROM_ROUTER / part for part in packet[IP].fragment(fragsize=800)]
     whole = IPv6(src=packet[IPv6].src, dst=packet[IPv6].dst) / IPv6ExtHdrFragment(id=5)
-    pieces: list[Any] = fragment6(whole / packet[UDP], 848)  # type: ignore[no-untyped-call]
+    pieces: list[Any] = fragment6(whole / packet[UDP], 848)
     return [FROM_ROUTER / piece for piece in pieces]
 
 
