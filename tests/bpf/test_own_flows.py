@@ -154,3 +154,23 @@ def test_a_flow_of_the_nodes_own_is_over_when_both_sides_are(rig: Rig) -> None:
 def test_ports_that_nobody_borrows_are_not_entered(rig: Rig, program: str, sent: Any) -> None:
     same(rig.run(program, sent).frame, sent)
     assert list(rig.map(t.SNAT).items()) == []
+
+
+@pytest.mark.parametrize("backend", [NODE2, CLIENT])
+def test_a_backend_outside_the_pod_networks_answers_the_nodes_address(
+    rig: Rig, backend: str
+) -> None:
+    """Nobody out there has a way to the router address."""
+    rig.service(CLUSTER_IP, 80, [Backend(backend)], flags=0)
+    chosen = rig.run("from_host", request(ROUTER, CLUSTER_IP))
+    sent = rig.run("to_netdev", chosen.frame).frame
+    assert (sent[IP].src, sent[IP].dst) == (NODE, backend)
+    back = rig.run("from_netdev", request(backend, NODE, sport=80, dport=sent[TCP].sport))
+    assert back.verdict == OK
+    same(back.frame, request(CLUSTER_IP, ROUTER, sport=80, dport=PORT))
+
+
+def test_what_the_node_only_passes_on_is_not_its_own(rig: Rig) -> None:
+    """By the routing table, to another node's pod."""
+    assert rig.run("from_host", request(CLIENT, REMOTE_POD)).verdict == REDIRECT
+    assert list(rig.map(t.CT_TCP).items()) == []

@@ -9,10 +9,15 @@
 #include "nat.h"
 #include "service.h"
 
-/* Could a flow of the node's own have the port of one that borrows the node's address? */
-static __always_inline int has_borrowed_port(const struct flow *f)
+/* Does the flow have an address of the node and a port of it that others' flows to there borrow? They
+ * borrow the router address for pod networks only: with it, the node's own go out to the world like a
+ * pod's (see masquerade()).
+ */
+static __always_inline int is_borrowed(const struct flow *f)
 {
-	return (f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP) && port_in_range(f->sport);
+	return (f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP) && port_in_range(f->sport) &&
+	       (is_node(&f->saddr, f->family) ||
+		(is_router(&f->saddr, f->family) && is_in_cluster(&f->daddr, f->family)));
 }
 
 /* Enter it with the service that it asked, 0 for none. 1: its address and port are such as others
@@ -24,14 +29,13 @@ VERIFIED_ONCE int track_own(context *ctx, const struct flow *f, __u16 rev_nat_in
 	struct tracked t = {};
 	int ret;
 
-	if (!f || (!rev_nat_index && !has_borrowed_port(f)))
+	if (!f || (!rev_nat_index && !is_borrowed(f)))
 		return 0;
 	ct_lookup(&t, f, packet_length(ctx), TUPLE_OUT, 0);
 	init.stale = t.stale;
 	ret = ct_serves(&t, rev_nat_index, 0)
 		? 0 : ct_create(f, &init, packet_length(ctx), TUPLE_OUT);
-	return ret ? ret : has_borrowed_port(f) && !endpoint_of(&f->daddr, f->family) &&
-			   (is_router(&f->saddr, f->family) || is_node(&f->saddr, f->family));
+	return ret ? ret : is_borrowed(f) && !endpoint_of(&f->daddr, f->family);
 }
 
 /* A packet that the node itself sends, to a backend of the service `rev_nat_index` or (0) to whom it
