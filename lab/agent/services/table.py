@@ -77,18 +77,20 @@ class Table:
         are removed.
         """
         touched: set[Place] = set()
-        for name, balanced in changes.items():
-            self._backends.replace(self._balanced.get(name, ()), balanced)
-            touched |= self._replace(name, balanced)
-        backends, gone = self._backends.settle()
         wanted: Entries = {}
-        for name in changes:
-            wanted.update(self._wanted.get(name, {}))
+        for name, balanced in changes.items():
+            before = self._balanced.get(name, ())
+            if balanced == before:
+                continue
+            self._backends.replace(before, balanced)
+            touched |= self._replace(name, balanced)
+            wanted |= self._wanted.get(name, {})
+        backends, gone = self._backends.settle()
         if complete:
             touched |= self._disown()
         lost = self._contest(touched, wanted)
-        places = touched | gone | backends.keys() | wanted.keys() | lost
-        return self._difference(places, wanted | backends, lost)
+        wanted |= backends
+        return self._difference(touched.union(gone, wanted, lost), wanted, lost)
 
     def services(self) -> Iterable[Balanced]:
         """Everything that is balanced now."""
@@ -117,8 +119,8 @@ class Table:
         `wanted` with all its slots. Returns the slots that the others would have had.
         """
         lost: set[Place] = set()
-        for place in filter(is_frontend, touched):
-            if self._owners[place] <= (place in wanted):
+        for place in touched:
+            if self._owners[place] <= (place in wanted) or not is_frontend(place):
                 continue
             names = sorted((n for n, each in self._wanted.items() if place in each), key=self._age)
             claims = [self._slots(name, place) for name in names]
