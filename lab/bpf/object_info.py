@@ -1,4 +1,4 @@
-"""What the kernel says of a map."""
+"""What the kernel says of a map or a program."""
 
 from __future__ import annotations
 
@@ -23,18 +23,30 @@ class MapInfo(ctypes.Structure):
     ]
 
 
+class ProgramInfo(ctypes.Structure):
+    """The first words of struct bpf_prog_info (linux/bpf.h)."""
+
+    _fields_ = [("type", c_uint32), ("id", c_uint32)]
+
+
 def map_info(fd: int) -> MapInfo:
     """Type and sizes of a map; `max_entries` is in bytes for a ring buffer."""
     info = MapInfo()
-    size = c_uint32(ctypes.sizeof(info))
-    call(
-        "bpf_obj_get_info_by_fd",
-        fd,
-        ctypes.addressof(info),
-        ctypes.byref(size),
-        what="asking for a map's size",
-    )
+    _ask(fd, info, "asking for a map's size")
     return info
+
+
+def program_id(fd: int) -> int:
+    """The kernel's number of a program."""
+    info = ProgramInfo()
+    _ask(fd, info, "asking for a program's number")
+    return int(info.id)
+
+
+def _ask(fd: int, info: ctypes.Structure, what: str) -> None:
+    """Fill in as much of what the kernel says as `info` has fields for."""
+    size = ctypes.byref(c_uint32(ctypes.sizeof(info)))
+    call("bpf_obj_get_info_by_fd", fd, ctypes.addressof(info), size, what=what)
 
 
 def pinned_entries(folder: Path) -> dict[str, int]:

@@ -13,6 +13,7 @@ from ctypes import byref, c_uint32
 
 from lab.bpf.attach import Hook
 from lab.bpf.libbpf import call, raw
+from lab.bpf.object_info import program_id
 from lab.errors import BpfError
 
 TYPES = {Hook.INGRESS: 46, Hook.EGRESS: 47}
@@ -35,14 +36,15 @@ def attached(ifindex: int, hook: Hook) -> Sequence[int]:
 
 
 def attach(ifindex: int, hook: Hook, program: int) -> None:
-    """Put a program on a hook, in place of what may be there.
+    """Put a program on a hook, in place of what may be there; it may be there itself.
 
     For a moment both are, which no packet notices: the first one's verdict is the last.
     """
-    previous = attached(ifindex, hook)
-    what = f"attaching to tcx {hook.name.lower()} of interface {ifindex}"
-    call("bpf_prog_attach", program, ifindex, TYPES[hook], BEFORE, what=what)
-    _take_off(ifindex, hook, previous)
+    previous, own = attached(ifindex, hook), program_id(program)
+    if own not in previous:  # the kernel has no program twice on a hook
+        what = f"attaching to tcx {hook.name.lower()} of interface {ifindex}"
+        call("bpf_prog_attach", program, ifindex, TYPES[hook], BEFORE, what=what)
+    _take_off(ifindex, hook, [each for each in previous if each != own])
 
 
 def detach(ifindex: int, hook: Hook) -> None:

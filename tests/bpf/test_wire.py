@@ -18,8 +18,8 @@ from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
 
 from lab import shell, wait
+from lab.bpf import datapath, tcx
 from lab.bpf import tables as t
-from lab.bpf import tcx
 from lab.bpf.attach import Hook
 from lab.bpf.codes import Identity, Reason
 from lab.bpf.maps import PerCpuMap
@@ -356,3 +356,18 @@ def test_nobody_is_this_nodes_host_from_afar(wire: Wire) -> None:
         within=PATIENCE,
         what="a forged packet's drop",
     )
+
+
+def test_a_pod_that_an_agent_takes_over_keeps_its_programs(wire: Wire) -> None:
+    """A restarted agent puts its programs on all pods there are, then serves each as if new."""
+
+    def again(number: int) -> list[int]:
+        pod = if_nametoindex("lxc")
+        datapath.attach_pod(wire.config(number), pod)
+        return [len(tcx.attached(pod, side)) for side in Hook]
+
+    newer = [1, 1] if tcx.supported() else [0, 0]
+    for config, wanted in ((modern_config, newer), (default_config, [0, 0])):
+        wire.config = config
+        wire.install(1)
+        assert wire.nodes[0].run(partial(again, 1)) == wanted
