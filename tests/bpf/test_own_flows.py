@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 
 from lab.bpf import tables as t
@@ -174,3 +174,17 @@ def test_what_the_node_only_passes_on_is_not_its_own(rig: Rig) -> None:
     """By the routing table, to another node's pod."""
     assert rig.run("from_host", request(CLIENT, REMOTE_POD)).verdict == REDIRECT
     assert list(rig.map(t.CT_TCP).items()) == []
+
+
+@pytest.mark.parametrize("taken", [False, True], ids=["its own port", "another port"])
+def test_an_error_about_a_flow_of_the_nodes_own_speaks_of_the_socket(rig: Rig, taken: bool) -> None:
+    """Path MTU discovery finds the socket, whatever port the flow has outside."""
+    if taken:
+        rig.run("to_netdev", datagram(POD, CLIENT))
+    own = datagram(NODE, CLIENT)
+    left = rig.run("to_netdev", own).frame
+    assert (left[UDP].sport != PORT) == taken
+    told = FROM_ROUTER / IP(src=GATEWAY, dst=NODE) / ICMP(type=3, code=4, nexthopmtu=1400)
+    out = rig.run("from_netdev", told / bytes(left.getlayer(IP))[:28])
+    assert out.verdict == OK
+    same(out.frame, told / bytes(own.getlayer(IP))[:28])
