@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lab.agent.cilium.text import host_port
 from lab.bpf.codes import EventType, ObsPoint, TraceReason, reason_text
 from lab.bpf.structs import drop_notify, trace_notify
 from lab.hubble import codes
@@ -214,13 +215,8 @@ def _connection(headers: Headers) -> str:
     name = {codes.TCP: "tcp", codes.UDP: "udp", codes.SCTP: "sctp"}.get(headers.protocol)
     if name is None:
         return f"{source} -> {destination}"
-    source, destination = (
-        f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        for host, port in (
-            (source, headers.source_port),
-            (destination, headers.destination_port),
-        )
-    )
+    source = host_port(source, headers.source_port)
+    destination = host_port(destination, headers.destination_port)
     flags = ", ".join(flag for flag, bit in codes.TCP_FLAGS if headers.detail & bit)
     return f"{source} -> {destination} {name} {flags}".rstrip()
 

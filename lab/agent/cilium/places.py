@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterable
 
 from lab.agent.cilium.columns import Rows
-from lab.agent.cilium.text import address, mac
+from lab.agent.cilium.text import address, host_port, mac
 from lab.bpf.codes import EndpointFlag, Family
 from lab.bpf.structs import endpoint_info, endpoint_key, ipcache_key, remote_endpoint_info
 
@@ -16,10 +16,7 @@ IpCache = Iterable[tuple[ipcache_key, remote_endpoint_info]]
 def ipcache_list(entries: IpCache) -> Rows:
     """Prefixes with their identity and the node that the tunnel leads to."""
     rows = [
-        (
-            _prefix(key),
-            _identity(value),
-        )
+        (_prefix(key), _identity(value))
         for key, value in sorted(entries, key=lambda entry: _order(entry[0]))
     ]
     return [("IP PREFIX/ADDRESS", "IDENTITY"), *rows]
@@ -44,8 +41,7 @@ def endpoint_list(entries: Iterable[tuple[endpoint_key, endpoint_info]]) -> Rows
     """The addresses of this node: its pods with their links, and its own."""
     rows = []
     for key, value in sorted(entries, key=lambda entry: (entry[0].family, bytes(entry[0].ip))):
-        host = _ip(bytes(key.ip), key.family)
-        where = f"[{host}]:0" if key.family == Family.IPV6 else f"{host}:0"
+        where = host_port(_ip(bytes(key.ip), key.family), 0)
         if value.flags & EndpointFlag.HOST:
             rows.append((where, "(localhost)"))
             continue

@@ -31,8 +31,12 @@ def values(entry: Layout) -> dict[str, Any]:
 
 
 def with_port(field: Any, port: int) -> str:
+    """An address as a struct holds it, and a port."""
+    return host_port(address(field), port)
+
+
+def host_port(host: str, port: int) -> str:
     """An address and a port; IPv6 in brackets."""
-    host = address(field)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
