@@ -132,20 +132,25 @@ def test_a_node_port_of_another_node_is_answered_from_there(dsr: Rig) -> None:
 
 @pytest.mark.parametrize("asking", [POD, POD2])
 def test_a_pod_may_ask_by_way_of_another_node(dsr: Rig, asking: str) -> None:
-    """Its node lends it its address for the way to the other node's NodePort, and that node chooses
-    a backend where the client is: the answer goes to the node's own address, and never leaves.
+    """It asks in its own name, as pods do among nodes without a tunnel, and the other node chooses
+    a backend where the client is. No pod takes a packet from its own address.
     """
     dsr.service("0.0.0.0", 30080, [Backend(POD, 8080)], flags=ServiceFlag.NODEPORT)
     asks = reply(asking, NODE2, sport=PORT, dport=30080, flags="S")
     assert dsr.run("from_container", asks).verdict == OK
-    assert dsr.run("to_netdev", asks).frame[IP].src == NODE
+    same(dsr.run("to_netdev", asks).frame, asks)
     told = bytes([0x9A, 8]) + (30080).to_bytes(2, "big") + IPv4Address(NODE2).packed
-    arriving = FROM_ROUTER / IP(src=NODE, dst=POD, options=told)
-    dsr.run("from_netdev", arriving / TCP(sport=PORT, dport=8080, flags="S"))
-    out = dsr.run("from_container", reply(POD, NODE, sport=8080))
-    assert (out.verdict, dsr.dropped()) == (REDIRECT, {})
-    wanted = IP(src=NODE2, dst=asking, ttl=63) / TCP(sport=30080, dport=PORT, flags="SA")
-    same(out.frame, FROM_POD / wanted)
+    for options, flags, answer in ((told, "S", "SA"), (b"", "A", "A")):
+        arriving = FROM_ROUTER / IP(src=asking, dst=POD, options=options)
+        there = dsr.run("from_netdev", arriving / TCP(sport=PORT, dport=8080, flags=flags))
+        seen = there.frame[IP].src
+        assert (there.verdict, seen) == (REDIRECT, "169.254.42.1" if asking == POD else asking)
+        out = dsr.run("from_container", reply(POD, seen, sport=8080, flags=answer))
+        assert (out.verdict, dsr.dropped()) == (REDIRECT, {})
+        assert out.frame.dst == POD_MAC
+        got = out.frame[IP]
+        assert (got.src, got.dst) == (NODE2, asking)
+        assert (got.sport, got.dport, got.sprintf("%TCP.flags%")) == (30080, PORT, answer)
 
 
 def test_the_nodes_own_socket_may_ask_by_way_of_another_node(dsr: Rig) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
+import pytest
 from scapy.layers.inet import ICMP, IP, TCP
 from scapy.layers.l2 import ARP, Ether
 
@@ -14,6 +17,7 @@ from lab.bpf.codes import CtFlag, Identity, ObsPoint, Reason, TraceReason, Tuple
 
 from .node import (
     CLIENT,
+    CONFIG,
     GATEWAY,
     NODE,
     NODE2,
@@ -164,6 +168,16 @@ def test_traffic_between_nodes_and_inside_the_cluster_keeps_its_source(rig: Rig)
         out = rig.run("to_netdev", sent)
         assert out.verdict == OK
         same(out.frame, sent)
+
+
+@pytest.mark.parametrize(("tunnel", "source"), [(True, NODE), (False, POD)])
+def test_a_pod_borrows_an_address_towards_other_nodes_where_pods_are_in_a_tunnel(
+    make_rig: Callable[..., Rig], tunnel: bool, source: str
+) -> None:
+    """Without one, all nodes have routes to it, and know it by its own."""
+    rig = make_rig(replace(CONFIG, tunnel=tunnel))
+    assert rig.run("to_netdev", segment(NODE2)).frame[IP].src == source
+    assert rig.run("to_netdev", segment(CLIENT)).frame[IP].src == NODE
 
 
 def test_world_to_pod_is_delivered(rig: Rig) -> None:

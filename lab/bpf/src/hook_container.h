@@ -46,17 +46,6 @@ static __always_inline int track_sending(struct __sk_buff *ctx, struct flow *f, 
 	return pod_request(ctx, f, t, ep, b);
 }
 
-/* The pod answers itself through its service: both addresses are turned back. */
-static __always_inline int hairpin_reply(struct __sk_buff *ctx, struct flow *f, __u16 rev_nat_index)
-{
-	union v6addr pod;
-	int ret;
-
-	addr_copy(&pod, &f->saddr);
-	ret = rewrite(ctx, f, DESTINATION, &pod, f->dport);
-	return ret ? ret : reverse_nat(ctx, f, rev_nat_index);
-}
-
 static __always_inline int to_stack(struct __sk_buff *ctx, const struct flow *f,
 				    const struct endpoint_info *ep, const struct tracked *t,
 				    __u32 dst_label)
@@ -131,14 +120,34 @@ static __always_inline int dispatch(struct __sk_buff *ctx, struct flow *f,
 	return to_stack(ctx, f, ep, t, info ? info->sec_label : IDENTITY_WORLD);
 }
 
-/* The answer to a pod of this node that asked by way of another node, and borrowed the node's address
- * for that; or to the node itself. CONTINUE, or a negative reason.
+/* The answer to this node itself, which asked by way of another one, or lent its address to a pod that
+ * did. CONTINUE, or a negative reason.
  */
 static __always_inline int answer_at_home(struct __sk_buff *ctx, struct flow *f)
 {
 	int ret = reverse_snat(ctx, f);
 
 	return ret < 0 ? ret : CONTINUE;
+}
+
+/* The reply's source becomes what was asked for: 0 or a negative reason. */
+static __always_inline int as_service(struct __sk_buff *ctx, struct flow *f, const struct tracked *t)
+{
+	return t->flags & CT_DSR ? dsr_reply(ctx, f) : reverse_nat(ctx, f, t->rev_nat_index);
+}
+
+/* The pod answers itself through its service: both addresses are turned back. */
+static __always_inline int hairpin_reply(struct __sk_buff *ctx, struct flow *f,
+					 const struct tracked *t)
+{
+	union v6addr pod;
+	int ret;
+
+	addr_copy(&pod, &f->saddr);
+	ret = as_service(ctx, f, t);
+	if (!ret)
+		ret = rewrite(ctx, f, DESTINATION, &pod, f->dport);
+	return ret ? ret : CONTINUE;
 }
 
 /* A pod answers what came to it through a service: a verdict, or CONTINUE when it is this node that
@@ -151,15 +160,14 @@ static __always_inline int service_reply(struct __sk_buff *ctx, struct flow *f,
 
 	if (f->hops <= 1)
 		return -DROP_TTL_EXCEEDED;
-	if (t->flags & (CT_NODE_PORT | CT_DSR)) {
-		ret = t->flags & CT_NODE_PORT ? reverse_nat(ctx, f, t->rev_nat_index)
-					      : dsr_reply(ctx, f);
-		if (ret)
-			return ret;
-		return is_node(&f->daddr, f->family) ? answer_at_home(ctx, f) : route(ctx, f);
-	}
-	ret = hairpin_reply(ctx, f, t->rev_nat_index);
-	return ret ? ret : CONTINUE;
+	if (t->flags & CT_LB_LOOPBACK)
+		return hairpin_reply(ctx, f, t);
+	ret = as_service(ctx, f, t);
+	if (ret)
+		return ret;
+	if (is_node(&f->daddr, f->family))
+		return answer_at_home(ctx, f);
+	return is_local_pod(&f->daddr, f->family) ? CONTINUE : route(ctx, f);
 }
 
 static __always_inline int pod_packet(struct __sk_buff *ctx, struct flow *f,

@@ -3,6 +3,7 @@
 #define LAB_HOOK_UPLINK_H
 
 #include "dsr.h"
+#include "eastwest.h"
 #include "nat.h"
 #include "nodeport.h"
 #include "own.h"
@@ -23,9 +24,26 @@ static __always_inline int netdev_host(struct __sk_buff *ctx, struct flow *f)
 	return ct_serves(&t, 0, CT_DSR) ? TC_ACT_OK : ct_create(f, &init, ctx->len, TUPLE_OUT);
 }
 
-static __always_inline int netdev_packet(struct __sk_buff *ctx, struct flow *f)
+/* To a pod. One that asked by way of another node may have been chosen itself (hairpin). */
+static __always_inline int netdev_pod(struct __sk_buff *ctx, struct flow *f,
+				      const struct endpoint_info *ep)
 {
 	struct delivery d = {.hook = AT_INGRESS};
+	struct balanced b = {};
+	int ret;
+
+	if (config.tunnel)
+		return deliver(ctx, f, ep, &d);
+	ret = hairpin(ctx, f, &b);
+	if (ret)
+		return ret;
+	if (dsr_learn(ctx, f))
+		d.ct_flags = b.ct_flags | CT_DSR;
+	return deliver(ctx, f, ep, &d);
+}
+
+static __always_inline int netdev_packet(struct __sk_buff *ctx, struct flow *f)
+{
 	const struct endpoint_info *ep;
 	int ret;
 
@@ -40,11 +58,7 @@ static __always_inline int netdev_packet(struct __sk_buff *ctx, struct flow *f)
 	ep = endpoint_of(&f->daddr, f->family);
 	if (!ep)
 		return TC_ACT_OK; /* for another node, or nobody: the routing table decides */
-	if (ep->flags & ENDPOINT_HOST)
-		return netdev_host(ctx, f);
-	if (!config.tunnel && dsr_learn(ctx, f))
-		d.ct_flags = CT_DSR;
-	return deliver(ctx, f, ep, &d);
+	return ep->flags & ENDPOINT_HOST ? netdev_host(ctx, f) : netdev_pod(ctx, f, ep);
 }
 
 /* PACKET_OTHERHOST of linux/if_packet.h: a frame for another machine's MAC address. A network card
@@ -88,6 +102,8 @@ static __always_inline int masquerade(struct __sk_buff *ctx, struct flow *f)
 	if (!config.masquerade || !is_local_pod(&f->saddr, f->family) ||
 	    is_in_cluster(&f->daddr, f->family))
 		return CONTINUE;
+	if (!config.tunnel && is_any_node(&f->daddr, f->family))
+		return CONTINUE; /* nodes have routes to each other's pods (Cilium: snat_v4_needed) */
 	if (f->kind == FLOW_ICMP_ERROR)
 		return masquerade_error(ctx, f);
 	if (ct_find(f, TUPLE_IN, 1))
