@@ -319,6 +319,21 @@ def test_backend_in_the_nodes_namespace_answers_with_the_services_address(
         same(left.frame, FROM_POD / IP(src=VIP, dst=CLIENT) / back)
 
 
+@pytest.mark.parametrize("flags", ["PA", "FA"], ids=["abandoned", "closed"])
+@pytest.mark.parametrize("forwarding", Forwarding)
+def test_a_port_that_came_by_a_service_may_ask_the_nodes_socket_itself_next(
+    make_rig: Callable[..., Rig], forwarding: Forwarding, flags: str
+) -> None:
+    rig = make_rig(replace(NATIVE, forwarding=forwarding))
+    rig.service(VIP, 80, [Backend(NODE, 8080)])
+    came = IP(src=CLIENT, dst=NODE, options=OPTION) / TCP(sport=PORT, dport=8080, flags="S")
+    rig.run("from_netdev", request() if forwarding == Forwarding.SNAT else FROM_ROUTER / came)
+    back = FROM_POD / IP(src=NODE, dst=CLIENT) / TCP(sport=8080, dport=PORT, flags=flags)
+    assert rig.run("to_netdev", back).frame[IP].src == VIP
+    rig.run("from_netdev", request(dst=NODE, dport=8080))
+    assert rig.run("to_netdev", back).packet == bytes(back)
+
+
 def test_socket_of_the_node_that_nobody_came_to_by_a_service_keeps_its_address(dsr: Rig) -> None:
     dsr.service(VIP, 80, [Backend(NODE, 8080)])
     dsr.run("from_netdev", request(dst=NODE, dport=8080))

@@ -10,18 +10,34 @@
 #include "related.h"
 #include "verdict.h"
 
+/* A connection to the node itself begins, or a datagram comes: by way of another node that told (or
+ * not) the service that its reply has to come from. One without takes the place of one that had a
+ * service. 0 or a negative reason.
+ */
+VERIFIED_ONCE int track_visitor(context *ctx, const struct flow *f, int told)
+{
+	struct ct_init init = {.identity = IDENTITY_WORLD, .flags = told ? CT_DSR : 0};
+	struct tracked t = {};
+
+	if (!f)
+		return 0;
+	ct_lookup(&t, f, packet_length(ctx), TUPLE_OUT, 0);
+	if (told ? ct_serves(&t, 0, CT_DSR) : !t.stale)
+		return 0;
+	init.ifindex = interface(ctx);
+	init.stale = t.stale;
+	return ct_create(f, &init, packet_length(ctx), TUPLE_OUT);
+}
+
 /* To the node itself: its answer to a client whom another node sent here gets the service's address
  * in to_netdev.
  */
 static __always_inline int netdev_host(struct __sk_buff *ctx, struct flow *f)
 {
-	struct ct_init init = {.identity = IDENTITY_WORLD, .flags = CT_DSR, .ifindex = ctx->ifindex};
-	struct tracked t = {};
+	int told = !config.tunnel && dsr_learn(ctx, f);
+	int ret = told || is_syn(f) ? track_visitor(ctx, f, told) : 0;
 
-	if (config.tunnel || !dsr_learn(ctx, f))
-		return deliver_host(ctx, f);
-	ct_lookup(&t, f, ctx->len, TUPLE_OUT, 0);
-	return ct_serves(&t, 0, CT_DSR) ? TC_ACT_OK : ct_create(f, &init, ctx->len, TUPLE_OUT);
+	return ret || told ? ret : deliver_host(ctx, f);
 }
 
 /* To a pod. One that asked by way of another node may have been chosen itself (hairpin). */
