@@ -19,6 +19,7 @@ from lab.agent.places import (
     endpoints,
     ipcache,
     node_places,
+    route_commands,
     routes,
 )
 from lab.agent.pods.local import LocalPod
@@ -96,14 +97,7 @@ class Neighbourhood:
 
     async def _write_routes(self, wanted: Mapping[Network, Address]) -> None:
         """Over the uplink; through the tunnel, one route of the datapath leads to all pods."""
-        held, sources = self._routes, {each.version: each for each in self._me.routers}
-        uplink = self._config.uplink
-        lines = [f"route del {network}" for network in held.keys() - wanted.keys()]
-        lines += [
-            f"route replace {network} via {via} dev {uplink} src {sources[via.version]}"
-            for network, via in wanted.items()
-            if held.get(network) != via
-        ]
+        lines = route_commands(self._routes, wanted, self._config.uplink)
         if lines:
             await asyncio.to_thread(run, ["ip", "-batch", "-"], input="\n".join(lines) + "\n")
             self._routes = dict(wanted)

@@ -6,7 +6,7 @@ Entries of `cilium_ipcache` (identity and tunnel endpoint of every address of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -139,6 +139,21 @@ def routes(me: NodePlace, nodes: Iterable[NodePlace]) -> dict[Network, Address]:
         if node.name != me.name
         for network, address in zip(node.pod_networks, node.addresses, strict=False)
     }
+
+
+def route_commands(
+    held: Mapping[Network, Address], wanted: Mapping[Network, Address], uplink: str
+) -> list[str]:
+    """Lines of a batch of iproute2's that make the wanted routes of those held.
+
+    They name no source: other nodes' pods know a node by its own address and are answered by that
+    (as with Cilium's auto-direct-node-routes: createDirectRouteSpec of pkg/datapath/linux/node.go).
+    """
+    return [f"route del {network}" for network in held.keys() - wanted.keys()] + [
+        f"route replace {network} via {via} dev {uplink}"
+        for network, via in wanted.items()
+        if held.get(network) != via
+    ]
 
 
 def _node_entries(node: NodePlace, *, local: bool, tunnel: bool) -> Iterator[tuple[bytes, bytes]]:

@@ -8,7 +8,15 @@ from lightkube.models.meta_v1 import OwnerReference
 
 from lab.agent.flows.lookup import Directory
 from lab.agent.identity import labels_of, number_of
-from lab.agent.places import Entries, NodePlace, endpoints, ipcache, node_places, routes
+from lab.agent.places import (
+    Entries,
+    NodePlace,
+    endpoints,
+    ipcache,
+    node_places,
+    route_commands,
+    routes,
+)
 from lab.agent.pods.local import LocalPod, PodLink
 from lab.bpf import structs
 from lab.bpf.codes import EndpointFlag
@@ -85,6 +93,15 @@ def test_endpoints_are_the_pods_of_the_node_and_its_own_addresses() -> None:
 
 def test_routes_lead_to_the_pod_networks_of_the_others() -> None:
     assert routes(NODES[0], NODES) == {IPv4Network("10.0.2.0/24"): IPv4Address("192.168.1.22")}
+
+
+def test_towards_pods_elsewhere_a_node_has_its_own_address() -> None:
+    """Its servers answer a pod's datagrams from where the pod sent them."""
+    wanted = routes(NODES[0], NODES)
+    gone = {IPv4Network("10.0.9.0/24"): IPv4Address("192.168.1.29")}
+    added = "route replace 10.0.2.0/24 via 192.168.1.22 dev eth0"
+    assert route_commands(gone, wanted, "eth0") == ["route del 10.0.9.0/24", added]
+    assert route_commands(wanted, wanted, "eth0") == []
 
 
 def test_a_node_without_a_pod_network_is_left_out() -> None:
