@@ -334,6 +334,24 @@ def test_a_port_that_came_by_a_service_may_ask_the_nodes_socket_itself_next(
     assert rig.run("to_netdev", back).packet == bytes(back)
 
 
+@pytest.mark.parametrize("proto", [6, 17])
+@pytest.mark.parametrize("backend", [POD, NODE])
+def test_a_port_that_came_by_a_service_may_ask_the_backend_itself_next(
+    dsr: Rig, backend: str, proto: int
+) -> None:
+    """What tells no service where it would has none."""
+    dsr.service(VIP, 80, [Backend(backend, 8080)], proto=proto)
+    l4 = (
+        TCP(sport=PORT, dport=8080, flags="S") if proto == 6 else UDP(sport=PORT, dport=8080) / b"q"
+    )
+    back = TCP(sport=8080, dport=PORT) if proto == 6 else UDP(sport=8080, dport=PORT) / b"a"
+    leaving = "to_netdev" if backend == NODE else "from_container"
+    for options, source in ((OPTION, VIP), (b"", backend), (OPTION, VIP)):
+        dsr.run("from_netdev", FROM_ROUTER / IP(src=CLIENT, dst=backend, options=options) / l4)
+        out = dsr.run(leaving, FROM_POD / IP(src=backend, dst=CLIENT) / back)
+        assert out.frame[IP].src == source
+
+
 def test_socket_of_the_node_that_nobody_came_to_by_a_service_keeps_its_address(dsr: Rig) -> None:
     dsr.service(VIP, 80, [Backend(NODE, 8080)])
     dsr.run("from_netdev", request(dst=NODE, dport=8080))

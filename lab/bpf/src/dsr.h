@@ -136,7 +136,7 @@ VERIFIED_ONCE int dsr_insert(context *ctx, struct flow *f, const struct nat_targ
 static __always_inline int dsr_tell(context *ctx, struct flow *f, __u16 rev_nat_index,
 				    struct nat_target *service)
 {
-	if (f->proto == IPPROTO_TCP && !is_syn(f))
+	if (!tells_service(f))
 		return 0;
 	if (!frontend_get(service, rev_nat_index, f->family))
 		return -DROP_NO_SERVICE;

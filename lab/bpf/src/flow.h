@@ -44,6 +44,14 @@ static __always_inline int is_syn(const struct flow *f)
 	return f->tcp_flags & TCP_SYN && !(f->tcp_flags & TCP_ACK);
 }
 
+/* Does a node that sends the packet on tell the service with it? Once a connection, and with every
+ * datagram.
+ */
+static __always_inline int tells_service(const struct flow *f)
+{
+	return f->proto != IPPROTO_TCP || is_syn(f);
+}
+
 /* Written so that the verifier drops all IPv6 code where the node has none. */
 static __always_inline int is_ipv4(const struct flow *f)
 {

@@ -78,6 +78,15 @@ struct delivery {
 
 enum hook { AT_INGRESS, AT_EGRESS, AT_POD };
 
+/* Is the flow entered as it comes? One that no service was told for any more had one before. */
+static __always_inline int delivery_known(const struct tracked *t, const struct flow *f,
+					  const struct delivery *d)
+{
+	if (d->ct_flags)
+		return ct_serves(t, d->rev_nat_index, d->ct_flags);
+	return t->status != REASON_NEW && !(t->flags & CT_DSR && tells_service(f));
+}
+
 static __always_inline int track_delivery(struct tracked *t, context *ctx,
 					  const struct flow *f, const struct delivery *d)
 {
@@ -95,7 +104,7 @@ static __always_inline int track_delivery(struct tracked *t, context *ctx,
 	if (!d->request && ct_lookup(t, f, packet_length(ctx), TUPLE_OUT, 1))
 		return 0;
 	ct_lookup(t, f, packet_length(ctx), TUPLE_IN, 0);
-	if (d->ct_flags ? ct_serves(t, d->rev_nat_index, d->ct_flags) : t->status != REASON_NEW)
+	if (delivery_known(t, f, d))
 		return 0;
 	if (!t->identity)
 		t->identity = identity_of(&f->saddr, f->family);

@@ -10,9 +10,18 @@
 #include "related.h"
 #include "verdict.h"
 
-/* A connection to the node itself begins, or a datagram comes: by way of another node that told (or
- * not) the service that its reply has to come from. One without takes the place of one that had a
- * service. 0 or a negative reason.
+/* Is what the node knows of a visitor so: with a service that another node told, or without? */
+static __always_inline int visitor_known(const struct tracked *t, int told)
+{
+	if (told)
+		return ct_serves(t, 0, CT_DSR);
+	return !t->stale ||
+	       (t->status != REASON_NEW && !(t->flags & (CT_NODE_PORT | CT_DSR)));
+}
+
+/* A connection to the node itself begins, or a datagram comes. Did another node tell a service, the
+ * reply has to come from there; if not, what came from that port before does not count any more.
+ * 0 or a negative reason.
  */
 VERIFIED_ONCE int track_visitor(context *ctx, const struct flow *f, int told)
 {
@@ -22,7 +31,7 @@ VERIFIED_ONCE int track_visitor(context *ctx, const struct flow *f, int told)
 	if (!f)
 		return 0;
 	ct_lookup(&t, f, packet_length(ctx), TUPLE_OUT, 0);
-	if (told ? ct_serves(&t, 0, CT_DSR) : !t.stale)
+	if (visitor_known(&t, told))
 		return 0;
 	init.ifindex = interface(ctx);
 	init.stale = t.stale;
@@ -35,7 +44,7 @@ VERIFIED_ONCE int track_visitor(context *ctx, const struct flow *f, int told)
 static __always_inline int netdev_host(struct __sk_buff *ctx, struct flow *f)
 {
 	int told = !config.tunnel && dsr_learn(ctx, f);
-	int ret = told || is_syn(f) ? track_visitor(ctx, f, told) : 0;
+	int ret = tells_service(f) ? track_visitor(ctx, f, told) : 0;
 
 	return ret || told ? ret : deliver_host(ctx, f);
 }
