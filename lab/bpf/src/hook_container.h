@@ -120,8 +120,8 @@ static __always_inline int dispatch(struct __sk_buff *ctx, struct flow *f,
 	return to_stack(ctx, f, ep, t, info ? info->sec_label : IDENTITY_WORLD);
 }
 
-/* The answer to this node itself, which asked by way of another one, or lent its address to a pod that
- * did. CONTINUE, or a negative reason.
+/* The answer to this node itself, which asked by way of another one, and may have got another port for
+ * that (see own.h). CONTINUE, or a negative reason.
  */
 static __always_inline int answer_at_home(struct __sk_buff *ctx, struct flow *f)
 {
