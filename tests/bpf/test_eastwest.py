@@ -135,6 +135,23 @@ def test_pod_to_world_is_masqueraded_and_gets_its_answer(rig: Rig) -> None:
     assert [event.reason for event in rig.events()] == [TraceReason.NEW, TraceReason.REPLY]
 
 
+def test_a_masqueraded_flow_whose_connection_was_forgotten_goes_on(rig: Rig) -> None:
+    """Evicted, or flushed by hand: the world's next packet is not the first of a connection to the
+    pod. The pod's packets left with its own address from then on, also those of new connections.
+    """
+    for sent in (segment(CLIENT), segment(CLIENT, flags="A")):
+        rig.run("from_container", sent)
+        assert rig.run("to_netdev", sent).frame[IP].src == NODE
+    for key, _ in list(rig.map(t.CT_TCP).items()):
+        rig.map(t.CT_TCP).delete(key)
+    back = rig.run("from_netdev", request(CLIENT, NODE, sport=80, dport=PORT, flags="A"))
+    assert (back.verdict, back.frame[IP].dst) == (REDIRECT, POD)
+    for flags in ("A", "FA", "S"):
+        sent = segment(CLIENT, flags=flags)
+        rig.run("from_container", sent)
+        assert rig.run("to_netdev", sent).frame[IP].src == NODE
+
+
 def test_masquerade_moves_a_low_port_into_the_range(rig: Rig) -> None:
     left = rig.run("to_netdev", segment(CLIENT, sport=1234))
     assert left.frame[IP].src == NODE and left.frame[TCP].sport >= 32768

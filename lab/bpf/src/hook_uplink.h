@@ -122,6 +122,7 @@ static __always_inline int masquerade_error(struct __sk_buff *ctx, struct flow *
 /* A pod's packet to the world borrows the node's address. */
 static __always_inline int masquerade(struct __sk_buff *ctx, struct flow *f)
 {
+	struct nat_target borrowed = {};
 	union v6addr node;
 
 	if (!config.masquerade || !is_local_pod(&f->saddr, f->family) ||
@@ -131,8 +132,11 @@ static __always_inline int masquerade(struct __sk_buff *ctx, struct flow *f)
 		return CONTINUE; /* nodes have routes to each other's pods (Cilium: snat_v4_needed) */
 	if (f->kind == FLOW_ICMP_ERROR)
 		return masquerade_error(ctx, f);
-	if (ct_find(f, TUPLE_IN, 1))
-		return CONTINUE; /* the world came to the pod: its reply keeps the address it asked for */
+	/* The world came to the pod: its reply keeps the address it asked for. Who has borrowed one went
+	 * out itself, though its connection may be forgotten and begun anew by the world's reply.
+	 */
+	if (!nat_find(&borrowed, f, TUPLE_OUT) && ct_find(f, TUPLE_IN, 1))
+		return CONTINUE;
 	node_address(&node, f->family);
 	return snat(ctx, f, &node);
 }
