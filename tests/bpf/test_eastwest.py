@@ -146,6 +146,8 @@ def test_a_masqueraded_flow_whose_connection_was_forgotten_goes_on(rig: Rig) -> 
         rig.map(t.CT_TCP).delete(key)
     back = rig.run("from_netdev", request(CLIENT, NODE, sport=80, dport=PORT, flags="A"))
     assert (back.verdict, back.frame[IP].dst) == (REDIRECT, POD)
+    for key, _ in list(rig.map(t.SNAT).items()):
+        rig.map(t.SNAT).delete(key)
     for flags in ("A", "FA", "S"):
         sent = segment(CLIENT, flags=flags)
         rig.run("from_container", sent)

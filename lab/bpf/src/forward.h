@@ -71,7 +71,7 @@ struct delivery {
 	__u8 request; /* surely not a reply: spares a lookup */
 	__u8 tracked; /* noted already, as the reply of a pod to itself */
 	__u8 hook;    /* enum hook: decides how a pod is reached */
-	__u8 pad;
+	__u8 reply;   /* surely a reply: begins no connection where the one that it is of was forgotten */
 	__u32 monitor;	/* of a flow that is tracked already */
 	__u32 identity; /* of the pod that sends it; 0: to be looked up by its address */
 };
@@ -103,6 +103,10 @@ static __always_inline int track_delivery(struct tracked *t, context *ctx,
 	}
 	if (!d->request && ct_lookup(t, f, packet_length(ctx), TUPLE_OUT, 1))
 		return 0;
+	if (d->reply) {
+		t->status = REASON_REPLY;
+		return 0;
+	}
 	ct_lookup(t, f, packet_length(ctx), TUPLE_IN, 0);
 	if (delivery_known(t, f, d))
 		return 0;

@@ -49,11 +49,13 @@ static __always_inline int netdev_host(struct __sk_buff *ctx, struct flow *f)
 	return ret || told ? ret : deliver_host(ctx, f);
 }
 
-/* To a pod. One that asked by way of another node may have been chosen itself (hairpin). */
+/* To a pod, or (`reply`) to the node's address that a pod had borrowed. One that asked by way of
+ * another node may have been chosen itself (hairpin).
+ */
 static __always_inline int netdev_pod(struct __sk_buff *ctx, struct flow *f,
-				      const struct endpoint_info *ep)
+				      const struct endpoint_info *ep, int reply)
 {
-	struct delivery d = {.hook = AT_INGRESS};
+	struct delivery d = {.hook = AT_INGRESS, .reply = reply};
 	struct balanced b = {};
 	int ret;
 
@@ -69,8 +71,8 @@ static __always_inline int netdev_pod(struct __sk_buff *ctx, struct flow *f,
 
 static __always_inline int netdev_packet(struct __sk_buff *ctx, struct flow *f)
 {
+	int reply = is_node(&f->daddr, f->family), ret;
 	const struct endpoint_info *ep;
-	int ret;
 
 	if (is_tunnelled(f) && is_node(&f->daddr, FAMILY_IPV4))
 		return TC_ACT_OK;
@@ -83,7 +85,7 @@ static __always_inline int netdev_packet(struct __sk_buff *ctx, struct flow *f)
 	ep = endpoint_of(&f->daddr, f->family);
 	if (!ep)
 		return TC_ACT_OK; /* for another node, or nobody: the routing table decides */
-	return ep->flags & ENDPOINT_HOST ? netdev_host(ctx, f) : netdev_pod(ctx, f, ep);
+	return ep->flags & ENDPOINT_HOST ? netdev_host(ctx, f) : netdev_pod(ctx, f, ep, reply);
 }
 
 /* PACKET_OTHERHOST of linux/if_packet.h: a frame for another machine's MAC address. A network card
@@ -122,7 +124,6 @@ static __always_inline int masquerade_error(struct __sk_buff *ctx, struct flow *
 /* A pod's packet to the world borrows the node's address. */
 static __always_inline int masquerade(struct __sk_buff *ctx, struct flow *f)
 {
-	struct nat_target borrowed = {};
 	union v6addr node;
 
 	if (!config.masquerade || !is_local_pod(&f->saddr, f->family) ||
@@ -132,11 +133,8 @@ static __always_inline int masquerade(struct __sk_buff *ctx, struct flow *f)
 		return CONTINUE; /* nodes have routes to each other's pods (Cilium: snat_v4_needed) */
 	if (f->kind == FLOW_ICMP_ERROR)
 		return masquerade_error(ctx, f);
-	/* The world came to the pod: its reply keeps the address it asked for. Who has borrowed one went
-	 * out itself, though its connection may be forgotten and begun anew by the world's reply.
-	 */
-	if (!nat_find(&borrowed, f, TUPLE_OUT) && ct_find(f, TUPLE_IN, 1))
-		return CONTINUE;
+	if (ct_find(f, TUPLE_IN, 1))
+		return CONTINUE; /* the world came to the pod: its reply keeps the address it asked for */
 	node_address(&node, f->family);
 	return snat(ctx, f, &node);
 }
