@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+import pytest
+
 from lab.bpf import tables as t
 from lab.bpf.tables import Table
 
@@ -92,3 +94,5 @@ IPV6 = Family(
     fragments=t.FRAGMENTS6,
     backends=t.BACKENDS6,
 )
+
+BOTH = pytest.mark.parametrize("family", [IPV4, IPV6], ids=str)

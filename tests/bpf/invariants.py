@@ -10,7 +10,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from .noise import ICMP, ICMPV6, IPV4, IPV6, TCP, UDP, ones_complement
-from .rig import OK, REDIRECT, SHOT, Outcome
+from .rig import OK, REDIRECT, SHOT
+from .running import Outcome
 
 ETHERNET = 14
 CHECK_AT = {TCP: 16, UDP: 6, ICMP: 2, ICMPV6: 2}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from lab.bpf.codes import Profile
+from lab.bpf.codes import Identity, Profile
 from lab.bpf.config import DualStack, NodeConfig
 
 NODE, ROUTER = "192.168.1.21", "10.0.1.1"
@@ -62,3 +62,19 @@ neighbour add {NODE2_6} lladdr {NODE2_MAC} nud permanent dev up0
 route add default via {GATEWAY}
 route add default via {GATEWAY_6}
 """
+
+HOST_ADDRESSES = (NODE, ROUTER, NODE_6, ROUTER_6)
+IDENTITIES: tuple[tuple[str, int, str | None], ...] = (
+    *((address, Identity.HOST, None) for address in HOST_ADDRESSES),
+    ("0.0.0.0/0", Identity.WORLD, None),
+    ("::/0", Identity.WORLD, None),
+    (NODE2, Identity.REMOTE_NODE, None),
+    (NODE2_6, Identity.REMOTE_NODE, None),
+    (ROUTER2, Identity.REMOTE_NODE, NODE2),
+    (ROUTER2_6, Identity.REMOTE_NODE, NODE2),
+    (REMOTE_POD, POD_LABEL, NODE2),
+    (REMOTE_POD_6, POD_LABEL, NODE2),
+)
+"""Networks, who is there, and the node that tunnels to them."""
+
+PODS = ((POD, POD_ID), (POD2, POD2_ID), (POD_6, POD_ID), (POD2_6, POD2_ID))

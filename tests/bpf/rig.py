@@ -18,46 +18,32 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
-from scapy.layers.l2 import Ether
-
 from lab import shell
 from lab.bpf import devices, maglev, record, sockets
 from lab.bpf import structs as s
 from lab.bpf import tables as t
 from lab.bpf.build import compiled, datapath
-from lab.bpf.codes import EndpointFlag, Identity, ServiceFlag
+from lab.bpf.codes import EndpointFlag, ServiceFlag
 from lab.bpf.config import NodeConfig
 from lab.bpf.events import EventRing
-from lab.bpf.layout import addr6, mac, packed
-from lab.bpf.libbpf import TestRunOpts, call
+from lab.bpf.layout import mac, packed
 from lab.bpf.maps import Map, PerCpuMap
 from lab.bpf.object import BpfObject
 from lab.bpf.tables import Table
 
 from .node import (
     CONFIG,
+    HOST_ADDRESSES,
+    IDENTITIES,
     NETWORK,
-    NODE,
-    NODE2,
-    NODE2_6,
-    NODE_6,
-    POD,
-    POD2,
-    POD2_6,
-    POD2_ID,
-    POD_6,
     POD_ID,
     POD_LABEL,
     POD_MAC,
-    REMOTE_POD,
-    REMOTE_POD_6,
-    ROUTER,
-    ROUTER2,
-    ROUTER2_6,
-    ROUTER_6,
+    PODS,
     TUNNEL,
     VETH_MAC,
 )
+from .running import Outcome, run_once
 
 T = TypeVar("T")
 
@@ -73,19 +59,6 @@ EXPOSED = ServiceFlag.LOADBALANCER | ServiceFlag.ROUTABLE
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a program did with a packet."""
-
-    verdict: int
-    packet: bytes
-
-    @property
-    def frame(self) -> Any:
-        """The packet as it left, dissected."""
-        return Ether(self.packet)
-
-
-@dataclass(frozen=True)
 class Backend:
     """A backend of a service on the rig: its id comes from the rig."""
 
@@ -95,15 +68,6 @@ class Backend:
 
 
 XDP = "xdp_entry"
-
-
-class _XdpFrame(ctypes.Structure):
-    """struct xdp_md: where a test frame comes in. Unlike tc's, it comes in by the real uplink."""
-
-    _fields_ = [
-        (name, ctypes.c_uint32)
-        for name in ("data", "data_end", "data_meta", "interface", "queue", "egress")
-    ]
 
 
 class Rig:
@@ -303,51 +267,19 @@ class Rig:
         return self._xdp.program(name)
 
     def _cluster(self) -> None:
-        for address in (NODE, ROUTER, NODE_6, ROUTER_6):
+        for address in HOST_ADDRESSES:
             self.map(t.ENDPOINTS).update(
                 s.endpoint_key.of(ip_address(address)), s.endpoint_info(flags=EndpointFlag.HOST)
             )
-            self.identity(address, Identity.HOST)
-        self.identity("0.0.0.0/0", Identity.WORLD)
-        self.identity(NODE2, Identity.REMOTE_NODE)
-        self.identity(ROUTER2, Identity.REMOTE_NODE, NODE2)
-        self.identity(REMOTE_POD, POD_LABEL, NODE2)
-        self.identity("::/0", Identity.WORLD)
-        self.identity(NODE2_6, Identity.REMOTE_NODE)
-        self.identity(ROUTER2_6, Identity.REMOTE_NODE, NODE2)
-        self.identity(REMOTE_POD_6, POD_LABEL, NODE2)
-        self.pod(POD_6)
-        self.pod(POD2_6, POD2_ID)
-        self.pod(POD)
-        self.pod(POD2, POD2_ID)
+        for identity in IDENTITIES:
+            self.identity(*identity)
+        for pod in PODS:
+            self.pod(*pod)
 
     def _run(self, program: str, packet: bytes) -> Outcome:
-        data = ctypes.create_string_buffer(packet, len(packet))
-        out = ctypes.create_string_buffer(len(packet) + 512)
-        options = TestRunOpts(
-            sz=ctypes.sizeof(TestRunOpts),
-            data_in=ctypes.addressof(data),
-            data_out=ctypes.addressof(out),
-            data_size_in=len(packet),
-            data_size_out=len(out),
-            repeat=1,
-        )
-        frame = _XdpFrame(data_end=len(packet), interface=self._uplink)
-        if program == XDP:
-            options.ctx_in, options.ctx_size_in = ctypes.addressof(frame), ctypes.sizeof(frame)
-        call(
-            "bpf_prog_test_run_opts",
-            self._program(program),
-            ctypes.byref(options),
-            what=f"running {program} with {len(packet)} bytes",
-        )
-        return Outcome(options.retval, out.raw[: options.data_size_out])
+        uplink = self._uplink if program == XDP else None
+        return run_once(self._program(program), packet, uplink)
 
 
 def _mac(text: str) -> Any:
     return mac(*bytes.fromhex(text.replace(":", "")))
-
-
-def wide(address: str) -> Any:
-    """An IPv6 address as a field of a struct."""
-    return addr6(*ip_address(address).packed)

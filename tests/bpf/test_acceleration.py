@@ -37,12 +37,13 @@ from lab.bpf.codes import (
 )
 from lab.bpf.config import Forwarding, NodeConfig
 
-from .family import IPV4, IPV6, Family
+from .family import BOTH, IPV4, Family
 from .node import DUAL, MODERN, NODE2, POD_LABEL
 from .packets import FROM_ROUTER, PORT, datagram, ip, ping, reply, request
-from .rig import EXPOSED, REDIRECT, SHOT, Backend, Outcome, Rig
-from .test_selection import listed
-from .test_xdp import DROP, PASS, SENT
+from .rig import EXPOSED, REDIRECT, SHOT, Backend, Rig
+from .running import Outcome
+from .source_ranges import listed
+from .xdp import DROP, PASS, SENT
 
 NATIVE = replace(DUAL, tunnel=False)
 DSR = replace(NATIVE, forwarding=Forwarding.DSR)
@@ -150,7 +151,7 @@ class Seen:
     dropped: Mapping[int, int] = field(default_factory=dict)
 
 
-@pytest.mark.parametrize("family", [IPV4, IPV6], ids=str)
+@BOTH
 @pytest.mark.parametrize("aggregation", [Aggregation.NONE, Aggregation.MEDIUM])
 @pytest.mark.parametrize("config", CONFIGS)
 def test_acceleration_changes_nothing_but_the_place(

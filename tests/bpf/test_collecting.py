@@ -18,6 +18,7 @@ from lab.bpf.config import Forwarding, NodeConfig
 from lab.bpf.ledger import Entry, Ledger
 from lab.bpf.structs import ct_entry
 
+from .dsr import OPTION, told
 from .node import (
     CLIENT,
     CLIENT_6,
@@ -35,8 +36,6 @@ from .node import (
 )
 from .packets import FROM_POD, FROM_ROUTER, PORT, request
 from .rig import REDIRECT, Backend, Rig
-from .test_dsr import OPTION
-from .test_dsr_ipv6 import told
 
 PORTS = range(40000, 40010)
 CONNECTIONS = (t.CT_TCP, t.CT_ANY, t.CT_TCP6, t.CT_ANY6)

@@ -24,7 +24,7 @@ from lab.bpf.config import Forwarding, NoBackend, NodeConfig
 from .node import CLIENT, CONFIG, MODERN, POD, POD2, REMOTE_POD, REMOTE_POD_6, ROUTER, ROUTER_6, VIP
 from .packets import FROM_POD, FROM_ROUTER, PORT, arriving, datagram, reply, request
 from .rig import EXPOSED, Backend, Rig
-from .test_xdp import DROP
+from .xdp import DROP
 
 Act = Callable[[Rig], object]
 

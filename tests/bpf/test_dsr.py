@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
-from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror, TCPerror
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror
 
 from lab.bpf import tables as t
-from lab.bpf.codes import Algorithm, CtFlag, Reason, ServiceFlag, ServiceFlag2, TupleFlag
-from lab.bpf.config import Forwarding, NodeConfig
+from lab.bpf.codes import CtFlag, Reason, ServiceFlag, ServiceFlag2, TupleFlag
+from lab.bpf.config import Forwarding
 
+from .dsr import OPTION, option
 from .node import (
     CLIENT,
     CONFIG,
@@ -24,7 +24,6 @@ from .node import (
     NODE_MAC,
     POD,
     POD2,
-    POD_MAC,
     REMOTE_POD,
     VIP,
 )
@@ -33,8 +32,6 @@ from .packets import FROM_POD, FROM_ROUTER, PORT, datagram, reply, request, same
 from .rig import OK, REDIRECT, SHOT, Backend, Rig
 
 NATIVE = replace(CONFIG, tunnel=False)
-OPTION = bytes([0x9A, 8, 0, 80, 172, 16, 10, 0])
-"""Type, length, the service's port and address, in network order."""
 
 
 @pytest.fixture
@@ -123,7 +120,7 @@ def arrive(rig: Rig, option: bytes = OPTION) -> Any:
 def test_a_node_port_of_another_node_is_answered_from_there(dsr: Rig) -> None:
     """The other node's address is no frontend here, but the NodePort is one everywhere."""
     dsr.service("0.0.0.0", 30080, [Backend(POD, 8080)], flags=ServiceFlag.NODEPORT)
-    told = bytes([0x9A, 8]) + (30080).to_bytes(2, "big") + IPv4Address(NODE2).packed
+    told = option(NODE2, 30080)
     assert arrive(dsr, told).verdict == REDIRECT
     out = dsr.run("from_container", reply(POD, CLIENT, sport=8080))
     wanted = IP(src=NODE2, dst=CLIENT, ttl=63) / TCP(sport=30080, dport=PORT, flags="SA")
@@ -139,7 +136,7 @@ def test_a_pod_may_ask_by_way_of_another_node(dsr: Rig, asking: str) -> None:
     asks = reply(asking, NODE2, sport=PORT, dport=30080, flags="S")
     assert dsr.run("from_container", asks).verdict == OK
     same(dsr.run("to_netdev", asks).frame, asks)
-    told = bytes([0x9A, 8]) + (30080).to_bytes(2, "big") + IPv4Address(NODE2).packed
+    told = option(NODE2, 30080)
     for options, flags, answer in ((told, "S", "SA"), (b"", "A", "A")):
         arriving = FROM_ROUTER / IP(src=asking, dst=POD, options=options)
         there = dsr.run("from_netdev", arriving / TCP(sport=PORT, dport=8080, flags=flags))
@@ -155,7 +152,7 @@ def test_a_pod_may_ask_by_way_of_another_node(dsr: Rig, asking: str) -> None:
 
 def test_the_nodes_own_socket_may_ask_by_way_of_another_node(dsr: Rig) -> None:
     dsr.service("0.0.0.0", 30080, [Backend(POD, 8080)], flags=ServiceFlag.NODEPORT)
-    told = bytes([0x9A, 8]) + (30080).to_bytes(2, "big") + IPv4Address(NODE2).packed
+    told = option(NODE2, 30080)
     arriving = FROM_ROUTER / IP(src=NODE, dst=POD, options=told)
     dsr.run("from_netdev", arriving / TCP(sport=PORT, dport=8080, flags="S"))
     out = dsr.run("from_container", reply(POD, NODE, sport=8080))
@@ -167,7 +164,7 @@ def test_the_nodes_own_socket_may_ask_by_way_of_another_node(dsr: Rig) -> None:
 @pytest.mark.parametrize("address", [REMOTE_POD, GATEWAY, "127.0.0.1"])
 def test_a_node_port_is_answered_from_no_address_but_a_nodes(dsr: Rig, address: str) -> None:
     dsr.service("0.0.0.0", 30080, [Backend(POD, 8080)], flags=ServiceFlag.NODEPORT)
-    arrive(dsr, bytes([0x9A, 8]) + (30080).to_bytes(2, "big") + IPv4Address(address).packed)
+    arrive(dsr, option(address, 30080))
     assert list(dsr.map(t.SNAT).items()) == []
 
 
@@ -186,7 +183,7 @@ def test_backends_node_answers_with_the_services_address(dsr: Rig) -> None:
 
 def test_option_that_names_no_service_is_ignored(dsr: Rig) -> None:
     dsr.service(VIP, 80, [Backend(POD, 8080)])
-    assert arrive(dsr, bytes([0x9A, 8, 0, 80, 8, 8, 8, 8])).verdict == REDIRECT
+    assert arrive(dsr, option("8.8.8.8", 80)).verdict == REDIRECT
     assert list(dsr.map(t.SNAT).items()) == []
     out = dsr.run("from_container", reply(POD, CLIENT, sport=8080))
     assert out.frame[IP].src == POD
@@ -232,72 +229,6 @@ def test_damaged_header_is_not_mended_on_the_way(dsr: Rig) -> None:
     out = native(dsr).run("from_netdev", sent)
     assert option_of(out.frame) == OPTION
     assert ones_complement(out.packet[14:42]) == damage
-
-
-def meet(make_rig: Callable[..., Rig], config: NodeConfig, algorithm: Algorithm) -> Rig:
-    """A node with a service of two backends elsewhere, and Maglev's table for it."""
-    rig = native(make_rig(replace(config, maglev_size=251)))
-    backends = [Backend(REMOTE_POD, 8080), Backend(REMOTE_POD, 8081)]
-    index = rig.service(VIP, 80, backends, algorithm=algorithm)
-    rig.maglev(index, [1 + slot % 2 for slot in range(251)])
-    return rig
-
-
-def frag_needed(sport: int) -> Any:
-    """A router far away could not send the service's reply on."""
-    quoted = IP(src=VIP, dst=CLIENT) / TCP(sport=80, dport=sport)
-    return FROM_ROUTER / IP(src="203.0.113.9", dst=VIP) / ICMP(type=3, code=4) / bytes(quoted)[:28]
-
-
-def test_error_that_comes_by_another_node_finds_the_flows_backend(
-    make_rig: Callable[..., Rig],
-) -> None:
-    config = replace(NATIVE, forwarding=Forwarding.DSR)
-    here, there = (meet(make_rig, config, Algorithm.MAGLEV) for _ in range(2))
-    chosen = set()
-    for sport in range(40000, 40020):
-        port = here.run("from_netdev", request(sport=sport)).frame[TCP].dport
-        out = there.run("from_netdev", frag_needed(sport))
-        inner = out.frame[IPerror]
-        assert (out.verdict, out.frame[IP].dst) == (REDIRECT, REMOTE_POD)
-        assert (inner.src, inner.dst, inner[TCPerror].sport) == (REMOTE_POD, CLIENT, port)
-        fresh = out.frame[IP].copy()
-        del fresh[ICMP].chksum
-        assert bytes(fresh) == bytes(out.frame[IP])
-        chosen.add(port)
-    assert chosen == {8080, 8081}
-    assert list(there.map(t.CT_TCP).items()) == []
-
-
-@pytest.mark.parametrize("algorithm", [Algorithm.RANDOM, Algorithm.MAGLEV])
-def test_a_services_only_backend_needs_no_table_to_be_found(dsr: Rig, algorithm: Algorithm) -> None:
-    native(dsr).service(VIP, 80, [Backend(REMOTE_POD, 8080)], algorithm=algorithm)
-    out = dsr.run("from_netdev", frag_needed(40000))
-    inner = out.frame[IPerror]
-    assert (out.verdict, out.frame[IP].dst) == (REDIRECT, REMOTE_POD)
-    assert (inner.src, inner[TCPerror].sport, inner[TCPerror].dport) == (REMOTE_POD, 8080, 40000)
-
-
-@pytest.mark.parametrize(
-    ("forwarding", "algorithm"),
-    [(Forwarding.DSR, Algorithm.RANDOM), (Forwarding.SNAT, Algorithm.MAGLEV)],
-    ids=["chosen at random", "translated elsewhere"],
-)
-def test_error_about_what_only_another_node_knows_goes_on_as_it_is(
-    make_rig: Callable[..., Rig], forwarding: Forwarding, algorithm: Algorithm
-) -> None:
-    rig = meet(make_rig, replace(NATIVE, forwarding=forwarding), algorithm)
-    out = rig.run("from_netdev", frag_needed(40000))
-    assert (out.verdict, out.packet) == (OK, bytes(frag_needed(40000)))
-
-
-def test_pods_node_hands_it_to_the_pod(dsr: Rig) -> None:
-    dsr.service(VIP, 80, [Backend(POD, 8080)])
-    arrive(dsr)
-    quoted = IP(src=POD, dst=CLIENT) / TCP(sport=8080, dport=PORT)
-    sent = FROM_ROUTER / IP(src="203.0.113.9", dst=POD) / ICMP(type=3, code=4)
-    out = dsr.run("from_netdev", sent / bytes(quoted)[:28])
-    assert (out.verdict, out.frame.dst, out.frame[IP].dst) == (REDIRECT, POD_MAC, POD)
 
 
 @pytest.mark.parametrize("proto", [6, 17])

@@ -8,7 +8,7 @@ from ipaddress import IPv6Address
 from typing import Any
 
 import pytest
-from scapy.layers.inet import TCP, UDP, TCPerror
+from scapy.layers.inet import TCP, UDP
 from scapy.layers.inet6 import (
     HBHOptUnknown,
     ICMPv6PacketTooBig,
@@ -21,9 +21,10 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import Ether
 
 from lab.bpf import tables as t
-from lab.bpf.codes import Algorithm, CtFlag, Reason, ServiceFlag2, TupleFlag
+from lab.bpf.codes import CtFlag, Reason, ServiceFlag2, TupleFlag
 from lab.bpf.config import Forwarding
 
+from .dsr import TOLD, told
 from .node import (
     CLIENT_6,
     DUAL,
@@ -35,15 +36,11 @@ from .node import (
     REMOTE_POD_6,
     VIP_6,
 )
-from .packets import FROM_POD, FROM_ROUTER, PORT, same
+from .packets import FROM_POD, FROM_ROUTER, PORT, reply, request, same
 from .rig import REDIRECT, SHOT, Backend, Rig
-from .test_ipv6 import reply6, request6
 
 NATIVE = replace(DUAL, tunnel=False)
 DSR = replace(NATIVE, forwarding=Forwarding.DSR)
-TOLD = bytes([2, 0x1B, 20]) + IPv6Address(VIP_6).packed + bytes([0, 80, 0, 0])
-"""The header behind its first byte, the next header: its length in 8 bytes without the first, the
-option's type and length, the service's address and port, padding."""
 MakeRig = Callable[..., Rig]
 
 
@@ -58,10 +55,6 @@ def native(rig: Rig) -> Rig:
     return rig
 
 
-def told(next_header: int, told: bytes = TOLD) -> Any:
-    return IPv6ExtHdrDestOpt(bytes([next_header]) + told)
-
-
 def datagram6(size: int = 1, **ip: Any) -> Any:
     return (
         FROM_ROUTER / IPv6(src=CLIENT_6, dst=VIP_6, **ip) / UDP(sport=PORT, dport=80) / bytes(size)
@@ -70,7 +63,7 @@ def datagram6(size: int = 1, **ip: Any) -> Any:
 
 def test_syn_carries_the_service_and_keeps_the_client(dsr: Rig) -> None:
     dsr.service(VIP_6, 80, [Backend(REMOTE_POD_6, 8080)])
-    out = dsr.run("from_netdev", request6())
+    out = dsr.run("from_netdev", request(CLIENT_6, VIP_6))
     assert out.verdict == REDIRECT
     assert bytes(out.frame[IPv6])[40:64] == b"\x06" + TOLD
     wanted = IPv6(src=CLIENT_6, dst=REMOTE_POD_6, hlim=63) / told(6)
@@ -80,8 +73,8 @@ def test_syn_carries_the_service_and_keeps_the_client(dsr: Rig) -> None:
 
 def test_later_segments_carry_nothing(dsr: Rig) -> None:
     dsr.service(VIP_6, 80, [Backend(REMOTE_POD_6, 8080)])
-    dsr.run("from_netdev", request6())
-    out = dsr.run("from_netdev", request6(flags="A"))
+    dsr.run("from_netdev", request(CLIENT_6, VIP_6))
+    out = dsr.run("from_netdev", request(CLIENT_6, VIP_6, flags="A"))
     wanted = IPv6(src=CLIENT_6, dst=REMOTE_POD_6, hlim=63)
     same(out.frame, FROM_ROUTER / wanted / TCP(sport=PORT, dport=8080, flags="A"))
 
@@ -98,20 +91,20 @@ def test_hybrid_is_dsr_for_tcp_and_snat_for_udp(make_rig: MakeRig) -> None:
     rig = native(make_rig(replace(NATIVE, forwarding=Forwarding.HYBRID)))
     rig.service(VIP_6, 80, [Backend(REMOTE_POD_6)])
     rig.service(VIP_6, 80, [Backend(REMOTE_POD_6)], proto=17)
-    assert rig.run("from_netdev", request6()).frame[IPv6].src == CLIENT_6
+    assert rig.run("from_netdev", request(CLIENT_6, VIP_6)).frame[IPv6].src == CLIENT_6
     assert rig.run("from_netdev", datagram6()).frame[IPv6].src == NODE_6
 
 
 def test_one_service_may_ask_for_it(make_rig: MakeRig) -> None:
     rig = native(make_rig(NATIVE))
     rig.service(VIP_6, 80, [Backend(REMOTE_POD_6)], flags2=ServiceFlag2.FORWARD_DSR)
-    assert bytes(rig.run("from_netdev", request6()).frame[IPv6])[41:64] == TOLD
+    assert bytes(rig.run("from_netdev", request(CLIENT_6, VIP_6)).frame[IPv6])[41:64] == TOLD
 
 
 def test_tunnel_never_uses_it(make_rig: MakeRig) -> None:
     rig = make_rig(replace(DUAL, forwarding=Forwarding.DSR))
     rig.service(VIP_6, 80, [Backend(REMOTE_POD_6)])
-    assert not rig.run("from_netdev", request6()).frame.haslayer(IPv6ExtHdrDestOpt)
+    assert not rig.run("from_netdev", request(CLIENT_6, VIP_6)).frame.haslayer(IPv6ExtHdrDestOpt)
 
 
 def test_it_goes_before_other_headers(dsr: Rig) -> None:
@@ -156,7 +149,7 @@ def test_backends_node_answers_with_the_services_address(dsr: Rig) -> None:
     assert arrive(dsr, told(6)).verdict == REDIRECT
     value = next(v for key, v in dsr.map(t.CT_TCP6).items() if key.flags == TupleFlag.IN)
     assert value.flags & CtFlag.DSR
-    out = dsr.run("from_container", reply6(POD_6, CLIENT_6, sport=8080))
+    out = dsr.run("from_container", reply(POD_6, CLIENT_6, sport=8080))
     assert out.verdict == REDIRECT
     wanted = IPv6(src=VIP_6, dst=CLIENT_6, hlim=63) / TCP(sport=80, dport=PORT, flags="SA")
     same(out.frame, FROM_POD / wanted)
@@ -177,7 +170,7 @@ def test_header_that_names_no_service_is_ignored(dsr: Rig, name: str) -> None:
     dsr.service(VIP_6, 80, [Backend(POD_6, 8080)])
     assert arrive(dsr, OTHERS[name]).verdict == REDIRECT
     assert list(dsr.map(t.SNAT6).items()) == []
-    out = dsr.run("from_container", reply6(POD_6, CLIENT_6, sport=8080))
+    out = dsr.run("from_container", reply(POD_6, CLIENT_6, sport=8080))
     assert out.frame[IPv6].src == POD_6
 
 
@@ -225,48 +218,11 @@ def test_first_fragment_too_big_for_the_header_is_answered_and_later_ones_are_no
     assert dsr.dropped() == {Reason.FRAG_NEEDED: 2}
 
 
-def too_big(sport: int) -> Any:
-    """A router far away could not send the service's reply on."""
-    quoted = IPv6(src=VIP_6, dst=CLIENT_6) / TCP(sport=80, dport=sport)
-    error = IPv6(src="2001:db8:ffff::9", dst=VIP_6) / ICMPv6PacketTooBig(mtu=1300)
-    return FROM_ROUTER / error / bytes(quoted)
-
-
-def test_error_that_comes_by_another_node_finds_the_flows_backend(make_rig: MakeRig) -> None:
-    here, there = (native(make_rig(replace(DSR, maglev_size=251))) for _ in range(2))
-    for rig in (here, there):
-        backends = [Backend(REMOTE_POD_6, 8080), Backend(REMOTE_POD_6, 8081)]
-        index = rig.service(VIP_6, 80, backends, algorithm=Algorithm.MAGLEV)
-        rig.maglev(index, [1 + slot % 2 for slot in range(251)], ipv6=True)
-    chosen = set()
-    for sport in range(40000, 40020):
-        port = here.run("from_netdev", request6(sport=sport)).frame[TCP].dport
-        out = there.run("from_netdev", too_big(sport))
-        error = out.frame[ICMPv6PacketTooBig]
-        inner = error[IPerror6]
-        assert (out.verdict, out.frame[IPv6].dst, error.mtu) == (REDIRECT, REMOTE_POD_6, 1300)
-        assert (inner.src, inner.dst, inner[TCPerror].sport) == (REMOTE_POD_6, CLIENT_6, port)
-        fresh = out.frame[IPv6].copy()
-        del fresh[ICMPv6PacketTooBig].cksum
-        assert bytes(fresh) == bytes(out.frame[IPv6])
-        chosen.add(port)
-    assert chosen == {8080, 8081}
-    assert list(there.map(t.CT_TCP6).items()) == []
-
-
-def test_a_services_only_backend_needs_no_table_to_be_found(dsr: Rig) -> None:
-    native(dsr).service(VIP_6, 80, [Backend(REMOTE_POD_6, 8080)], algorithm=Algorithm.MAGLEV)
-    out = dsr.run("from_netdev", too_big(40000))
-    inner = out.frame[ICMPv6PacketTooBig][IPerror6]
-    assert (out.verdict, out.frame[IPv6].dst) == (REDIRECT, REMOTE_POD_6)
-    assert (inner.src, inner[TCPerror].sport) == (REMOTE_POD_6, 8080)
-
-
 def test_xdp_does_the_same(make_rig: MakeRig) -> None:
     rig = native(make_rig(DSR))
     rig.service(VIP_6, 80, [Backend(REMOTE_POD_6)])
-    out = rig.run("xdp_entry", request6())
-    same(Ether(out.packet), rig.run("from_netdev", request6()).frame)
+    out = rig.run("xdp_entry", request(CLIENT_6, VIP_6))
+    same(Ether(out.packet), rig.run("from_netdev", request(CLIENT_6, VIP_6)).frame)
     assert bytes(out.frame[IPv6])[41:64] == TOLD
-    later = rig.run("xdp_entry", request6(flags="A"))
-    same(Ether(later.packet), rig.run("from_netdev", request6(flags="A")).frame)
+    later = rig.run("xdp_entry", request(CLIENT_6, VIP_6, flags="A"))
+    same(Ether(later.packet), rig.run("from_netdev", request(CLIENT_6, VIP_6, flags="A")).frame)

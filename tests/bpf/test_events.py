@@ -12,10 +12,10 @@ from scapy.layers.l2 import Ether
 
 from lab.bpf import record
 from lab.bpf import tables as t
-from lab.bpf.codes import Aggregation, Direction, EventType, ObsPoint, Reason, TupleFlag
+from lab.bpf.codes import Aggregation, Direction, EventType, Identity, ObsPoint, Reason, TupleFlag
 from lab.bpf.tables import EVENTS_NAME
 
-from .family import IPV4, IPV6, Family
+from .family import BOTH, IPV6, Family
 from .node import (
     CLIENT,
     CONFIG,
@@ -31,7 +31,7 @@ from .node import (
 )
 from .packets import FROM_ROUTER, PORT, reply, request
 from .rig import REDIRECT, Backend, Rig
-from .test_xdp import SENT, tunnelled
+from .xdp import SENT, tunnelled
 
 RING = 4096
 
@@ -92,7 +92,7 @@ def test_without_aggregation_arrivals_are_reported_too(make_rig: Callable[..., R
     assert kinds == [arrival, delivery] * 2
 
 
-@pytest.mark.parametrize("family", [IPV4, IPV6], ids=str)
+@BOTH
 def test_every_event_tells_the_packets_family(make_rig: Callable[..., Rig], family: Family) -> None:
     """What the reader must not have to guess (flag 1: IPv6), wherever a packet is reported."""
     rig = make_rig(replace(DUAL, aggregation=Aggregation.NONE))
@@ -117,6 +117,39 @@ def test_every_event_tells_the_packets_family(make_rig: Callable[..., Rig], fami
         events = rig.events()
         assert events, program
         assert {(program, e.flags & 1) for e in events} == {(program, int(family is IPV6))}
+
+
+def test_1_10_reports_the_request_before_snat(rig: Rig) -> None:
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    for flags in ("S", "A", "PA", "A", "A", "FA", "A"):
+        rig.run("from_netdev", request(flags=flags))
+    raw = rig.raw_events()
+    seen = [
+        (event[1], Ether(event[48:])[IP].src, str(Ether(event[48:])[TCP].flags)) for event in raw
+    ]
+    assert seen == [(ObsPoint.TO_OVERLAY, CLIENT, f) for f in ("S", "A", "PA", "A", "A", "FA", "A")]
+
+
+def test_modern_reports_it_after_snat_and_with_aggregation(modern: Rig) -> None:
+    modern.service(VIP, 80, [Backend(REMOTE_POD)])
+    for flags in ("S", "A", "PA", "A", "A"):
+        modern.run("from_netdev", request(flags=flags))
+    raw = modern.raw_events()
+    seen = [
+        (event[1], Ether(event[48:])[IP].src, str(Ether(event[48:])[TCP].flags)) for event in raw
+    ]
+    assert seen == [(ObsPoint.TO_OVERLAY, ROUTER, f) for f in ("S", "A", "PA")]
+
+
+def test_local_delivery_reports_identities(rig: Rig) -> None:
+    rig.service(VIP, 80, [Backend(POD)])
+    rig.run("from_netdev", request())
+    (event,) = rig.events()
+    assert (event.subtype, event.src_label, event.dst_label) == (
+        ObsPoint.TO_ENDPOINT,
+        Identity.WORLD,
+        POD_LABEL,
+    )
 
 
 def test_drop_of_a_pods_packet_names_the_pod(rig: Rig) -> None:

@@ -13,10 +13,10 @@ from lab.bpf import tables as t
 from lab.bpf.ledger import CHUNK, Ledger
 from lab.bpf.structs import ct_entry
 
-from .node import CONFIG, DUAL, REMOTE_POD, REMOTE_POD_6, VIP, VIP_6
+from .family import BOTH, IPV4, IPV6, Family
+from .node import CONFIG, DUAL, REMOTE_POD, VIP
 from .packets import request
 from .rig import REDIRECT, Backend, Rig
-from .test_ipv6 import request6
 
 PORTS = range(40000, 40500)
 SMALL = {table.name: 128 for table in (t.CT_TCP, t.CT_TCP6, t.SNAT, t.SNAT6)}
@@ -43,25 +43,21 @@ def missing(rig: Rig, table: t.Table, each: int) -> int:
     return each * len(PORTS) - len(list(rig.map(table).items()))
 
 
+@BOTH
 def test_full_tables_forward_and_count_each_eviction(
-    make_rig: Callable[..., Rig], lock: int
+    make_rig: Callable[..., Rig], lock: int, family: Family
 ) -> None:
-    rig = make_rig(CONFIG, SMALL)
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    assert {rig.run("from_netdev", request(sport=port)).verdict for port in PORTS} == {REDIRECT}
-    for table in (t.CT_TCP, t.SNAT):
+    rig = make_rig(DUAL, SMALL)
+    rig.service(family.vip, 80, [Backend(family.remote_pod)])
+    for port in PORTS:
+        sent = request(family.client, family.vip, sport=port)
+        assert rig.run("from_netdev", sent).verdict == REDIRECT
+    for table in (family.ct_tcp, family.snat):
         gone = missing(rig, table, each=2)  # choice and flow; request and reply
         assert gone >= 2 * len(PORTS) - 128
         assert evicted(rig, lock, table) == gone
-
-
-def test_ipv6_counts_in_tables_of_its_own(make_rig: Callable[..., Rig], lock: int) -> None:
-    rig = make_rig(DUAL, SMALL)
-    rig.service(VIP_6, 80, [Backend(REMOTE_POD_6)])
-    assert {rig.run("from_netdev", request6(sport=port)).verdict for port in PORTS} == {REDIRECT}
-    for table in (t.CT_TCP6, t.SNAT6):
-        assert evicted(rig, lock, table) == missing(rig, table, each=2) > 0
-    assert evicted(rig, lock, t.CT_TCP) == evicted(rig, lock, t.SNAT) == 0
+    other = IPV6 if family is IPV4 else IPV4
+    assert evicted(rig, lock, other.ct_tcp) == evicted(rig, lock, other.snat) == 0
 
 
 def test_entry_in_the_place_of_a_dead_one_evicts_nothing(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from scapy.layers.inet import TCP, UDP
 from scapy.layers.inet6 import (
@@ -32,27 +30,19 @@ from .node import (
     VETH_MAC,
     VIP_6,
 )
-from .packets import FROM_POD, FROM_ROUTER, PORT, TO_POD, arriving, same
+from .packets import FROM_POD, FROM_ROUTER, PORT, TO_POD, arriving, reply, request, same
 from .rig import OK, REDIRECT, SHOT, Backend, Rig
 
 CLUSTER_IP_6 = "fd00:96::10"
 
 
-def request6(dst: str = VIP_6, *, src: str = CLIENT_6, sport: int = PORT, flags: str = "S") -> Any:
-    return FROM_ROUTER / IPv6(src=src, dst=dst) / TCP(sport=sport, dport=80, flags=flags)
-
-
-def reply6(src: str, dst: str, *, sport: int = 80, dport: int = PORT) -> Any:
-    return FROM_POD / IPv6(src=src, dst=dst) / TCP(sport=sport, dport=dport, flags="SA")
-
-
 def test_local_backend_and_back(dual: Rig) -> None:
     dual.service(VIP_6, 80, [Backend(POD_6, 8080)])
-    out = dual.run("from_netdev", request6())
+    out = dual.run("from_netdev", request(CLIENT_6, VIP_6))
     assert out.verdict == REDIRECT
     wanted = IPv6(src=CLIENT_6, dst=POD_6, hlim=63) / TCP(sport=PORT, dport=8080, flags="S")
     same(out.frame, TO_POD / wanted)
-    back = dual.run("from_container", reply6(POD_6, CLIENT_6, sport=8080))
+    back = dual.run("from_container", reply(POD_6, CLIENT_6, sport=8080))
     assert back.verdict == REDIRECT
     wanted = IPv6(src=VIP_6, dst=CLIENT_6, hlim=63) / TCP(sport=80, dport=PORT, flags="SA")
     same(back.frame, FROM_POD / wanted)
@@ -61,13 +51,13 @@ def test_local_backend_and_back(dual: Rig) -> None:
 
 def test_remote_backend_and_back(dual: Rig) -> None:
     dual.service(VIP_6, 80, [Backend(REMOTE_POD_6)])
-    out = dual.run("from_netdev", request6())
+    out = dual.run("from_netdev", request(CLIENT_6, VIP_6))
     assert out.verdict == REDIRECT
     same(
         out.frame,
         TO_POD / IPv6(src=ROUTER_6, dst=REMOTE_POD_6) / TCP(sport=PORT, dport=80, flags="S"),
     )
-    back = dual.run("from_netdev", arriving(reply6(REMOTE_POD_6, ROUTER_6)))
+    back = dual.run("from_netdev", arriving(reply(REMOTE_POD_6, ROUTER_6)))
     same(
         back.frame,
         FROM_POD / IPv6(src=VIP_6, dst=CLIENT_6, hlim=63) / TCP(sport=80, dport=PORT, flags="SA"),
@@ -90,14 +80,14 @@ def test_udp(dual: Rig) -> None:
 
 def test_cluster_ip_and_hairpin(dual: Rig) -> None:
     dual.service(CLUSTER_IP_6, 80, [Backend(POD_6)], flags=0)
-    assert dual.run("from_netdev", request6(CLUSTER_IP_6)).verdict == SHOT
+    assert dual.run("from_netdev", request(CLIENT_6, CLUSTER_IP_6)).verdict == SHOT
     asked = FROM_POD / IPv6(src=POD2_6, dst=CLUSTER_IP_6) / TCP(sport=PORT, dport=80)
     out = dual.run("from_container", asked)
     same(out.frame, TO_POD / IPv6(src=POD2_6, dst=POD_6, hlim=63) / TCP(sport=PORT, dport=80))
     asked = FROM_POD / IPv6(src=POD_6, dst=CLUSTER_IP_6) / TCP(sport=PORT, dport=80)
     out = dual.run("from_container", asked)
     assert out.frame[IPv6].dst == POD_6 and out.frame[IPv6].src not in (POD_6, CLUSTER_IP_6)
-    back = dual.run("from_container", reply6(POD_6, out.frame[IPv6].src))
+    back = dual.run("from_container", reply(POD_6, out.frame[IPv6].src))
     assert (back.frame[IPv6].src, back.frame[IPv6].dst) == (CLUSTER_IP_6, POD_6)
 
 
@@ -197,7 +187,7 @@ def test_gateway_answers_neighbour_solicitations(dual: Rig) -> None:
 
 
 def test_node_without_ipv6_leaves_it_to_the_stack(rig: Rig) -> None:
-    sent = request6()
+    sent = request(CLIENT_6, VIP_6)
     out = rig.run("from_netdev", sent)
     assert (out.verdict, out.packet) == (OK, bytes(sent))
     assert dict(rig.map(t.CT_TCP6).items()) == {}
@@ -214,7 +204,7 @@ def test_later_fragment_holds_data_only(dual: Rig) -> None:
 def test_length_of_zero_is_a_jumbograms_only(dual: Rig) -> None:
     """What stands behind a header that promises nothing is no segment (RFC 2675)."""
     dual.service(VIP_6, 80, [Backend(POD_6)])
-    sent = request6()
+    sent = request(CLIENT_6, VIP_6)
     sent[IPv6].plen = 0
     assert dual.run("from_netdev", sent).verdict == SHOT
     assert dual.dropped() == {Reason.CT_INVALID_HEADER: 1}

@@ -16,8 +16,6 @@ from lab.bpf import tables as t
 from lab.bpf.codes import (
     OVERLAY_PORT,
     CtFlag,
-    Identity,
-    ObsPoint,
     Reason,
     ServiceFlag,
     TupleFlag,
@@ -249,39 +247,6 @@ def test_backend_in_the_nodes_namespace_answers_with_the_services_address(
     assert rig.run("from_netdev", request(sport=sport)).verdict == OK
     left = rig.run("to_netdev", reply(NODE, CLIENT, sport=8080, dport=sport))
     same(left.frame, reply(VIP, CLIENT, dport=sport))
-
-
-def test_1_10_reports_the_request_before_snat(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    for flags in ("S", "A", "PA", "A", "A", "FA", "A"):
-        rig.run("from_netdev", request(flags=flags))
-    raw = rig.raw_events()
-    seen = [
-        (event[1], Ether(event[48:])[IP].src, str(Ether(event[48:])[TCP].flags)) for event in raw
-    ]
-    assert seen == [(ObsPoint.TO_OVERLAY, CLIENT, f) for f in ("S", "A", "PA", "A", "A", "FA", "A")]
-
-
-def test_modern_reports_it_after_snat_and_with_aggregation(modern: Rig) -> None:
-    modern.service(VIP, 80, [Backend(REMOTE_POD)])
-    for flags in ("S", "A", "PA", "A", "A"):
-        modern.run("from_netdev", request(flags=flags))
-    raw = modern.raw_events()
-    seen = [
-        (event[1], Ether(event[48:])[IP].src, str(Ether(event[48:])[TCP].flags)) for event in raw
-    ]
-    assert seen == [(ObsPoint.TO_OVERLAY, ROUTER, f) for f in ("S", "A", "PA")]
-
-
-def test_local_delivery_reports_identities(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(POD)])
-    rig.run("from_netdev", request())
-    (event,) = rig.events()
-    assert (event.subtype, event.src_label, event.dst_label) == (
-        ObsPoint.TO_ENDPOINT,
-        Identity.WORLD,
-        POD_LABEL,
-    )
 
 
 def _int(address: str) -> int:

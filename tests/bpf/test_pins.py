@@ -17,7 +17,7 @@ from lab.bpf.ledger import Ledger
 from lab.bpf.maps import Map
 from lab.bpf.tables import GLOBALS, Table
 
-from .test_wire import connect, echo
+from .echo import connect, echo
 from .wire import LOCAL_VIP, REMOTE_VIP, Place, Wire
 
 TABLES = [each for each in vars(t).values() if isinstance(each, Table)]

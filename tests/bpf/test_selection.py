@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_network
 
-import pytest
 from scapy.layers.inet import TCP
 
 from lab.bpf import structs as s
@@ -24,15 +23,13 @@ from lab.bpf.codes import (
     SourceRange,
 )
 from lab.bpf.config import NoBackend
-from lab.bpf.layout import packed
 from lab.bpf.maglev import read, share
 
-from .family import IPV4, IPV6, Family
+from .family import BOTH, IPV4, IPV6, Family
 from .node import DUAL
 from .packets import datagram, reply, request
 from .rig import EXPOSED, REDIRECT, SHOT, Backend, Rig
-
-BOTH = pytest.mark.parametrize("family", [IPV4, IPV6], ids=str)
+from .source_ranges import listed
 
 
 def five(family: Family) -> list[Backend]:
@@ -60,7 +57,7 @@ def test_random_spreads_new_flows_over_all_backends(dual: Rig, family: Family) -
 def test_affinity_keeps_a_client_whatever_its_port(dual: Rig, family: Family) -> None:
     dual.service(family.vip, 80, five(family), flags=EXPOSED | ServiceFlag.AFFINITY, affinity=10800)
     assert len(ports(dual, family, range(40000, 40030))) == 1
-    spread = {next(iter(ports(dual, family, range(1, 2), client=n))) for n in range(20, 60)}
+    spread = {next(iter(ports(dual, family, range(1, 2), client=n))) for n in range(20, 120)}
     assert spread == {1, 2, 3, 4, 5}
 
 
@@ -281,17 +278,3 @@ def around(family: Family, steps: int) -> str:
     """The network of a client so many addresses on: one of 256."""
     width = 24 if family is IPV4 else 120
     return str(ip_network(f"{family.near(family.client, steps)}/{width}", strict=False))
-
-
-def listed(rig: Rig, index: int, network: str, policy: SourceRange) -> None:
-    """Enter a source range."""
-    prefix = ip_network(network)
-    key = s.lb4_src_range_key if prefix.version == 4 else s.lb6_src_range_key
-    rig.map(t.SOURCE_RANGE if prefix.version == 4 else t.SOURCE_RANGE6).update(
-        key(
-            prefixlen=32 + prefix.prefixlen,
-            rev_nat_id=index,
-            addr=packed(prefix.network_address),
-        ),
-        t.Listed(policy),
-    )

@@ -14,6 +14,7 @@ from lab.bpf import tables as t
 from lab.bpf.codes import BackendState, CtFlag, Reason, ServiceFlag, TupleFlag
 from lab.bpf.config import Forwarding
 
+from .dsr import option
 from .node import CLIENT, CONFIG, POD, POD2, REMOTE_POD, ROUTER, VIP
 from .packets import FROM_POD, FROM_ROUTER, PORT, datagram, reply, request
 from .rig import EXPOSED, OK, REDIRECT, SHOT, Backend, Rig
@@ -75,8 +76,12 @@ def test_client_that_knew_the_pod_is_answered_by_the_service_with_dsr(
     rig = make_rig(replace(CONFIG, tunnel=False, forwarding=Forwarding.DSR))
     rig.service(VIP, 53, [Backend(POD, 53)], proto=17)
     rig.run("from_netdev", datagram(CLIENT, POD))
-    option = bytes([0x9A, 8, 0, 53, 172, 16, 10, 0])
-    told = FROM_ROUTER / IP(src=CLIENT, dst=POD, options=option) / UDP(sport=PORT, dport=53) / b"q"
+    told = (
+        FROM_ROUTER
+        / IP(src=CLIENT, dst=POD, options=option(VIP, 53))
+        / UDP(sport=PORT, dport=53)
+        / b"q"
+    )
     rig.run("from_netdev", told)
     back = rig.run("from_container", answer(POD, CLIENT))
     assert (back.verdict, back.frame[IP].src) == (REDIRECT, VIP)

@@ -13,7 +13,7 @@ from lab import shell
 from lab.bpf.config import NodeConfig
 from lab.emulation.offloads import serve_xdp
 
-from .test_wire import DATA, connect, echo, round_trip
+from .echo import DATA, connect, echo, round_trip
 from .wire import LOCAL_VIP, LOCAL_VIP_6, REMOTE_VIP, REMOTE_VIP_6, Wire, default_config
 
 

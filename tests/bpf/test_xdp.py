@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
-from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
 
@@ -17,10 +15,9 @@ from lab.bpf import tables as t
 from lab.bpf.codes import Aggregation, CtFlag, Identity, ObsPoint, Reason, TupleFlag
 from lab.bpf.config import Forwarding, NodeConfig
 
-from .family import IPV4, IPV6, Family
+from .family import BOTH, IPV6, Family
 from .node import (
     CLIENT,
-    CLIENT_6,
     CONFIG,
     DUAL,
     GATEWAY_MAC,
@@ -32,64 +29,17 @@ from .node import (
     POD,
     POD_LABEL,
     REMOTE_POD,
-    REMOTE_POD_6,
     ROUTER,
-    ROUTER_6,
     TUNNEL,
     VIP,
-    VIP_6,
 )
-from .noise import ones_complement
 from .packets import FROM_ROUTER, PORT, arriving, datagram, ping, reply, request, same
 from .rig import Backend, Rig
-
-DROP, PASS, SENT = 1, 2, 4
-"""Verdicts of XDP; SENT is XDP_REDIRECT."""
+from .xdp import DROP, PASS, SENT, passes_untouched, tunnelled
 
 NATIVE = replace(CONFIG, tunnel=False)
 DSR = replace(NATIVE, forwarding=Forwarding.DSR)
 MakeRig = Callable[..., Rig]
-
-
-def tunnelled(packet: Any, node: str = NODE2) -> Any:
-    """A packet that comes out of another node's tunnel."""
-    outer = IP(src=node, dst=NODE) / UDP(sport=45000, dport=8472, chksum=0)
-    return FROM_ROUTER / outer / VXLAN(vni=4321, flags=8) / packet
-
-
-def passes_untouched(rig: Rig, packet: Any) -> None:
-    out = rig.run("xdp_entry", packet)
-    assert out.verdict == PASS
-    assert out.packet == bytes(packet)
-
-
-def test_request_enters_the_tunnel(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(REMOTE_POD, 8080)])
-    out = rig.run("xdp_entry", request())
-    assert out.verdict == SENT
-    frame = out.frame
-    assert (frame.src, frame.dst) == (NODE_MAC, NODE2_MAC)
-    assert (frame[IP].src, frame[IP].dst, frame[IP].ttl) == (NODE, NODE2, 64)
-    assert (frame[UDP].dport, frame[UDP].chksum) == (8472, 0)
-    assert 32768 <= frame[UDP].sport <= 65535
-    inner = VXLAN(bytes(frame[UDP].payload))
-    assert (inner.flags, inner.vni) == (8, 6), "remote-node, as in Cilium 1.10"
-    wanted = IP(src=ROUTER, dst=REMOTE_POD) / TCP(sport=PORT, dport=8080, flags="S")
-    same(inner[Ether], Ether() / wanted)
-    ip = frame[IP].copy()
-    del ip.chksum
-    del ip.len
-    assert bytes(ip)[:20] == bytes(frame[IP])[:20], "length and checksum of the outer header"
-
-
-def test_reply_leaves_the_tunnel_for_the_client(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    rig.run("xdp_entry", request())
-    out = rig.run("xdp_entry", tunnelled(reply(REMOTE_POD, ROUTER)))
-    assert out.verdict == SENT
-    wanted = IP(src=VIP, dst=CLIENT, ttl=63) / TCP(sport=80, dport=PORT, flags="SA")
-    same(out.frame, Ether() / wanted)
-    assert (out.frame.src, out.frame.dst) == (NODE_MAC, GATEWAY_MAC)
 
 
 def test_the_flow_is_tracked_as_tc_does(rig: Rig) -> None:
@@ -166,15 +116,7 @@ def test_unknown_neighbour_is_left_to_the_kernel(rig: Rig) -> None:
     passes_untouched(rig, request())
 
 
-def test_packet_too_long_for_the_tunnel_goes_up(rig: Rig) -> None:
-    rig.service(VIP, 53, [Backend(REMOTE_POD)], proto=17)
-    fits, too_long = 1500 - 50 - 28, 1500 - 49 - 28
-    passes_untouched(rig, datagram(CLIENT, VIP, data=bytes(too_long)))
-    out = rig.run("xdp_entry", datagram(CLIENT, VIP, data=bytes(fits)))
-    assert (out.verdict, len(out.packet)) == (SENT, 1514)
-
-
-def test_fragments_keep_together_in_tc(rig: Rig) -> None:
+def test_later_fragments_are_left_to_tc(rig: Rig) -> None:
     rig.service(VIP, 53, [Backend(REMOTE_POD)], proto=17)
     whole = datagram(CLIENT, VIP, data=bytes(1200))[IP]
     first, second = (FROM_ROUTER / part for part in whole.fragment(fragsize=800))
@@ -206,7 +148,7 @@ def test_reports_as_tc_does(make_rig: MakeRig, config: NodeConfig) -> None:
     assert tc[0][0] == ObsPoint.TO_OVERLAY
 
 
-@pytest.mark.parametrize("family", [IPV4, IPV6], ids=str)
+@BOTH
 def test_reply_out_of_the_tunnel_is_reported_at_both_places(
     make_rig: MakeRig, family: Family
 ) -> None:
@@ -267,21 +209,6 @@ def test_dsr_tells_the_service_in_an_option(make_rig: MakeRig) -> None:
     same(later.frame, rig.run("from_netdev", request(flags="A")).frame)
 
 
-def test_ipv6_goes_through_the_same_tunnel(make_rig: MakeRig) -> None:
-    rig = make_rig(DUAL)
-    rig.service(VIP_6, 80, [Backend(REMOTE_POD_6)])
-    asked = FROM_ROUTER / IPv6(src=CLIENT_6, dst=VIP_6) / TCP(sport=PORT, dport=80, flags="S")
-    out = rig.run("xdp_entry", asked)
-    assert out.verdict == SENT
-    inner = VXLAN(bytes(out.frame[UDP].payload))
-    wanted = IPv6(src=ROUTER_6, dst=REMOTE_POD_6) / TCP(sport=PORT, dport=80, flags="S")
-    same(inner[Ether], Ether() / wanted)
-    answer = IPv6(src=REMOTE_POD_6, dst=ROUTER_6) / TCP(sport=80, dport=PORT, flags="SA")
-    back = rig.run("xdp_entry", tunnelled(Ether(src=NODE_MAC, dst=NODE_MAC) / answer))
-    wanted = IPv6(src=VIP_6, dst=CLIENT_6, hlim=63) / TCP(sport=80, dport=PORT, flags="SA")
-    same(back.frame, Ether() / wanted)
-
-
 def test_every_truncation_goes_up_or_out_whole(rig: Rig) -> None:
     rig.service(VIP, 80, [Backend(REMOTE_POD)])
     rig.run("xdp_entry", request())
@@ -298,58 +225,3 @@ def test_request_whose_hops_are_used_up_goes_up(rig: Rig, ttl: int) -> None:
     sent = request()
     sent[IP].ttl = ttl
     passes_untouched(rig, sent)
-
-
-def test_who_claims_to_be_this_node_in_a_tunnel_is_tcs_to_judge(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    rig.run("xdp_entry", request())
-    forged = tunnelled(reply(REMOTE_POD, ROUTER))
-    forged[VXLAN].vni = 1
-    passes_untouched(rig, forged)
-
-
-NOT_ECT, ECT1, ECT0, CE = range(4)
-"""The ECN field, RFC 3168."""
-
-
-@pytest.mark.parametrize(
-    ("inner", "outer"), [(NOT_ECT, NOT_ECT), (ECT1, ECT1), (ECT0, ECT0), (CE, ECT0)]
-)
-@pytest.mark.parametrize("version", [4, 6])
-def test_tunnel_shows_what_the_sender_can_of_congestion(
-    make_rig: MakeRig, version: int, inner: int, outer: int
-) -> None:
-    """As the kernel's tunnel device does: RFC 6040, 4.1, in its compatibility mode for CE."""
-    rig = make_rig(DUAL)
-    if version == 4:
-        rig.service(VIP, 80, [Backend(REMOTE_POD)])
-        ip: Any = IP(src=CLIENT, dst=VIP, tos=0xB8 | inner)
-    else:
-        rig.service(VIP_6, 80, [Backend(REMOTE_POD_6)])
-        ip = IPv6(src=CLIENT_6, dst=VIP_6, tc=0xB8 | inner, fl=0xFFFFF)
-    out = rig.run("xdp_entry", FROM_ROUTER / ip / TCP(sport=PORT, dport=80, flags="S"))
-    assert (out.verdict, out.frame[IP].tos) == (SENT, outer)
-    assert ones_complement(out.packet[14:34]) == 0
-
-
-@pytest.mark.parametrize(("inner", "outer"), [(ECT0, CE), (NOT_ECT, CE), (ECT0, ECT1)])
-def test_congestion_that_the_tunnel_met_is_told_by_the_kernel(
-    rig: Rig, inner: int, outer: int
-) -> None:
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    rig.run("xdp_entry", request())
-    answer = reply(REMOTE_POD, ROUTER)
-    answer[IP].tos = inner
-    marked = tunnelled(answer)
-    marked[IP].tos = outer
-    passes_untouched(rig, marked)
-    marked[IP].tos = inner
-    assert rig.run("xdp_entry", marked).verdict == SENT
-
-
-def test_tunnel_packets_have_identifications_of_their_own(rig: Rig) -> None:
-    """They may be cut in parts on their way, which must not be mixed up (RFC 6864, 4.2)."""
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    sent = [rig.run("xdp_entry", request(flags="A")).frame[IP] for _ in range(8)]
-    assert not any(ip.flags.DF for ip in sent)
-    assert len({ip.id for ip in sent}) > 1

@@ -1,0 +1,57 @@
+"""One packet through one program that is loaded: BPF_PROG_TEST_RUN."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any
+
+from scapy.layers.l2 import Ether
+
+from lab.bpf.libbpf import TestRunOpts, call
+
+GROWTH = 512
+"""Bytes that a program may add to a packet."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a program did with a packet."""
+
+    verdict: int
+    packet: bytes
+
+    @property
+    def frame(self) -> Any:
+        """The packet as it left, dissected."""
+        return Ether(self.packet)
+
+
+class _XdpFrame(ctypes.Structure):
+    """struct xdp_md: where a test frame comes in."""
+
+    _fields_ = [
+        (name, ctypes.c_uint32)
+        for name in ("data", "data_end", "data_meta", "interface", "queue", "egress")
+    ]
+
+
+def run_once(program: int, packet: bytes, interface: int | None = None) -> Outcome:
+    """`program` is a descriptor. An XDP program gets the packet by `interface`; a tc program has no
+    choice, the kernel says interface 1.
+    """
+    data = ctypes.create_string_buffer(packet, len(packet))
+    out = ctypes.create_string_buffer(len(packet) + GROWTH)
+    options = TestRunOpts(
+        sz=ctypes.sizeof(TestRunOpts),
+        data_in=ctypes.addressof(data),
+        data_out=ctypes.addressof(out),
+        data_size_in=len(packet),
+        data_size_out=len(out),
+        repeat=1,
+    )
+    if interface is not None:
+        frame = _XdpFrame(data_end=len(packet), interface=interface)
+        options.ctx_in, options.ctx_size_in = ctypes.addressof(frame), ctypes.sizeof(frame)
+    call("bpf_prog_test_run_opts", program, ctypes.byref(options), what=f"{len(packet)} bytes")
+    return Outcome(options.retval, out.raw[: options.data_size_out])
