@@ -62,11 +62,6 @@ def said(out: Any) -> tuple[int, int]:
     return packet[40], packet[41]
 
 
-def ends(out: Any) -> tuple[str, str]:
-    outer = out.frame[1]
-    return outer.src, outer.dst
-
-
 def quoted(out: Any) -> tuple[str, int, str, int]:
     inner = out.frame[IPerror if IP in out.frame else IPerror6]
     return inner.src, inner.payload.sport, inner.dst, inner.payload.dport

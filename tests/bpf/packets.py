@@ -53,6 +53,12 @@ def ping(src: str, dst: str, *, kind: str = "echo-request", number: int = 7) -> 
     return FROM_ROUTER / ip(src, dst) / ICMP(type=kind, id=number, seq=1) / b"ping"
 
 
+def portless(src: str, dst: str) -> Any:
+    """A packet of a protocol that has no ports: GRE."""
+    header = IPv6(src=src, dst=dst, nh=47) if ":" in dst else IP(src=src, dst=dst, proto=47)
+    return FROM_ROUTER / header / bytes(20)
+
+
 def network(packet: Any) -> bytes:
     """The packet from its IP header on, with checksums computed."""
     return bytes(packet.getlayer(1))

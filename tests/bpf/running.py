@@ -26,6 +26,12 @@ class Outcome:
         """The packet as it left, dissected."""
         return Ether(self.packet)
 
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Source and destination, of either family."""
+        header = self.frame[1]
+        return header.src, header.dst
+
 
 class _XdpFrame(ctypes.Structure):
     """struct xdp_md: where a test frame comes in."""

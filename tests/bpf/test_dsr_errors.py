@@ -13,7 +13,7 @@ from lab.bpf.codes import Algorithm
 from lab.bpf.config import Forwarding, NodeConfig
 
 from .dsr import telling
-from .errors import TOO_BIG, ends, error, mtu, quoted, said
+from .errors import TOO_BIG, error, mtu, quoted, said
 from .family import BOTH, IPV6, Family
 from .node import DUAL, POD_LABEL, POD_MAC
 from .packets import FROM_ROUTER, PORT, ip, request
@@ -53,7 +53,7 @@ def test_error_that_comes_by_another_node_finds_the_flows_backend(
         sent = request(family.client, family.vip, sport=sport)
         port = here.run("from_netdev", sent).frame[TCP].dport
         out = there.run("from_netdev", too_big(family, family.vip, 80, sport))
-        assert (out.verdict, ends(out)[1]) == (REDIRECT, family.remote_pod)
+        assert (out.verdict, out.ends[1]) == (REDIRECT, family.remote_pod)
         assert (said(out), mtu(out)) == (TOO_BIG.of(family), 1400)
         assert quoted(out) == (family.remote_pod, port, family.client, sport)
         chosen.add(port)
@@ -70,7 +70,7 @@ def test_a_services_only_backend_needs_no_table_to_be_found(
     rig.identity(family.remote_pod, POD_LABEL)
     rig.service(family.vip, 80, [Backend(family.remote_pod, 8080)], algorithm=algorithm)
     out = rig.run("from_netdev", too_big(family, family.vip, 80, 40000))
-    assert (out.verdict, ends(out)[1]) == (REDIRECT, family.remote_pod)
+    assert (out.verdict, out.ends[1]) == (REDIRECT, family.remote_pod)
     assert quoted(out) == (family.remote_pod, 8080, family.client, 40000)
 
 
@@ -96,4 +96,4 @@ def test_pods_node_hands_it_to_the_pod(make_rig: Callable[..., Rig], family: Fam
     arriving = FROM_ROUTER / telling(family.client, family.pod, 6)
     rig.run("from_netdev", arriving / TCP(sport=PORT, dport=8080, flags="S"))
     out = rig.run("from_netdev", too_big(family, family.pod, 8080, PORT))
-    assert (out.verdict, out.frame.dst, ends(out)[1]) == (REDIRECT, POD_MAC, family.pod)
+    assert (out.verdict, out.frame.dst, out.ends[1]) == (REDIRECT, POD_MAC, family.pod)

@@ -18,7 +18,7 @@ from scapy.layers.l2 import Ether
 from lab.bpf.codes import Profile, Reason
 from lab.bpf.config import NoBackend
 
-from .errors import EXPIRED, HOST, NO_PORT, TOO_BIG, Kind, ends, error, mtu, quoted, said
+from .errors import EXPIRED, HOST, NO_PORT, TOO_BIG, Kind, error, mtu, quoted, said
 from .family import BOTH, IPV4, IPV6, Family
 from .node import DUAL
 from .packets import FROM_POD, FROM_ROUTER, PORT, datagram, ip, ping, request, same
@@ -34,7 +34,7 @@ def test_error_about_a_forwarded_request_reaches_the_client(
     forwarded = dual.run("from_netdev", request(family.client, family.vip)).frame
     out = dual.run("from_netdev", FROM_ROUTER / error(forwarded, family.node, kind))
     assert out.verdict == REDIRECT
-    assert ends(out) == (family.node, family.client)
+    assert out.ends == (family.node, family.client)
     assert said(out) == kind.of(family)
     assert quoted(out) == (family.client, PORT, family.vip, 80)
 
@@ -45,7 +45,7 @@ def test_backends_own_error_comes_from_the_vip(dual: Rig, family: Family) -> Non
     sent = datagram(family.client, family.vip)
     forwarded = dual.run("from_netdev", sent).frame
     out = dual.run("from_netdev", FROM_ROUTER / error(forwarded, family.remote_pod, NO_PORT))
-    assert ends(out) == (family.vip, family.client)
+    assert out.ends == (family.vip, family.client)
     assert said(out) == NO_PORT.of(family)
     assert quoted(out) == (family.client, PORT, family.vip, 53)
     wanted = Ether(bytes(sent))[UDP].chksum
@@ -57,7 +57,7 @@ def test_local_backends_error_comes_from_the_vip(dual: Rig, family: Family) -> N
     dual.service(family.vip, 53, [Backend(family.pod, 5353)], proto=17)
     delivered = dual.run("from_netdev", datagram(family.client, family.vip)).frame
     out = dual.run("from_container", FROM_POD / error(delivered, family.pod, NO_PORT))
-    assert ends(out) == (family.vip, family.client)
+    assert out.ends == (family.vip, family.client)
     assert said(out) == NO_PORT.of(family)
     assert quoted(out) == (family.client, PORT, family.vip, 53)
 
@@ -69,7 +69,7 @@ def test_too_big_a_reply_is_told_to_the_local_backend(dual: Rig, family: Family)
     answer = FROM_ROUTER / ip(family.vip, family.client) / TCP(sport=80, dport=PORT, flags="A")
     out = dual.run("from_netdev", FROM_ROUTER / error(answer, family.gateway))
     assert out.verdict == REDIRECT
-    assert ends(out) == (family.gateway, family.pod)
+    assert out.ends == (family.gateway, family.pod)
     assert (said(out), mtu(out)) == (TOO_BIG.of(family), 1400)
     assert quoted(out) == (family.pod, 8080, family.client, PORT)
 
@@ -81,7 +81,7 @@ def test_too_big_a_reply_is_told_to_the_remote_backend(dual: Rig, family: Family
     answer = FROM_ROUTER / ip(family.vip, family.client) / TCP(sport=80, dport=PORT, flags="A")
     out = dual.run("from_netdev", FROM_ROUTER / error(answer, family.gateway))
     assert out.verdict == REDIRECT
-    assert ends(out)[1] == family.remote_pod
+    assert out.ends[1] == family.remote_pod
     assert said(out) == TOO_BIG.of(family)
     assert quoted(out) == (family.remote_pod, 8080, family.router, PORT)
 
@@ -96,7 +96,7 @@ def test_a_pods_traceroute_hears_of_the_routers_on_its_way(dual: Rig, family: Fa
     assert (left[1].src, echo.id >= 32768) == (family.node, True)
     out = dual.run("from_netdev", FROM_ROUTER / error(left, family.gateway, EXPIRED))
     assert out.verdict == REDIRECT
-    assert ends(out) == (family.gateway, family.pod)
+    assert out.ends == (family.gateway, family.pod)
     assert said(out) == EXPIRED.of(family)
     got, wanted = bytes(out.frame[3]), bytes(sent)[14:]
     assert got == wanted[: len(got)], "the quoted checksum too"
@@ -150,7 +150,7 @@ def test_service_without_backends_answers_port_unreachable(
     out = rig.run("from_netdev", sent)
     assert out.verdict == REDIRECT
     assert (out.frame.src, out.frame.dst) == (sent.dst, sent.src)
-    assert ends(out) == (family.vip, family.client)
+    assert out.ends == (family.vip, family.client)
     assert said(out) == NO_PORT.of(family)
     assert quoted(out) == (family.client, PORT, family.vip, 80)
     assert rig.dropped() == {Reason.NO_SERVICE: 1}
@@ -184,7 +184,7 @@ def test_hops_that_end_here_are_answered_by_the_node(
     sent = FROM_ROUTER / ip(family.client, family.vip, hops) / TCP(sport=PORT, dport=80)
     out = dual.run("from_netdev", sent)
     assert out.verdict == REDIRECT
-    assert ends(out) == (family.node, family.client)
+    assert out.ends == (family.node, family.client)
     assert said(out) == EXPIRED.of(family)
     assert quoted(out) == (family.client, PORT, family.vip, 80)
     assert dual.dropped() == {Reason.TTL_EXCEEDED: 1}

@@ -147,23 +147,6 @@ def test_no_port_is_read_out_of_the_options(dual: Rig, sizes: tuple[int, ...]) -
     assert dual.dropped() == {Reason.INVALID_EXTHDR: 1}
 
 
-def test_fragments_follow_the_first(dual: Rig) -> None:
-    dual.service(VIP_6, 53, [Backend(REMOTE_POD_6, 5353)], proto=17)
-    head = FROM_ROUTER / IPv6(src=CLIENT_6, dst=VIP_6)
-    first = (
-        head
-        / IPv6ExtHdrFragment(m=1, id=5)
-        / UDP(sport=PORT, dport=53, len=24, chksum=1)
-        / bytes(8)
-    )
-    later = head / IPv6ExtHdrFragment(m=0, offset=2, id=5, nh=17) / bytes(8)
-    assert dual.run("from_netdev", later).verdict == SHOT
-    assert dual.dropped() == {Reason.FRAG_NOT_FOUND: 1}
-    for piece in (first, later):
-        out = dual.run("from_netdev", piece)
-        assert (out.frame[IPv6].src, out.frame[IPv6].dst) == (ROUTER_6, REMOTE_POD_6)
-
-
 def test_neighbour_discovery_is_left_to_the_kernel(dual: Rig) -> None:
     sent = FROM_ROUTER / IPv6(src="fe80::1", dst="ff02::1:ff00:21") / ICMPv6ND_NS(tgt=NODE_6)
     for program in ("from_netdev", "to_netdev"):
