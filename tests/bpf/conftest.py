@@ -46,7 +46,7 @@ def rig(make_rig: Callable[..., Rig]) -> Rig:
 
 @pytest.fixture
 def modern(make_rig: Callable[..., Rig]) -> Rig:
-    """A node of profile modern."""
+    """A node of profile modern with both families."""
     return make_rig(MODERN)
 
 

@@ -39,7 +39,7 @@ DUAL = replace(
         cluster_cidr=IPv6Network("fd00:10::/48"),
     ),
 )
-MODERN = replace(CONFIG, profile=Profile.MODERN)
+MODERN = replace(DUAL, profile=Profile.MODERN)
 
 INTERFACE = 1
 """Index of lo, the interface that test packets come in by; it gets the uplink's MAC address, so

@@ -119,32 +119,37 @@ def test_every_event_tells_the_packets_family(make_rig: Callable[..., Rig], fami
         assert {(program, e.flags & 1) for e in events} == {(program, int(family is IPV6))}
 
 
-def test_1_10_reports_the_request_before_snat(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+@BOTH
+def test_1_10_reports_the_request_before_snat(dual: Rig, family: Family) -> None:
+    dual.service(family.vip, 80, [Backend(family.remote_pod)])
     for flags in ("S", "A", "PA", "A", "A", "FA", "A"):
-        rig.run("from_netdev", request(flags=flags))
-    raw = rig.raw_events()
+        dual.run("from_netdev", request(family.client, family.vip, flags=flags))
+    raw = dual.raw_events()
     seen = [
-        (event[1], Ether(event[48:])[IP].src, str(Ether(event[48:])[TCP].flags)) for event in raw
+        (event[1], Ether(event[48:])[1].src, str(Ether(event[48:])[TCP].flags)) for event in raw
     ]
-    assert seen == [(ObsPoint.TO_OVERLAY, CLIENT, f) for f in ("S", "A", "PA", "A", "A", "FA", "A")]
+    assert seen == [
+        (ObsPoint.TO_OVERLAY, family.client, f) for f in ("S", "A", "PA", "A", "A", "FA", "A")
+    ]
 
 
-def test_modern_reports_it_after_snat_and_with_aggregation(modern: Rig) -> None:
-    modern.service(VIP, 80, [Backend(REMOTE_POD)])
+@BOTH
+def test_modern_reports_it_after_snat_and_with_aggregation(modern: Rig, family: Family) -> None:
+    modern.service(family.vip, 80, [Backend(family.remote_pod)])
     for flags in ("S", "A", "PA", "A", "A"):
-        modern.run("from_netdev", request(flags=flags))
+        modern.run("from_netdev", request(family.client, family.vip, flags=flags))
     raw = modern.raw_events()
     seen = [
-        (event[1], Ether(event[48:])[IP].src, str(Ether(event[48:])[TCP].flags)) for event in raw
+        (event[1], Ether(event[48:])[1].src, str(Ether(event[48:])[TCP].flags)) for event in raw
     ]
-    assert seen == [(ObsPoint.TO_OVERLAY, ROUTER, f) for f in ("S", "A", "PA")]
+    assert seen == [(ObsPoint.TO_OVERLAY, family.router, f) for f in ("S", "A", "PA")]
 
 
-def test_local_delivery_reports_identities(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(POD)])
-    rig.run("from_netdev", request())
-    (event,) = rig.events()
+@BOTH
+def test_local_delivery_reports_identities(dual: Rig, family: Family) -> None:
+    dual.service(family.vip, 80, [Backend(family.pod)])
+    dual.run("from_netdev", request(family.client, family.vip))
+    (event,) = dual.events()
     assert (event.subtype, event.src_label, event.dst_label) == (
         ObsPoint.TO_ENDPOINT,
         Identity.WORLD,

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
-from scapy.layers.vxlan import VXLAN
 
 from lab import shell
 from lab.bpf import structs as s
@@ -21,12 +20,11 @@ from lab.bpf.codes import (
     TupleFlag,
 )
 
+from .family import BOTH, IPV4, Family
 from .node import (
     CLIENT,
-    CONFIG,
+    DUAL,
     GATEWAY_MAC,
-    NODE,
-    NODE2,
     NODE_MAC,
     POD,
     POD_LABEL,
@@ -38,12 +36,11 @@ from .node import (
 )
 from .packets import (
     FROM_POD,
-    FROM_ROUTER,
     PORT,
     TO_POD,
     arriving,
     datagram,
-    ping,
+    ip,
     reply,
     request,
     same,
@@ -81,13 +78,6 @@ def test_remote_backend_sees_the_router_address_and_the_clients_port(rig: Rig) -
     same(out.frame, Ether() / IP(src=ROUTER, dst=REMOTE_POD) / TCP(sport=PORT, dport=80, flags="S"))
 
 
-def test_no_service_takes_the_tunnels_packets(rig: Rig) -> None:
-    """Not even one that claims the node's own address as an external one."""
-    rig.service(NODE, 8472, [Backend(POD)], proto=17)
-    outer = FROM_ROUTER / IP(src=NODE2, dst=NODE) / UDP(sport=45000, dport=8472, chksum=0)
-    assert rig.run("from_netdev", outer / VXLAN(vni=6, flags=8) / request()).verdict == OK
-
-
 def test_remote_backend_reply_comes_from_the_vip(rig: Rig) -> None:
     rig.service(VIP, 80, [Backend(REMOTE_POD)])
     rig.run("from_netdev", request())
@@ -111,51 +101,69 @@ def test_remote_backend_reply_comes_from_the_vip(rig: Rig) -> None:
     assert (out.frame.src, out.frame.dst) == (NODE_MAC, GATEWAY_MAC)
 
 
-def test_reply_without_a_mapping_goes_to_the_stack(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    rig.run("from_netdev", request())
-    for key, _ in list(rig.map(t.SNAT).items()):
-        rig.map(t.SNAT).delete(key)
-    sent = reply(REMOTE_POD, ROUTER)
-    out = rig.run("from_netdev", sent)
+@BOTH
+def test_reply_without_a_mapping_goes_to_the_stack(dual: Rig, family: Family) -> None:
+    dual.service(family.vip, 80, [Backend(family.remote_pod)])
+    dual.run("from_netdev", request(family.client, family.vip))
+    for key, _ in list(dual.map(family.snat).items()):
+        dual.map(family.snat).delete(key)
+    sent = reply(family.remote_pod, family.router)
+    out = dual.run("from_netdev", sent)
     assert out.verdict == OK
     same(out.frame, sent)
 
 
-def test_reply_without_a_route_is_a_counted_drop(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    rig.run("from_netdev", request())
-    rig.inside(lambda: shell.run(["ip", "route", "del", "default"]))
-    assert rig.run("from_netdev", arriving(reply(REMOTE_POD, ROUTER))).verdict == SHOT
-    assert rig.dropped() == {Reason.NO_FIB: 1}
+@BOTH
+def test_reply_without_a_route_is_a_counted_drop(dual: Rig, family: Family) -> None:
+    dual.service(family.vip, 80, [Backend(family.remote_pod)])
+    dual.run("from_netdev", request(family.client, family.vip))
+    version = "-4" if family is IPV4 else "-6"
+    dual.inside(lambda: shell.run(["ip", version, "route", "del", "default"]))
+    assert (
+        dual.run("from_netdev", arriving(reply(family.remote_pod, family.router))).verdict == SHOT
+    )
+    assert dual.dropped() == {Reason.NO_FIB: 1}
 
 
-def test_udp_has_the_same_way(rig: Rig) -> None:
-    rig.service(VIP, 53, [Backend(REMOTE_POD, 5353)], proto=17)
-    out = rig.run("from_netdev", datagram(CLIENT, VIP))
-    same(out.frame, Ether() / IP(src=ROUTER, dst=REMOTE_POD) / UDP(sport=PORT, dport=5353) / b"q")
-    back = rig.run("from_netdev", datagram(REMOTE_POD, ROUTER, sport=5353, dport=PORT))
-    same(back.frame, Ether() / IP(src=VIP, dst=CLIENT, ttl=63) / UDP(sport=53, dport=PORT) / b"q")
+@BOTH
+def test_udp_has_the_same_way(dual: Rig, family: Family) -> None:
+    dual.service(family.vip, 53, [Backend(family.remote_pod, 5353)], proto=17)
+    out = dual.run("from_netdev", datagram(family.client, family.vip))
+    same(
+        out.frame,
+        Ether() / ip(family.router, family.remote_pod) / UDP(sport=PORT, dport=5353) / b"q",
+    )
+    back = dual.run(
+        "from_netdev", datagram(family.remote_pod, family.router, sport=5353, dport=PORT)
+    )
+    same(back.frame, Ether() / ip(family.vip, family.client, 63) / UDP(sport=53, dport=PORT) / b"q")
 
 
-def test_udp_without_a_checksum_stays_without(rig: Rig) -> None:
-    rig.service(VIP, 53, [Backend(REMOTE_POD)], proto=17)
-    sent = datagram(CLIENT, VIP)
+@BOTH
+def test_udp_without_a_checksum_stays_without(dual: Rig, family: Family) -> None:
+    dual.service(family.vip, 53, [Backend(family.remote_pod)], proto=17)
+    sent = datagram(family.client, family.vip)
     sent[UDP].chksum = 0
-    assert rig.run("from_netdev", sent).frame[UDP].chksum == 0
+    assert dual.run("from_netdev", sent).frame[UDP].chksum == 0
 
 
-def test_tcp_and_udp_on_one_port_are_two_services(rig: Rig) -> None:
-    rig.service(VIP, 53, [Backend(POD, 1)], proto=6)
-    rig.service(VIP, 53, [Backend(POD, 2)], proto=17)
-    assert rig.run("from_netdev", request(dport=53)).frame[TCP].dport == 1
-    assert rig.run("from_netdev", datagram(CLIENT, VIP)).frame[UDP].dport == 2
+@BOTH
+def test_tcp_and_udp_on_one_port_are_two_services(dual: Rig, family: Family) -> None:
+    dual.service(family.vip, 53, [Backend(family.pod, 1)], proto=6)
+    dual.service(family.vip, 53, [Backend(family.pod, 2)], proto=17)
+    assert (
+        dual.run("from_netdev", request(family.client, family.vip, dport=53)).frame[TCP].dport == 1
+    )
+    assert dual.run("from_netdev", datagram(family.client, family.vip)).frame[UDP].dport == 2
 
 
-def test_entry_for_any_protocol_serves_both(rig: Rig) -> None:
-    rig.service(VIP, 53, [Backend(POD, 7)], proto=0)
-    assert rig.run("from_netdev", request(dport=53)).frame[TCP].dport == 7
-    assert rig.run("from_netdev", datagram(CLIENT, VIP)).frame[UDP].dport == 7
+@BOTH
+def test_entry_for_any_protocol_serves_both(dual: Rig, family: Family) -> None:
+    dual.service(family.vip, 53, [Backend(family.pod, 7)], proto=0)
+    assert (
+        dual.run("from_netdev", request(family.client, family.vip, dport=53)).frame[TCP].dport == 7
+    )
+    assert dual.run("from_netdev", datagram(family.client, family.vip)).frame[UDP].dport == 7
 
 
 def test_connection_is_tracked_with_its_service(rig: Rig) -> None:
@@ -175,104 +183,70 @@ def test_connection_is_tracked_with_its_service(rig: Rig) -> None:
     assert by_flags[TupleFlag.SERVICE][1].rx_bytes == 1, "the chosen backend's id"
 
 
-def test_flow_keeps_its_backend_while_the_service_grows(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(POD, 1)])
-    rig.run("from_netdev", request())
-    rig.service(VIP, 80, [Backend(POD, port) for port in range(2, 30)])
-    ports = {rig.run("from_netdev", request(flags="A")).frame[TCP].dport for _ in range(20)}
+@BOTH
+def test_flow_keeps_its_backend_while_the_service_grows(dual: Rig, family: Family) -> None:
+    dual.service(family.vip, 80, [Backend(family.pod, 1)])
+    dual.run("from_netdev", request(family.client, family.vip))
+    dual.service(family.vip, 80, [Backend(family.pod, port) for port in range(2, 30)])
+    ports = {
+        dual.run("from_netdev", request(family.client, family.vip, flags="A")).frame[TCP].dport
+        for _ in range(20)
+    }
     assert ports == {1}
 
 
-def test_flow_whose_backend_is_gone_gets_another(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(POD, 1)])
-    rig.run("from_netdev", request())
-    gone = rig.backend(Backend(POD, 1))
-    rig.service(VIP, 80, [Backend(POD, 2)])
-    rig.map(t.BACKENDS).delete(t.BackendId(gone))
-    assert rig.run("from_netdev", request(flags="A")).frame[TCP].dport == 2
-
-
-def test_unlisted_port_goes_to_the_stack_in_1_10(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(POD)])
-    for sent in (request(dport=81), ping(CLIENT, VIP)):
-        out = rig.run("from_netdev", sent)
-        assert out.verdict == OK
-        same(out.frame, sent)
-    assert rig.events() == []
-
-
-def test_unlisted_port_is_dropped_in_modern(modern: Rig) -> None:
-    modern.service(VIP, 80, [Backend(POD)])
-    modern.service(VIP, 0, [], proto=0)
-    for sent in (request(dport=81), datagram(CLIENT, VIP), ping(CLIENT, VIP)):
-        assert modern.run("from_netdev", sent).verdict == SHOT
-    assert [event.subtype for event in modern.events()] == [Reason.NO_SERVICE] * 3
-    assert modern.dropped() == {Reason.NO_SERVICE: 3}
-    assert modern.run("from_netdev", request()).verdict == REDIRECT, "the listed port still works"
-
-
-def test_protocol_without_ports_is_dropped_in_modern(modern: Rig) -> None:
-    modern.service(VIP, 80, [Backend(POD)])
-    modern.service(VIP, 0, [], proto=0)
-    tunnelled = FROM_ROUTER / IP(src=CLIENT, dst=VIP, proto=47) / bytes(8)
-    assert modern.run("from_netdev", tunnelled).verdict == SHOT
-    assert modern.dropped() == {Reason.NO_SERVICE: 1}
-
-
-def test_cluster_ip_is_refused_outside(rig: Rig) -> None:
-    rig.service("10.96.0.10", 80, [Backend(POD)], flags=0)
-    assert rig.run("from_netdev", request(dst="10.96.0.10")).verdict == SHOT
-    assert rig.dropped() == {Reason.IS_CLUSTER_IP: 1}
-
-
-def test_service_without_backends_in_1_10_goes_to_the_stack(rig: Rig) -> None:
-    rig.service(VIP, 80, [])
-    assert rig.run("from_netdev", request()).verdict == OK
-
-
-def test_nodeport_is_a_service_at_the_nodes_address(rig: Rig) -> None:
-    rig.service(
-        "192.168.1.21", 30256, [Backend(POD)], flags=ServiceFlag.NODEPORT | ServiceFlag.ROUTABLE
+@BOTH
+def test_flow_whose_backend_is_gone_gets_another(dual: Rig, family: Family) -> None:
+    dual.service(family.vip, 80, [Backend(family.pod, 1)])
+    dual.run("from_netdev", request(family.client, family.vip))
+    gone = dual.backend(Backend(family.pod, 1))
+    dual.service(family.vip, 80, [Backend(family.pod, 2)])
+    dual.map(family.backends).delete(t.BackendId(gone))
+    assert (
+        dual.run("from_netdev", request(family.client, family.vip, flags="A")).frame[TCP].dport == 2
     )
-    out = rig.run("from_netdev", request(dst="192.168.1.21", dport=30256))
-    same(out.frame, TO_POD / IP(src=CLIENT, dst=POD, ttl=63) / TCP(sport=PORT, dport=80, flags="S"))
 
 
+@BOTH
+def test_nodeport_is_a_service_at_the_nodes_address(dual: Rig, family: Family) -> None:
+    dual.service(
+        family.node, 30256, [Backend(family.pod)], flags=ServiceFlag.NODEPORT | ServiceFlag.ROUTABLE
+    )
+    out = dual.run("from_netdev", request(family.client, family.node, dport=30256))
+    same(
+        out.frame, TO_POD / ip(family.client, family.pod, 63) / TCP(sport=PORT, dport=80, flags="S")
+    )
+
+
+@BOTH
 @pytest.mark.parametrize("sport", [PORT, OVERLAY_PORT])
 def test_backend_in_the_nodes_namespace_answers_with_the_services_address(
-    rig: Rig, sport: int
+    dual: Rig, family: Family, sport: int
 ) -> None:
     """Whatever the client's port: that of the tunnel means tunnel packets over UDP only."""
-    rig.service(VIP, 80, [Backend(NODE, 8080)])
-    assert rig.run("from_netdev", request(sport=sport)).verdict == OK
-    left = rig.run("to_netdev", reply(NODE, CLIENT, sport=8080, dport=sport))
-    same(left.frame, reply(VIP, CLIENT, dport=sport))
+    dual.service(family.vip, 80, [Backend(family.node, 8080)])
+    assert dual.run("from_netdev", request(family.client, family.vip, sport=sport)).verdict == OK
+    left = dual.run("to_netdev", reply(family.node, family.client, sport=8080, dport=sport))
+    same(left.frame, reply(family.vip, family.client, dport=sport))
 
 
 def _int(address: str) -> int:
     return int.from_bytes(bytes(map(int, address.split("."))), "big")
 
 
-def test_frame_for_another_machine_is_left_alone(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    flooded = Ether(src=GATEWAY_MAC, dst="02:00:00:00:00:77") / request().payload
-    out = rig.run("from_netdev", flooded)
-    assert out.verdict == OK
-    assert out.packet == bytes(flooded)
-
-
+@BOTH
 @pytest.mark.parametrize("tunnel", [True, False])
 def test_reply_of_a_forgotten_flow_does_not_leave_with_the_pods_address(
-    make_rig: Callable[..., Rig], tunnel: bool
+    make_rig: Callable[..., Rig], family: Family, tunnel: bool
 ) -> None:
     """Which service the client asked nobody knows any more; of a pod it never heard."""
-    rig = make_rig(replace(CONFIG, tunnel=tunnel))
+    rig = make_rig(replace(DUAL, tunnel=tunnel))
     if not tunnel:
-        rig.identity(REMOTE_POD, POD_LABEL)
-        rig.route(REMOTE_POD, NODE2)
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    source = rig.run("from_netdev", request()).frame[IP].src
-    for key, _ in list(rig.map(t.CT_TCP).items()):
-        rig.map(t.CT_TCP).delete(key)
-    assert rig.run("from_netdev", arriving(reply(REMOTE_POD, source))).verdict == SHOT
+        rig.identity(family.remote_pod, POD_LABEL)
+        rig.route(family.remote_pod, family.node2)
+    rig.service(family.vip, 80, [Backend(family.remote_pod)])
+    source = rig.run("from_netdev", request(family.client, family.vip)).ends[0]
+    for key, _ in list(rig.map(family.ct_tcp).items()):
+        rig.map(family.ct_tcp).delete(key)
+    assert rig.run("from_netdev", arriving(reply(family.remote_pod, source))).verdict == SHOT
     assert rig.dropped() == {Reason.UNROUTABLE: 1}
