@@ -16,18 +16,25 @@ def option(address: str, port: int) -> bytes:
     return bytes([0x9A, 8]) + port.to_bytes(2, "big") + IPv4Address(address).packed
 
 
-OPTION = option(VIP, 80)
-TOLD = bytes([2, 0x1B, 20]) + IPv6Address(VIP_6).packed + bytes([0, 80, 0, 0])
-"""In IPv6, the header behind its first byte, the next header: its length in 8 bytes without the
-first, the option's type and length, the service's address and port, padding."""
+def behind(address: str, port: int) -> bytes:
+    """In IPv6, the header behind its first byte, the next header: its length in 8 bytes without the
+    first, the option's type and length, the service's address and port, padding.
+    """
+    service = IPv6Address(address).packed + port.to_bytes(2, "big")
+    return bytes([2, 0x1B, 20]) + service + bytes(2)
+
+
+OPTION, TOLD = option(VIP, 80), behind(VIP_6, 80)
 
 
 def told(next_header: int, told: bytes = TOLD) -> Any:
     return IPv6ExtHdrDestOpt(bytes([next_header]) + told)
 
 
-def telling(src: str, dst: str, proto: int) -> Any:
-    """The header of a packet of `proto` that the ingress node sent on to a backend."""
-    return (
-        IPv6(src=src, dst=dst) / told(proto) if ":" in dst else IP(src=src, dst=dst, options=OPTION)
-    )
+def telling(src: str, dst: str, proto: int, port: int = 80) -> Any:
+    """The header of a packet of `proto` that was sent to this port of the tests' service, and that
+    the ingress node sent on to a backend.
+    """
+    if ":" in dst:
+        return IPv6(src=src, dst=dst) / told(proto, behind(VIP_6, port))
+    return IP(src=src, dst=dst, options=option(VIP, port))
