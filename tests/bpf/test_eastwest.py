@@ -1,4 +1,4 @@
-"""What pods and the node itself send: to pods, services, the world, and back."""
+"""What pods send: to pods, services, the world, and back."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from scapy.layers.l2 import ARP, Ether
 
 from lab.bpf import structs as s
 from lab.bpf import tables as t
-from lab.bpf.codes import CtFlag, Identity, ObsPoint, Reason, TraceReason, TupleFlag
+from lab.bpf.codes import CtFlag, ObsPoint, Reason, TraceReason, TupleFlag
 
+from .family import BOTH, Family
 from .node import (
     CLIENT,
     CONFIG,
-    GATEWAY,
     NODE,
     NODE2,
     POD,
@@ -31,24 +31,23 @@ from .node import (
     ROUTER,
     VETH_MAC,
 )
-from .packets import FROM_POD, FROM_ROUTER, PORT, TO_POD, reply, request, same
+from .packets import FROM_POD, FROM_ROUTER, PORT, TO_POD, ip, ping, reply, request, same
 from .rig import OK, REDIRECT, SHOT, Backend, Rig
 
 CLUSTER_IP = "10.96.0.10"
 
 
-def segment(
-    dst: str, *, src: str = POD, sport: int = PORT, dport: int = 80, flags: str = "S"
-) -> Any:
+def segment(src: str, dst: str, *, sport: int = PORT, dport: int = 80, flags: str = "S") -> Any:
     """What a pod sends."""
-    return FROM_POD / IP(src=src, dst=dst) / TCP(sport=sport, dport=dport, flags=flags)
+    return FROM_POD / ip(src, dst) / TCP(sport=sport, dport=dport, flags=flags)
 
 
-def test_pod_to_pod_on_the_node(rig: Rig) -> None:
-    out = rig.run("from_container", segment(POD2))
+@BOTH
+def test_pod_to_pod_on_the_node(dual: Rig, family: Family) -> None:
+    out = dual.run("from_container", segment(family.pod, family.pod2))
     assert out.verdict == REDIRECT
-    same(out.frame, TO_POD / IP(src=POD, dst=POD2, ttl=63) / TCP(sport=PORT, dport=80, flags="S"))
-    (event,) = rig.events()
+    same(out.frame, TO_POD / ip(family.pod, family.pod2, 63) / TCP(sport=PORT, dport=80, flags="S"))
+    (event,) = dual.events()
     assert (event.subtype, event.dst_id, event.src_label) == (
         ObsPoint.TO_ENDPOINT,
         POD2_ID,
@@ -56,72 +55,89 @@ def test_pod_to_pod_on_the_node(rig: Rig) -> None:
     )
 
 
-def test_pod_to_pod_on_another_node_through_the_tunnel(rig: Rig) -> None:
-    sent = segment(REMOTE_POD)
-    out = rig.run("from_container", sent)
+@BOTH
+def test_pod_to_pod_on_another_node_through_the_tunnel(dual: Rig, family: Family) -> None:
+    sent = segment(family.pod, family.remote_pod)
+    out = dual.run("from_container", sent)
     assert out.verdict == REDIRECT
     same(out.frame, sent)
-    (event,) = rig.events()
+    (event,) = dual.events()
     assert (event.subtype, event.source) == (ObsPoint.TO_OVERLAY, POD_ID)
 
 
-def test_pod_with_a_foreign_source_is_refused(rig: Rig) -> None:
-    for address in ("10.0.1.77", REMOTE_POD, NODE, CLIENT):
-        assert rig.run("from_container", segment(POD2, src=address)).verdict == SHOT
-    assert rig.dropped() == {Reason.INVALID_SIP: 4}
+@BOTH
+def test_pod_with_a_foreign_source_is_refused(dual: Rig, family: Family) -> None:
+    for address in (family.near(family.pod, 70), family.remote_pod, family.node, family.client):
+        assert dual.run("from_container", segment(address, family.pod2)).verdict == SHOT
+    assert dual.dropped() == {Reason.INVALID_SIP: 4}
 
 
-def test_pod_to_cluster_ip_and_back(rig: Rig) -> None:
-    rig.service(CLUSTER_IP, 80, [Backend(POD2, 8080)], flags=0)
-    out = rig.run("from_container", segment(CLUSTER_IP))
-    same(out.frame, TO_POD / IP(src=POD, dst=POD2, ttl=63) / TCP(sport=PORT, dport=8080, flags="S"))
-    back = rig.run("from_container", reply(POD2, POD, sport=8080))
+@BOTH
+def test_pod_to_cluster_ip_and_back(dual: Rig, family: Family) -> None:
+    dual.service(family.cluster_ip, 80, [Backend(family.pod2, 8080)], flags=0)
+    out = dual.run("from_container", segment(family.pod, family.cluster_ip))
+    same(
+        out.frame, TO_POD / ip(family.pod, family.pod2, 63) / TCP(sport=PORT, dport=8080, flags="S")
+    )
+    back = dual.run("from_container", reply(family.pod2, family.pod, sport=8080))
     same(
         back.frame,
-        TO_POD / IP(src=CLUSTER_IP, dst=POD, ttl=63) / TCP(sport=80, dport=PORT, flags="SA"),
+        TO_POD / ip(family.cluster_ip, family.pod, 63) / TCP(sport=80, dport=PORT, flags="SA"),
     )
 
 
-def test_pod_to_cluster_ip_with_a_remote_backend_keeps_its_address(rig: Rig) -> None:
-    rig.service(CLUSTER_IP, 80, [Backend(REMOTE_POD)], flags=0)
-    out = rig.run("from_container", segment(CLUSTER_IP))
-    same(out.frame, FROM_POD / IP(src=POD, dst=REMOTE_POD) / TCP(sport=PORT, dport=80, flags="S"))
-    back = rig.run("to_container", reply(REMOTE_POD, POD))
+@BOTH
+def test_pod_to_cluster_ip_with_a_remote_backend_keeps_its_address(
+    dual: Rig, family: Family
+) -> None:
+    dual.service(family.cluster_ip, 80, [Backend(family.remote_pod)], flags=0)
+    out = dual.run("from_container", segment(family.pod, family.cluster_ip))
+    same(
+        out.frame,
+        FROM_POD / ip(family.pod, family.remote_pod) / TCP(sport=PORT, dport=80, flags="S"),
+    )
+    back = dual.run("to_container", reply(family.remote_pod, family.pod))
     assert back.verdict == OK
-    same(back.frame, FROM_POD / IP(src=CLUSTER_IP, dst=POD) / TCP(sport=80, dport=PORT, flags="SA"))
+    same(
+        back.frame,
+        FROM_POD / ip(family.cluster_ip, family.pod) / TCP(sport=80, dport=PORT, flags="SA"),
+    )
 
 
-def test_pod_reaches_itself_through_its_service(rig: Rig) -> None:
-    rig.service(CLUSTER_IP, 80, [Backend(POD)], flags=0)
-    out = rig.run("from_container", segment(CLUSTER_IP))
+@BOTH
+def test_pod_reaches_itself_through_its_service(dual: Rig, family: Family) -> None:
+    dual.service(family.cluster_ip, 80, [Backend(family.pod)], flags=0)
+    out = dual.run("from_container", segment(family.pod, family.cluster_ip))
     assert out.verdict == REDIRECT
     same(
         out.frame,
-        TO_POD / IP(src="169.254.42.1", dst=POD, ttl=63) / TCP(sport=PORT, dport=80, flags="S"),
+        TO_POD / ip(family.loopback, family.pod, 63) / TCP(sport=PORT, dport=80, flags="S"),
     )
-    back = rig.run("from_container", reply(POD, "169.254.42.1"))
+    back = dual.run("from_container", reply(family.pod, family.loopback))
     assert back.verdict == REDIRECT
     same(
         back.frame,
-        TO_POD / IP(src=CLUSTER_IP, dst=POD, ttl=63) / TCP(sport=80, dport=PORT, flags="SA"),
+        TO_POD / ip(family.cluster_ip, family.pod, 63) / TCP(sport=80, dport=PORT, flags="SA"),
     )
     flags = {
-        key.flags: value.flags & CtFlag.LB_LOOPBACK for key, value in rig.map(t.CT_TCP).items()
+        key.flags: value.flags & CtFlag.LB_LOOPBACK
+        for key, value in dual.map(family.ct_tcp).items()
     }
     assert flags[TupleFlag.OUT] and flags[TupleFlag.IN]
 
 
-def test_hairpin_goes_on_in_both_directions(rig: Rig) -> None:
-    rig.service(CLUSTER_IP, 80, [Backend(POD)], flags=0)
+@BOTH
+def test_hairpin_goes_on_in_both_directions(dual: Rig, family: Family) -> None:
+    dual.service(family.cluster_ip, 80, [Backend(family.pod)], flags=0)
     for _ in range(3):
-        there = rig.run("from_container", segment(CLUSTER_IP, flags="A"))
-        assert there.frame[IP].src == "169.254.42.1"
-        back = rig.run("from_container", reply(POD, "169.254.42.1", flags="A"))
-        assert (back.frame[IP].src, back.frame[IP].dst) == (CLUSTER_IP, POD)
+        there = dual.run("from_container", segment(family.pod, family.cluster_ip, flags="A"))
+        assert there.ends[0] == family.loopback
+        back = dual.run("from_container", reply(family.pod, family.loopback, flags="A"))
+        assert (back.ends[0], back.ends[1]) == (family.cluster_ip, family.pod)
 
 
 def test_pod_to_world_is_masqueraded_and_gets_its_answer(rig: Rig) -> None:
-    sent = segment(CLIENT)
+    sent = segment(POD, CLIENT)
     out = rig.run("from_container", sent)
     assert out.verdict == OK, "the routing table sends it to the uplink"
     same(out.frame, sent)
@@ -139,7 +155,7 @@ def test_a_masqueraded_flow_whose_connection_was_forgotten_goes_on(rig: Rig) -> 
     """Evicted, or flushed by hand: the world's next packet is not the first of a connection to the
     pod. The pod's packets left with its own address from then on, also those of new connections.
     """
-    for sent in (segment(CLIENT), segment(CLIENT, flags="A")):
+    for sent in (segment(POD, CLIENT), segment(POD, CLIENT, flags="A")):
         rig.run("from_container", sent)
         assert rig.run("to_netdev", sent).frame[IP].src == NODE
     for key, _ in list(rig.map(t.CT_TCP).items()):
@@ -149,14 +165,15 @@ def test_a_masqueraded_flow_whose_connection_was_forgotten_goes_on(rig: Rig) -> 
     for key, _ in list(rig.map(t.SNAT).items()):
         rig.map(t.SNAT).delete(key)
     for flags in ("A", "FA", "S"):
-        sent = segment(CLIENT, flags=flags)
+        sent = segment(POD, CLIENT, flags=flags)
         rig.run("from_container", sent)
         assert rig.run("to_netdev", sent).frame[IP].src == NODE
 
 
-def test_masquerade_moves_a_low_port_into_the_range(rig: Rig) -> None:
-    left = rig.run("to_netdev", segment(CLIENT, sport=1234))
-    assert left.frame[IP].src == NODE and left.frame[TCP].sport >= 32768
+@BOTH
+def test_masquerade_moves_a_low_port_into_the_range(dual: Rig, family: Family) -> None:
+    left = dual.run("to_netdev", segment(family.pod, family.client, sport=1234))
+    assert left.ends[0] == family.node and left.frame[TCP].sport >= 32768
 
 
 def test_pod_pings_the_world(rig: Rig) -> None:
@@ -182,9 +199,16 @@ def test_icmp_that_opens_no_flow_is_not_masqueraded(rig: Rig) -> None:
     assert rig.dropped() == {Reason.NAT_UNSUPPORTED_PROTO: 2}
 
 
-def test_traffic_between_nodes_and_inside_the_cluster_keeps_its_source(rig: Rig) -> None:
-    for sent in (segment(REMOTE_POD), segment(CLIENT, src=NODE), segment(GATEWAY, src=NODE2)):
-        out = rig.run("to_netdev", sent)
+@BOTH
+def test_traffic_between_nodes_and_inside_the_cluster_keeps_its_source(
+    dual: Rig, family: Family
+) -> None:
+    for sent in (
+        segment(family.pod, family.remote_pod),
+        segment(family.node, family.client),
+        segment(family.node2, family.gateway),
+    ):
+        out = dual.run("to_netdev", sent)
         assert out.verdict == OK
         same(out.frame, sent)
 
@@ -195,64 +219,31 @@ def test_a_pod_borrows_an_address_towards_other_nodes_where_pods_are_in_a_tunnel
 ) -> None:
     """Without one, all nodes have routes to it, and know it by its own."""
     rig = make_rig(replace(CONFIG, tunnel=tunnel))
-    assert rig.run("to_netdev", segment(NODE2)).frame[IP].src == source
-    assert rig.run("to_netdev", segment(CLIENT)).frame[IP].src == NODE
+    assert rig.run("to_netdev", segment(POD, NODE2)).frame[IP].src == source
+    assert rig.run("to_netdev", segment(POD, CLIENT)).frame[IP].src == NODE
 
 
-def test_world_to_pod_is_delivered(rig: Rig) -> None:
-    out = rig.run("from_netdev", request(dst=POD))
+@BOTH
+def test_world_to_pod_is_delivered(dual: Rig, family: Family) -> None:
+    out = dual.run("from_netdev", request(family.client, family.pod))
     assert out.verdict == REDIRECT
     assert (out.frame.src, out.frame.dst) == (VETH_MAC, POD_MAC)
 
 
-def test_reply_to_who_came_to_the_pod_keeps_the_pods_address(rig: Rig) -> None:
+@BOTH
+def test_reply_to_who_came_to_the_pod_keeps_the_pods_address(dual: Rig, family: Family) -> None:
     """Masqueraded it would be an answer from a stranger."""
-    ping = IP(src=CLIENT, dst=POD) / ICMP(id=7, seq=1)
-    pong = FROM_POD / IP(src=POD, dst=CLIENT) / ICMP(type=0, id=7, seq=1)
-    for asked, sent in ((request(dst=POD), reply(POD, CLIENT)), (FROM_ROUTER / ping, pong)):
-        rig.run("from_netdev", asked)
-        assert rig.run("from_container", sent).verdict == OK
-        out = rig.run("to_netdev", sent)
+    pong = ping(family.pod, family.client, kind="echo-reply")
+    pairs = (
+        (request(family.client, family.pod), reply(family.pod, family.client)),
+        (ping(family.client, family.pod), FROM_POD / pong.payload),
+    )
+    for asked, sent in pairs:
+        dual.run("from_netdev", asked)
+        assert dual.run("from_container", sent).verdict == OK
+        out = dual.run("to_netdev", sent)
         assert out.verdict == OK
         same(out.frame, sent)
-
-
-def test_reply_to_the_nodes_own_probe_goes_to_the_stack(rig: Rig) -> None:
-    rig.run("to_container", request(ROUTER, POD, sport=48278))
-    out = rig.run("from_container", reply(POD, ROUTER, dport=48278))
-    assert out.verdict == OK
-    first, second = rig.events()
-    assert (first.subtype, first.src_label) == (ObsPoint.TO_ENDPOINT, Identity.HOST)
-    assert (second.subtype, second.reason, second.dst_label) == (
-        ObsPoint.TO_STACK,
-        TraceReason.REPLY,
-        Identity.HOST,
-    )
-
-
-def test_node_to_cluster_ip_packet_by_packet(rig: Rig) -> None:
-    rig.service(CLUSTER_IP, 80, [Backend(POD)], flags=0)
-    out = rig.run("from_host", request(ROUTER, CLUSTER_IP))
-    assert out.verdict == REDIRECT
-    assert (out.frame[IP].dst, out.frame.dst) == (POD, POD_MAC)
-    rig.run("to_container", out.packet)
-    back = rig.run("from_container", reply(POD, ROUTER))
-    assert back.verdict == OK
-    same(
-        back.frame,
-        FROM_POD / IP(src=CLUSTER_IP, dst=ROUTER) / TCP(sport=80, dport=PORT, flags="SA"),
-    )
-
-
-def test_node_to_remote_pod_through_the_tunnel(rig: Rig) -> None:
-    assert rig.run("from_host", request(ROUTER, REMOTE_POD)).verdict == REDIRECT
-    (event,) = rig.events()
-    assert (event.subtype, event.src_label) == (ObsPoint.TO_OVERLAY, Identity.HOST)
-
-
-def test_node_to_unknown_pod_is_a_drop(rig: Rig) -> None:
-    assert rig.run("from_host", request(ROUTER, "10.0.9.9")).verdict == SHOT
-    assert rig.dropped() == {Reason.UNROUTABLE: 1}
 
 
 def test_gateway_answers_arp_for_itself_only(rig: Rig) -> None:
@@ -280,7 +271,7 @@ def test_tunnel_without_metadata_is_refused_both_ways(rig: Rig) -> None:
 
 
 def test_entry_of_the_pods_side_names_its_opener(rig: Rig) -> None:
-    rig.run("from_container", segment(POD2))
+    rig.run("from_container", segment(POD, POD2))
     opened = s.ipv4_ct_tuple(
         daddr=0x0A000105, saddr=0x0A000106, sport=PORT, dport=80, nexthdr=6, flags=TupleFlag.IN
     )
@@ -294,21 +285,28 @@ def test_arp_with_a_foreign_address_is_a_counted_drop(rig: Rig) -> None:
     assert rig.dropped() == {Reason.INVALID_SIP: 1}
 
 
-def test_reply_of_a_service_tells_whose_it_was(rig: Rig) -> None:
+def told(event: Any) -> str:
+    """The address that an event has of its own beside the packet's."""
+    return str(ip_address(bytes(event.orig_ip)[: 16 if event.flags & 1 else 4]))
+
+
+@BOTH
+def test_reply_of_a_service_tells_whose_it_was(dual: Rig, family: Family) -> None:
     """The packet has the service's address by then; the event names the backend's as well."""
-    rig.service(CLUSTER_IP, 80, [Backend(POD2, 8080)], flags=0)
-    rig.run("from_container", segment(CLUSTER_IP))
-    rig.run("from_container", reply(POD2, POD, sport=8080))
-    there, back = rig.events()
-    assert [str(ip_address(bytes(event.orig_ip)[:4])) for event in (there, back)] == [POD, POD2]
+    dual.service(family.cluster_ip, 80, [Backend(family.pod2, 8080)], flags=0)
+    dual.run("from_container", segment(family.pod, family.cluster_ip))
+    dual.run("from_container", reply(family.pod2, family.pod, sport=8080))
+    there, back = dual.events()
+    assert [told(event) for event in (there, back)] == [family.pod, family.pod2]
     assert (there.src_label, back.src_label) == (POD_LABEL, POD_LABEL)
 
 
-def test_pod_that_reaches_itself_is_known_by_its_label(rig: Rig) -> None:
+@BOTH
+def test_pod_that_reaches_itself_is_known_by_its_label(dual: Rig, family: Family) -> None:
     """Not by that of the address in between, which belongs to nobody."""
-    rig.service(CLUSTER_IP, 80, [Backend(POD)], flags=0)
-    rig.run("from_container", segment(CLUSTER_IP))
-    rig.run("from_container", reply(POD, "169.254.42.1"))
-    labels = [(event.src_label, event.dst_label) for event in rig.events()]
+    dual.service(family.cluster_ip, 80, [Backend(family.pod)], flags=0)
+    dual.run("from_container", segment(family.pod, family.cluster_ip))
+    dual.run("from_container", reply(family.pod, family.loopback))
+    labels = [(event.src_label, event.dst_label) for event in dual.events()]
     assert labels == [(POD_LABEL, POD_LABEL)] * 2
-    assert {value.src_sec_id for _, value in rig.map(t.CT_TCP).items()} == {0, POD_LABEL}
+    assert {value.src_sec_id for _, value in dual.map(family.ct_tcp).items()} == {0, POD_LABEL}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from scapy.layers.inet import TCP, UDP
+from scapy.layers.inet import TCP
 from scapy.layers.inet6 import (
     ICMPv6EchoRequest,
     ICMPv6ND_NA,
@@ -32,8 +32,6 @@ from .node import (
 )
 from .packets import FROM_POD, FROM_ROUTER, PORT, TO_POD, arriving, reply, request, same
 from .rig import OK, REDIRECT, SHOT, Backend, Rig
-
-CLUSTER_IP_6 = "fd00:96::10"
 
 
 def test_local_backend_and_back(dual: Rig) -> None:
@@ -64,31 +62,6 @@ def test_remote_backend_and_back(dual: Rig) -> None:
     )
     (event,) = dual.events()
     assert (event.subtype, event.flags) == (ObsPoint.TO_OVERLAY, 1)
-
-
-def test_udp(dual: Rig) -> None:
-    dual.service(VIP_6, 53, [Backend(REMOTE_POD_6, 5353)], proto=17)
-    out = dual.run(
-        "from_netdev",
-        FROM_ROUTER / IPv6(src=CLIENT_6, dst=VIP_6) / UDP(sport=PORT, dport=53) / b"q",
-    )
-    same(
-        out.frame,
-        TO_POD / IPv6(src=ROUTER_6, dst=REMOTE_POD_6) / UDP(sport=PORT, dport=5353) / b"q",
-    )
-
-
-def test_cluster_ip_and_hairpin(dual: Rig) -> None:
-    dual.service(CLUSTER_IP_6, 80, [Backend(POD_6)], flags=0)
-    assert dual.run("from_netdev", request(CLIENT_6, CLUSTER_IP_6)).verdict == SHOT
-    asked = FROM_POD / IPv6(src=POD2_6, dst=CLUSTER_IP_6) / TCP(sport=PORT, dport=80)
-    out = dual.run("from_container", asked)
-    same(out.frame, TO_POD / IPv6(src=POD2_6, dst=POD_6, hlim=63) / TCP(sport=PORT, dport=80))
-    asked = FROM_POD / IPv6(src=POD_6, dst=CLUSTER_IP_6) / TCP(sport=PORT, dport=80)
-    out = dual.run("from_container", asked)
-    assert out.frame[IPv6].dst == POD_6 and out.frame[IPv6].src not in (POD_6, CLUSTER_IP_6)
-    back = dual.run("from_container", reply(POD_6, out.frame[IPv6].src))
-    assert (back.frame[IPv6].src, back.frame[IPv6].dst) == (CLUSTER_IP_6, POD_6)
 
 
 def test_masquerade_and_back(dual: Rig) -> None:
