@@ -7,9 +7,7 @@ from scapy.layers.inet import TCP
 from lab.bpf.codes import Identity, ObsPoint, Reason, TraceReason
 
 from .family import BOTH, Family
-from .node import (
-    POD_MAC,
-)
+from .node import POD_MAC
 from .packets import FROM_POD, PORT, ip, reply, request, same
 from .rig import OK, REDIRECT, SHOT, Backend, Rig
 

@@ -12,13 +12,7 @@ from scapy.layers.l2 import Ether
 from lab import shell
 from lab.bpf import structs as s
 from lab.bpf import tables as t
-from lab.bpf.codes import (
-    OVERLAY_PORT,
-    CtFlag,
-    Reason,
-    ServiceFlag,
-    TupleFlag,
-)
+from lab.bpf.codes import OVERLAY_PORT, CtFlag, Reason, ServiceFlag, TupleFlag
 
 from .family import BOTH, IPV4, Family
 from .node import (
@@ -34,17 +28,7 @@ from .node import (
     VETH_MAC,
     VIP,
 )
-from .packets import (
-    FROM_POD,
-    PORT,
-    TO_POD,
-    arriving,
-    datagram,
-    ip,
-    reply,
-    request,
-    same,
-)
+from .packets import FROM_POD, PORT, TO_POD, arriving, datagram, ip, reply, request, same
 from .rig import OK, REDIRECT, SHOT, Backend, Rig
 
 

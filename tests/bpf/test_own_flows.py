@@ -8,28 +8,13 @@ from typing import Any
 
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP
-from scapy.layers.inet6 import IPv6
 
 from lab.bpf import tables as t
 from lab.bpf.codes import OVERLAY_PORT, CtFlag
 
-from .node import (
-    CLIENT,
-    CLIENT_6,
-    CONFIG,
-    DUAL,
-    GATEWAY,
-    NODE,
-    NODE2,
-    POD,
-    REMOTE_POD,
-    REMOTE_POD_6,
-    ROUTER,
-    ROUTER_6,
-    VIP,
-    VIP_6,
-)
-from .packets import FROM_ROUTER, PORT, arriving, datagram, reply, request, same
+from .family import BOTH, IPV4, Family
+from .node import CLIENT, DUAL, GATEWAY, NODE, NODE2, POD, REMOTE_POD, ROUTER
+from .packets import FROM_ROUTER, PORT, arriving, datagram, ip, reply, request, same
 from .rig import OK, REDIRECT, Backend, Rig
 
 CLUSTER_IP = "10.96.0.10"
@@ -40,120 +25,122 @@ def answer(rig: Rig, src: str, dst: str, dport: int) -> Any:
     return rig.run("from_netdev", arriving(reply(src, dst, dport=dport)))
 
 
-@pytest.mark.parametrize("asked", [REMOTE_POD, CLUSTER_IP])
-def test_a_port_that_a_client_has_is_not_the_nodes(rig: Rig, asked: str) -> None:
-    """The node's connection hung: the client got the answers."""
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    rig.service(CLUSTER_IP, 80, [Backend(REMOTE_POD)], flags=0)
-    assert rig.run("from_netdev", request()).frame[TCP].sport == PORT
-    out = rig.run("from_host", request(ROUTER, asked))
-    given = out.frame[TCP].sport
-    assert (out.verdict, out.frame[IP].src, out.frame[IP].dst) == (REDIRECT, ROUTER, REMOTE_POD)
-    assert given != PORT
-    back = answer(rig, REMOTE_POD, ROUTER, given)
-    assert back.verdict == OK
-    same(back.frame, arriving(reply(asked, ROUTER)))
-    assert answer(rig, REMOTE_POD, ROUTER, PORT).frame[IP].dst == CLIENT
-
-
-@pytest.mark.parametrize("asked", [REMOTE_POD, CLUSTER_IP])
-def test_a_port_that_the_node_has_is_no_clients(rig: Rig, asked: str) -> None:
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    rig.service(CLUSTER_IP, 80, [Backend(REMOTE_POD)], flags=0)
-    own = rig.run("from_host", request(ROUTER, asked))
-    same(own.frame, request(ROUTER, REMOTE_POD))
-    given = rig.run("from_netdev", request()).frame[TCP].sport
-    assert given != PORT
-    back = answer(rig, REMOTE_POD, ROUTER, PORT)
-    assert back.verdict == OK
-    same(back.frame, arriving(reply(asked, ROUTER)))
-    assert answer(rig, REMOTE_POD, ROUTER, given).frame[IP].dst == CLIENT
-
-
-def test_over_ipv6(make_rig: Callable[..., Rig]) -> None:
-    rig = make_rig(DUAL)
-    rig.service(VIP_6, 80, [Backend(REMOTE_POD_6)])
-    asked = FROM_ROUTER / IPv6(src=CLIENT_6, dst=VIP_6) / TCP(sport=PORT, dport=80, flags="S")
-    assert rig.run("from_netdev", asked).frame[TCP].sport == PORT
-    own = FROM_ROUTER / IPv6(src=ROUTER_6, dst=REMOTE_POD_6) / TCP(sport=PORT, dport=80, flags="S")
-    given = rig.run("from_host", own).frame[TCP].sport
-    assert given != PORT
-    tcp = TCP(sport=80, dport=given, flags="SA")
-    back = rig.run("from_netdev", FROM_ROUTER / IPv6(src=REMOTE_POD_6, dst=ROUTER_6) / tcp)
-    assert (back.verdict, back.frame[TCP].dport) == (OK, PORT)
-
-
-def test_a_port_that_a_pod_borrowed_is_not_the_nodes(rig: Rig) -> None:
-    """Towards the world pods borrow the node's address."""
-    assert rig.run("to_netdev", datagram(POD, CLIENT)).frame[UDP].sport == PORT
-    out = rig.run("to_netdev", datagram(NODE, CLIENT))
-    given = out.frame[UDP].sport
-    assert (out.verdict, out.frame[IP].src) == (OK, NODE)
-    assert given != PORT
-    back = rig.run("from_netdev", datagram(CLIENT, NODE, sport=53, dport=given))
-    assert back.verdict == OK
-    same(back.frame, datagram(CLIENT, NODE, sport=53, dport=PORT))
-    pods = rig.run("from_netdev", datagram(CLIENT, NODE, sport=53, dport=PORT))
-    assert pods.frame[IP].dst == POD
-
-
-def test_a_port_that_the_node_has_is_no_pods(rig: Rig) -> None:
-    own = rig.run("to_netdev", datagram(NODE, CLIENT))
-    same(own.frame, datagram(NODE, CLIENT))
-    given = rig.run("to_netdev", datagram(POD, CLIENT)).frame[UDP].sport
-    assert given != PORT
-    back = rig.run("from_netdev", datagram(CLIENT, NODE, sport=53, dport=PORT))
-    assert back.verdict == OK
-    same(back.frame, datagram(CLIENT, NODE, sport=53, dport=PORT))
-
-
-def test_a_port_that_a_client_has_is_not_the_nodes_with_native_routing(
-    make_rig: Callable[..., Rig],
+@BOTH
+@pytest.mark.parametrize("service", [False, True], ids=["pod", "service"])
+def test_a_port_that_a_client_has_is_not_the_nodes(
+    dual: Rig, family: Family, service: bool
 ) -> None:
-    rig = make_rig(replace(CONFIG, tunnel=False))
-    rig.identity(REMOTE_POD, 1)
-    rig.route(REMOTE_POD, via=NODE2)
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    assert rig.run("from_netdev", request()).frame[IP].src == NODE
-    given = rig.run("to_netdev", request(NODE, REMOTE_POD)).frame[TCP].sport
+    """The node's connection hung: the client got the answers."""
+    dual.service(family.vip, 80, [Backend(family.remote_pod)])
+    dual.service(family.cluster_ip, 80, [Backend(family.remote_pod)], flags=0)
+    asked = family.cluster_ip if service else family.remote_pod
+    assert dual.run("from_netdev", request(family.client, family.vip)).frame[TCP].sport == PORT
+    out = dual.run("from_host", request(family.router, asked))
+    given = out.frame[TCP].sport
+    assert (out.verdict, out.ends) == (REDIRECT, (family.router, family.remote_pod))
     assert given != PORT
-    back = answer(rig, REMOTE_POD, NODE, given)
+    back = answer(dual, family.remote_pod, family.router, given)
     assert back.verdict == OK
-    same(back.frame, arriving(reply(REMOTE_POD, NODE)))
-    assert answer(rig, REMOTE_POD, NODE, PORT).frame[IP].dst == CLIENT
+    same(back.frame, arriving(reply(asked, family.router)))
+    assert answer(dual, family.remote_pod, family.router, PORT).ends[1] == family.client
 
 
-def test_a_neighbours_answer_may_have_a_time_to_live_of_one(rig: Rig) -> None:
+@BOTH
+@pytest.mark.parametrize("service", [False, True], ids=["pod", "service"])
+def test_a_port_that_the_node_has_is_no_clients(dual: Rig, family: Family, service: bool) -> None:
+    dual.service(family.vip, 80, [Backend(family.remote_pod)])
+    dual.service(family.cluster_ip, 80, [Backend(family.remote_pod)], flags=0)
+    asked = family.cluster_ip if service else family.remote_pod
+    own = dual.run("from_host", request(family.router, asked))
+    same(own.frame, request(family.router, family.remote_pod))
+    given = dual.run("from_netdev", request(family.client, family.vip)).frame[TCP].sport
+    assert given != PORT
+    back = answer(dual, family.remote_pod, family.router, PORT)
+    assert back.verdict == OK
+    same(back.frame, arriving(reply(asked, family.router)))
+    assert answer(dual, family.remote_pod, family.router, given).ends[1] == family.client
+
+
+@BOTH
+def test_a_port_that_a_pod_borrowed_is_not_the_nodes(dual: Rig, family: Family) -> None:
+    """Towards the world pods borrow the node's address."""
+    assert dual.run("to_netdev", datagram(family.pod, family.client)).frame[UDP].sport == PORT
+    out = dual.run("to_netdev", datagram(family.node, family.client))
+    given = out.frame[UDP].sport
+    assert (out.verdict, out.ends[0]) == (OK, family.node)
+    assert given != PORT
+    back = dual.run("from_netdev", datagram(family.client, family.node, sport=53, dport=given))
+    assert back.verdict == OK
+    same(back.frame, datagram(family.client, family.node, sport=53, dport=PORT))
+    pods = dual.run("from_netdev", datagram(family.client, family.node, sport=53, dport=PORT))
+    assert pods.ends[1] == family.pod
+
+
+@BOTH
+def test_a_port_that_the_node_has_is_no_pods(dual: Rig, family: Family) -> None:
+    own = dual.run("to_netdev", datagram(family.node, family.client))
+    same(own.frame, datagram(family.node, family.client))
+    given = dual.run("to_netdev", datagram(family.pod, family.client)).frame[UDP].sport
+    assert given != PORT
+    back = dual.run("from_netdev", datagram(family.client, family.node, sport=53, dport=PORT))
+    assert back.verdict == OK
+    same(back.frame, datagram(family.client, family.node, sport=53, dport=PORT))
+
+
+@BOTH
+def test_a_port_that_a_client_has_is_not_the_nodes_with_native_routing(
+    make_rig: Callable[..., Rig], family: Family
+) -> None:
+    rig = make_rig(replace(DUAL, tunnel=False))
+    rig.identity(family.remote_pod, 1)
+    rig.route(family.remote_pod, via=family.node2)
+    rig.service(family.vip, 80, [Backend(family.remote_pod)])
+    assert rig.run("from_netdev", request(family.client, family.vip)).ends[0] == family.node
+    given = rig.run("to_netdev", request(family.node, family.remote_pod)).frame[TCP].sport
+    assert given != PORT
+    back = answer(rig, family.remote_pod, family.node, given)
+    assert back.verdict == OK
+    same(back.frame, arriving(reply(family.remote_pod, family.node)))
+    assert answer(rig, family.remote_pod, family.node, PORT).ends[1] == family.client
+
+
+@BOTH
+def test_a_neighbours_answer_may_have_a_time_to_live_of_one(dual: Rig, family: Family) -> None:
     """As BGP's have between neighbours: the node is where it ends."""
-    rig.run("to_netdev", request(NODE, GATEWAY, dport=179))
-    sent = request(GATEWAY, NODE, sport=179, dport=PORT, flags="SA")
-    sent[IP].ttl = 1
-    out = rig.run("from_netdev", sent)
+    dual.run("to_netdev", request(family.node, family.gateway, dport=179))
+    answered = TCP(sport=179, dport=PORT, flags="SA")
+    sent = FROM_ROUTER / ip(family.gateway, family.node, 1) / answered
+    out = dual.run("from_netdev", sent)
     assert (out.verdict, out.packet) == (OK, bytes(sent))
 
 
-def test_a_flow_of_the_nodes_own_is_over_when_both_sides_are(rig: Rig) -> None:
+@BOTH
+def test_a_flow_of_the_nodes_own_is_over_when_both_sides_are(dual: Rig, family: Family) -> None:
     """Its port is free again soon."""
-    rig.run("to_netdev", request(NODE, CLIENT))
-    rig.run("from_netdev", request(CLIENT, NODE, sport=80, dport=PORT, flags="FA"))
-    rig.run("to_netdev", request(NODE, CLIENT, flags="FA"))
-    ((_, entry),) = rig.map(t.CT_TCP).items()
+    dual.run("to_netdev", request(family.node, family.client))
+    dual.run("from_netdev", request(family.client, family.node, sport=80, dport=PORT, flags="FA"))
+    dual.run("to_netdev", request(family.node, family.client, flags="FA"))
+    ((_, entry),) = dual.map(family.ct_tcp).items()
     closed = CtFlag.RX_CLOSING | CtFlag.TX_CLOSING
     assert CtFlag(entry.flags) & closed == closed
 
 
-@pytest.mark.parametrize(
-    ("program", "sent"),
-    [
-        ("from_host", request(ROUTER, REMOTE_POD, sport=80, dport=PORT, flags="SA")),
-        ("to_netdev", request(NODE, CLIENT, sport=6443, dport=PORT, flags="SA")),
-        ("to_netdev", datagram(NODE, NODE2, sport=PORT, dport=OVERLAY_PORT)),
-    ],
-    ids=["pod's server", "world's server", "tunnel"],
-)
-def test_ports_that_nobody_borrows_are_not_entered(rig: Rig, program: str, sent: Any) -> None:
-    same(rig.run(program, sent).frame, sent)
-    assert list(rig.map(t.SNAT).items()) == []
+@BOTH
+def test_ports_that_nobody_borrows_are_not_entered(dual: Rig, family: Family) -> None:
+    """The node is the server there."""
+    for program, sent in (
+        ("from_host", request(family.router, family.remote_pod, sport=80, dport=PORT, flags="SA")),
+        ("to_netdev", request(family.node, family.client, sport=6443, dport=PORT, flags="SA")),
+    ):
+        same(dual.run(program, sent).frame, sent)
+        assert list(dual.map(family.snat).items()) == []
+
+
+def test_ports_of_the_tunnel_are_not_entered(dual: Rig) -> None:
+    """Its outer packets are IPv4's, whatever is inside."""
+    sent = datagram(IPV4.node, IPV4.node2, sport=PORT, dport=OVERLAY_PORT)
+    same(dual.run("to_netdev", sent).frame, sent)
+    assert list(dual.map(IPV4.snat).items()) == []
 
 
 @pytest.mark.parametrize("backend", [NODE2, CLIENT])

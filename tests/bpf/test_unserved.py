@@ -6,27 +6,11 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
 
-from lab.bpf.codes import (
-    Reason,
-)
+from lab.bpf.codes import Reason
 
 from .family import BOTH, Family
-from .node import (
-    GATEWAY_MAC,
-    NODE,
-    NODE2,
-    POD,
-    REMOTE_POD,
-    VIP,
-)
-from .packets import (
-    FROM_ROUTER,
-    datagram,
-    ping,
-    portless,
-    request,
-    same,
-)
+from .node import GATEWAY_MAC, NODE, NODE2, POD, REMOTE_POD, VIP
+from .packets import FROM_ROUTER, datagram, ping, portless, request, same
 from .rig import OK, REDIRECT, SHOT, Backend, Rig
 
 
