@@ -35,17 +35,17 @@ TOO_BIG, EXPIRED = Kind((3, 4), (2, 0)), Kind((11, 0), (3, 0))
 MESSAGES: dict[int, Any] = {1: ICMPv6DestUnreach, 2: ICMPv6PacketTooBig, 3: ICMPv6TimeExceeded}
 
 
-def error(about: Any, src: str, kind: Kind = TOO_BIG) -> Any:
-    """An error about a packet, quoting its header and 8 bytes."""
+def error(about: Any, src: str, kind: Kind = TOO_BIG, quote: int = 8) -> Any:
+    """An error about a packet, quoting its header and some bytes."""
     if IP in about:
         number, code = kind.v4
         told: Any = ICMP(type=number, code=code, nexthopmtu=1400)
-        return ip(src, about[IP].src) / told / bytes(about.getlayer(IP))[:28]
+        return ip(src, about[IP].src) / told / bytes(about.getlayer(IP))[: 20 + quote]
     number, code = kind.v6
     told = MESSAGES[number](code=code)
     if kind is TOO_BIG:
         told.mtu = 1400
-    return ip(src, about[IPv6].src) / told / bytes(about.getlayer(IPv6))[:48]
+    return ip(src, about[IPv6].src) / told / bytes(about.getlayer(IPv6))[: 40 + quote]
 
 
 def said(out: Any) -> tuple[int, int]:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror
+from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import (
     ICMPv6DestUnreach,
     ICMPv6PacketTooBig,
-    ICMPv6TimeExceeded,
     IPv6,
     IPv6ExtHdrDestOpt,
     IPv6ExtHdrFragment,
@@ -21,6 +20,9 @@ from scapy.layers.l2 import Ether
 from lab.bpf import tables as t
 from lab.bpf.codes import TupleFlag
 
+from . import errors
+from .errors import NO_PORT
+from .family import BOTH, Family
 from .node import (
     CLIENT,
     CLIENT_6,
@@ -28,7 +30,6 @@ from .node import (
     GATEWAY,
     GATEWAY_6,
     NODE,
-    NODE_6,
     POD,
     POD_6,
     REMOTE_POD,
@@ -39,9 +40,11 @@ from .node import (
     VIP_6,
 )
 from .noise import ones_complement
-from .packets import FROM_POD, FROM_ROUTER, PORT, arriving, datagram, request, same
+from .packets import FROM_POD, FROM_ROUTER, PORT, arriving, datagram, ip, network, request, same
 from .rig import OK, REDIRECT, SHOT, Backend, Rig
 
+WHOLE = 500
+"""Bytes behind a header: more than the packets have here."""
 SEGMENT = TCP(sport=PORT, dport=80, flags="PA", seq=7, ack=9) / bytes(range(100))
 
 
@@ -54,17 +57,19 @@ def error(about: Any, src: str, dst: str, *, length: int = 576, code: int = 4) -
 
 def quote_of(out: Any) -> bytes:
     """What an error quotes, once its own checksums are seen to be right."""
-    packet = bytes(out.frame[IP])
+    packet = network(out.frame)
+    if IPv6 in out.frame:
+        pseudo = packet[8:40] + (len(packet) - 40).to_bytes(4, "big") + bytes([0, 0, 0, 58])
+        assert ones_complement(pseudo, packet[40:]) == 0, "ICMPv6 checksum"
+        return packet[48:]
     assert ones_complement(packet[:20]) == 0, "outer header's checksum"
     assert ones_complement(packet[20:]) == 0, "ICMP checksum"
     return packet[28:]
 
 
-def quote6_of(out: Any) -> bytes:
-    packet = bytes(out.frame[IPv6])
-    pseudo = packet[8:40] + (len(packet) - 40).to_bytes(4, "big") + bytes([0, 0, 0, 58])
-    assert ones_complement(pseudo, packet[40:]) == 0, "ICMPv6 checksum"
-    return packet[48:]
+def ended(quote: bytes) -> bytes:
+    """A quote but for what changes on the way to its end: hops, and the checksum over them."""
+    return quote[8:] if quote[0] >> 4 == 6 else quote[12:]
 
 
 @pytest.mark.parametrize("length", [28, 40, 44, 576])
@@ -130,7 +135,7 @@ def test_quote_with_extension_headers(make_rig: Callable[..., Rig], headers: Any
     told = FROM_ROUTER / IPv6(src=GATEWAY_6, dst=ROUTER_6) / ICMPv6PacketTooBig(mtu=1400)
     out = rig.run("from_netdev", told / bytes(forwarded[IPv6]))
     assert (out.verdict, out.frame[IPv6].dst) == (REDIRECT, CLIENT_6)
-    assert quote6_of(out) == bytes(Ether(bytes(sent))[IPv6])
+    assert quote_of(out) == bytes(Ether(bytes(sent))[IPv6])
 
 
 def test_quoted_later_fragment_of_ipv6_has_no_ports(make_rig: Callable[..., Rig]) -> None:
@@ -159,62 +164,53 @@ def test_error_about_a_port_alone(rig: Rig) -> None:
     assert quote_of(out) == bytes(Ether(bytes(back))[IP])
 
 
-def test_error_of_a_backend_in_the_nodes_namespace_comes_from_the_vip(rig: Rig) -> None:
-    rig.service(VIP, 53, [Backend(NODE, 5353)], proto=17)
-    sent = datagram(CLIENT, VIP)
-    met = rig.run("from_netdev", sent).frame
-    assert met[IP].dst == NODE
-    out = rig.run("to_netdev", FROM_POD / error(met, NODE, CLIENT, code=3))
-    assert (out.verdict, out.frame[IP].src, out.frame[IP].dst) == (OK, VIP, CLIENT)
-    assert quote_of(out) == bytes(Ether(bytes(sent))[IP])
+@BOTH
+def test_error_of_a_backend_in_the_nodes_namespace_comes_from_the_vip(
+    dual: Rig, family: Family
+) -> None:
+    dual.service(family.vip, 53, [Backend(family.node, 5353)], proto=17)
+    sent = datagram(family.client, family.vip)
+    met = dual.run("from_netdev", sent).frame
+    assert met[1].dst == family.node
+    out = dual.run("to_netdev", FROM_POD / errors.error(met, family.node, NO_PORT, WHOLE))
+    assert (out.verdict, out.ends) == (OK, (family.vip, family.client))
+    assert quote_of(out) == network(Ether(bytes(sent)))
 
 
-def test_pods_error_about_a_visitor_keeps_its_address(rig: Rig) -> None:
+@BOTH
+def test_pods_error_about_a_visitor_keeps_its_address(dual: Rig, family: Family) -> None:
     """Who came to the pod by its own address knows no other."""
-    met = rig.run("from_netdev", datagram(CLIENT, POD)).frame
-    sent = FROM_POD / error(met, POD, CLIENT, code=3)
+    met = dual.run("from_netdev", datagram(family.client, family.pod)).frame
+    sent = FROM_POD / errors.error(met, family.pod, NO_PORT, WHOLE)
     for program in ("from_container", "to_netdev"):
-        out = rig.run(program, sent)
+        out = dual.run(program, sent)
         assert out.verdict == OK
         same(out.frame, Ether(bytes(sent)))
 
 
-def test_pods_error_about_nothing_known_does_not_leave(rig: Rig) -> None:
-    sent = FROM_POD / error(datagram(CLIENT, POD), POD, CLIENT, code=3)
-    assert rig.run("to_netdev", sent).verdict == SHOT
+@BOTH
+def test_pods_error_about_nothing_known_does_not_leave(dual: Rig, family: Family) -> None:
+    sent = FROM_POD / errors.error(datagram(family.client, family.pod), family.pod, NO_PORT, WHOLE)
+    assert dual.run("to_netdev", sent).verdict == SHOT
 
 
-def test_pods_error_about_a_late_answer_borrows_the_nodes_address_last(rig: Rig) -> None:
+@BOTH
+def test_pods_error_about_a_late_answer_borrows_the_nodes_address_last(
+    dual: Rig, family: Family
+) -> None:
     """The stack lets no packet with an address of its own in: the uplink lends it."""
-    asked = FROM_POD / IP(src=POD, dst=CLIENT) / UDP(sport=PORT, dport=53) / b"q"
-    rig.run("from_container", asked)
-    assert rig.run("to_netdev", asked).frame[IP].src == NODE
-    late = datagram(CLIENT, NODE, sport=53, dport=PORT, data=b"answer")
-    met = rig.run("from_netdev", late).frame
-    sent = FROM_POD / error(met, POD, CLIENT, code=3)
-    passed = rig.run("from_container", sent)
+    asked = FROM_POD / ip(family.pod, family.client) / UDP(sport=PORT, dport=53) / b"q"
+    dual.run("from_container", asked)
+    assert dual.run("to_netdev", asked).ends[0] == family.node
+    late = datagram(family.client, family.node, sport=53, dport=PORT, data=b"answer")
+    met = dual.run("from_netdev", late).frame
+    sent = FROM_POD / errors.error(met, family.pod, NO_PORT, WHOLE)
+    passed = dual.run("from_container", sent)
     assert passed.verdict == OK
     same(passed.frame, Ether(bytes(sent)))
-    out = rig.run("to_netdev", sent)
-    assert (out.verdict, out.frame[IP].src) == (OK, NODE)
-    got, wanted = quote_of(out), bytes(Ether(bytes(late))[IP])
-    assert got[12:] == wanted[12:]
-    assert out.frame[IPerror].dst == NODE
-
-
-def test_pods_error_about_a_late_answer_over_ipv6(make_rig: Callable[..., Rig]) -> None:
-    rig = make_rig(DUAL)
-    asked = FROM_POD / IPv6(src=POD_6, dst=CLIENT_6) / UDP(sport=PORT, dport=53) / b"q"
-    rig.run("from_container", asked)
-    rig.run("to_netdev", asked)
-    late = FROM_ROUTER / IPv6(src=CLIENT_6, dst=NODE_6) / UDP(sport=53, dport=PORT) / b"answer"
-    met = rig.run("from_netdev", late).frame
-    told = FROM_POD / IPv6(src=POD_6, dst=CLIENT_6) / ICMPv6TimeExceeded()
-    sent = told / bytes(met[IPv6])
-    assert rig.run("from_container", sent).packet == bytes(sent)
-    out = rig.run("to_netdev", sent)
-    assert (out.verdict, out.frame[IPv6].src) == (OK, NODE_6)
-    assert quote6_of(out)[8:] == bytes(late[IPv6])[8:]
+    out = dual.run("to_netdev", sent)
+    assert (out.verdict, out.ends) == (OK, (family.node, family.client))
+    assert ended(quote_of(out)) == ended(network(Ether(bytes(late))))
 
 
 def test_quoted_udp_checksum_never_becomes_none(rig: Rig) -> None:
@@ -251,19 +247,20 @@ def test_pods_error_about_its_own_question_comes_back_to_it(make_rig: Callable[.
         "fd00:96::10",
         POD_6,
     )
-    assert quote6_of(out)[8:] == bytes(Ether(bytes(asked))[IPv6])[8:]
+    assert quote_of(out)[8:] == bytes(Ether(bytes(asked))[IPv6])[8:]
 
 
-def test_pods_error_about_its_own_answer_comes_back_to_it(rig: Rig) -> None:
+@BOTH
+def test_pods_error_about_its_own_answer_comes_back_to_it(dual: Rig, family: Family) -> None:
     """It asked itself through its service, and no longer waits for the answer."""
-    rig.service("10.96.0.10", 53, [Backend(POD, 5353)], proto=17, flags=0)
-    asked = FROM_POD / IP(src=POD, dst="10.96.0.10") / UDP(sport=PORT, dport=53) / b"q"
-    other = rig.run("from_container", asked).frame[IP].src
-    answer: Any = FROM_POD / IP(src=POD, dst=other) / UDP(sport=5353, dport=PORT) / b"a"
-    met = rig.run("from_container", answer).frame
-    out = rig.run("from_container", FROM_POD / error(met, POD, "10.96.0.10", code=3))
-    assert (out.verdict, out.frame[IP].src, out.frame[IP].dst) == (REDIRECT, other, POD)
-    assert quote_of(out)[12:] == bytes(Ether(bytes(answer))[IP])[12:]
+    dual.service(family.cluster_ip, 53, [Backend(family.pod, 5353)], proto=17, flags=0)
+    asked = FROM_POD / ip(family.pod, family.cluster_ip) / UDP(sport=PORT, dport=53) / b"q"
+    other = dual.run("from_container", asked).ends[0]
+    answer: Any = FROM_POD / ip(family.pod, other) / UDP(sport=5353, dport=PORT) / b"a"
+    met = dual.run("from_container", answer).frame
+    out = dual.run("from_container", FROM_POD / errors.error(met, family.pod, NO_PORT, WHOLE))
+    assert (out.verdict, out.ends) == (REDIRECT, (other, family.pod))
+    assert ended(quote_of(out)) == ended(network(Ether(bytes(answer))))
 
 
 def test_error_of_the_node_about_a_pods_question_comes_from_the_service(rig: Rig) -> None:
@@ -282,12 +279,15 @@ def test_error_of_the_node_about_a_pods_question_comes_from_the_service(rig: Rig
         assert quote_of(out) == bytes(Ether(bytes(asked))[IP])
 
 
-def test_pods_error_with_the_nodes_address_does_not_meet_the_nodes_stack(rig: Rig) -> None:
+@BOTH
+def test_pods_error_with_the_nodes_address_does_not_meet_the_nodes_stack(
+    dual: Rig, family: Family
+) -> None:
     """To the stack a packet that comes in with an address of its own is a forgery."""
-    rig.service(NODE, 30053, [Backend(POD, 53)], proto=17)
-    sent = datagram(CLIENT, NODE, dport=30053)
-    met = rig.run("from_netdev", sent).frame
-    out = rig.run("from_container", FROM_POD / error(met, POD, CLIENT, code=3))
-    assert (out.verdict, out.frame[IP].src, out.frame[IP].dst) == (REDIRECT, NODE, CLIENT)
-    assert quote_of(out)[12:] == bytes(Ether(bytes(sent))[IP])[12:]
-    assert rig.run("to_netdev", out.packet).packet == out.packet
+    dual.service(family.node, 30053, [Backend(family.pod, 53)], proto=17)
+    sent = datagram(family.client, family.node, dport=30053)
+    met = dual.run("from_netdev", sent).frame
+    out = dual.run("from_container", FROM_POD / errors.error(met, family.pod, NO_PORT, WHOLE))
+    assert (out.verdict, out.ends) == (REDIRECT, (family.node, family.client))
+    assert ended(quote_of(out)) == ended(network(Ether(bytes(sent))))
+    assert dual.run("to_netdev", out.packet).packet == out.packet
