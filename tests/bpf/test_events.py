@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP
@@ -119,15 +120,18 @@ def test_every_event_tells_the_packets_family(make_rig: Callable[..., Rig], fami
         assert {(program, e.flags & 1) for e in events} == {(program, int(family is IPV6))}
 
 
+def told(raw: bytes) -> tuple[int, str, str]:
+    """Where a packet was reported, its source and its flags."""
+    packet: Any = Ether(raw[48:])
+    return raw[1], packet[1].src, str(packet[TCP].flags)
+
+
 @BOTH
 def test_1_10_reports_the_request_before_snat(dual: Rig, family: Family) -> None:
     dual.service(family.vip, 80, [Backend(family.remote_pod)])
     for flags in ("S", "A", "PA", "A", "A", "FA", "A"):
         dual.run("from_netdev", request(family.client, family.vip, flags=flags))
-    raw = dual.raw_events()
-    seen = [
-        (event[1], Ether(event[48:])[1].src, str(Ether(event[48:])[TCP].flags)) for event in raw
-    ]
+    seen = [told(raw) for raw in dual.raw_events()]
     assert seen == [
         (ObsPoint.TO_OVERLAY, family.client, f) for f in ("S", "A", "PA", "A", "A", "FA", "A")
     ]
@@ -138,10 +142,7 @@ def test_modern_reports_it_after_snat_and_with_aggregation(modern: Rig, family: 
     modern.service(family.vip, 80, [Backend(family.remote_pod)])
     for flags in ("S", "A", "PA", "A", "A"):
         modern.run("from_netdev", request(family.client, family.vip, flags=flags))
-    raw = modern.raw_events()
-    seen = [
-        (event[1], Ether(event[48:])[1].src, str(Ether(event[48:])[TCP].flags)) for event in raw
-    ]
+    seen = [told(raw) for raw in modern.raw_events()]
     assert seen == [(ObsPoint.TO_OVERLAY, family.router, f) for f in ("S", "A", "PA")]
 
 
