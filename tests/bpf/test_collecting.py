@@ -18,7 +18,8 @@ from lab.bpf.config import Forwarding, NodeConfig
 from lab.bpf.ledger import Entry, Ledger
 from lab.bpf.structs import ct_entry
 
-from .dsr import OPTION, told
+from .dsr import telling
+from .family import BOTH, Family
 from .node import (
     CLIENT,
     CLIENT_6,
@@ -67,44 +68,49 @@ def end_all(rig: Rig) -> None:
             connections.update(key, ended)
 
 
-def begin(rig: Rig, ports: Iterable[int]) -> None:
+def begin(rig: Rig, family: Family, ports: Iterable[int]) -> None:
     for port in ports:
-        assert rig.run("from_netdev", request(sport=port)).verdict == REDIRECT
+        sent = request(family.client, family.vip, sport=port)
+        assert rig.run("from_netdev", sent).verdict == REDIRECT
 
 
-def counts(rig: Rig) -> tuple[int, int]:
-    return len(list(rig.map(t.CT_TCP).items())), len(list(rig.map(t.SNAT).items()))
+def counts(rig: Rig, family: Family) -> tuple[int, int]:
+    return len(list(rig.map(family.ct_tcp).items())), len(list(rig.map(family.snat).items()))
 
 
-def test_what_ended_goes_with_its_translations(rig: Rig, tmp_path: Path) -> None:
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    begin(rig, PORTS)
-    assert counts(rig) == (20, 20)
-    end_all(rig)
-    collected = sweep(rig, tmp_path)
+@BOTH
+def test_what_ended_goes_with_its_translations(dual: Rig, family: Family, tmp_path: Path) -> None:
+    dual.service(family.vip, 80, [Backend(family.remote_pod)])
+    begin(dual, family, PORTS)
+    assert counts(dual, family) == (20, 20)
+    end_all(dual)
+    collected = sweep(dual, tmp_path)
     assert (collected.connections, collected.translations) == (20, 20)
-    assert counts(rig) == (0, 0)
+    assert counts(dual, family) == (0, 0)
 
 
+@BOTH
 def test_a_port_that_is_used_again_while_the_table_is_cleaned_keeps_its_flow(
-    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dual: Rig, family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
-    begin(rig, PORTS)
-    end_all(rig)
+    dual.service(family.vip, 80, [Backend(family.remote_pod)])
+    begin(dual, family, PORTS)
+    end_all(dual)
     expired = gc.expired
 
     def and_then_one_begins(entries: Iterable[Entry], now: int) -> set[bytes]:
         found = expired(entries, now)
-        begin(rig, PORTS[:1])
+        begin(dual, family, PORTS[:1])
         return found
 
     monkeypatch.setattr(gc, "expired", and_then_one_begins)
-    collected = sweep(rig, tmp_path)
+    collected = sweep(dual, tmp_path)
     assert (collected.connections, collected.translations) == (18, 18)
-    kept: list[Any] = [key for key, _ in rig.map(t.CT_TCP).items()]
+    kept: list[Any] = [key for key, _ in dual.map(family.ct_tcp).items()]
     assert {key.dport for key in kept} | {key.sport for key in kept} >= {PORTS[0]}
-    assert counts(rig) == (2, 2), "its backend, its connection, and both ways of its translation"
+    assert counts(dual, family) == (2, 2), (
+        "its backend, its connection, and both ways of its translation"
+    )
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,13 @@ FLOWS = {
     "to another node, IPv6": Flow(
         arriving(IPv6(src=CLIENT_6, dst=VIP_6) / SEGMENT), backend=REMOTE_POD_6
     ),
+    "to another node, IPv6 UDP": Flow(
+        arriving(IPv6(src=CLIENT_6, dst=VIP_6) / QUERY), backend=REMOTE_POD_6
+    ),
+    "to another node, IPv6 XDP": Flow(
+        (("xdp_entry", FROM_ROUTER / IPv6(src=CLIENT_6, dst=VIP_6) / SEGMENT),),
+        backend=REMOTE_POD_6,
+    ),
     "to another node, XDP": Flow((("xdp_entry", FROM_ROUTER / IP(src=CLIENT, dst=VIP) / SEGMENT),)),
     "to the world": Flow(leaving(IP(src=POD, dst=CLIENT) / SEGMENT)),
     "to the world, UDP": Flow(leaving(IP(src=POD, dst=CLIENT) / QUERY)),
@@ -147,6 +160,14 @@ FLOWS = {
     "to itself": Flow(
         (("from_container", FROM_POD / IP(src=POD, dst=VIP) / SEGMENT),), backend=POD, translated=0
     ),
+    "to itself, IPv6": Flow(
+        (("from_container", FROM_POD / IPv6(src=POD_6, dst=VIP_6) / SEGMENT),),
+        backend=POD_6,
+        translated=0,
+    ),
+    "of the node, to the world, IPv6": Flow(
+        (("to_netdev", FROM_ROUTER / IPv6(src=NODE_6, dst=CLIENT_6) / QUERY),)
+    ),
     "of the node, to the world": Flow(
         (("to_netdev", FROM_ROUTER / IP(src=NODE, dst=CLIENT) / QUERY),)
     ),
@@ -157,25 +178,25 @@ FLOWS = {
         (("from_host", FROM_ROUTER / IPv6(src=ROUTER_6, dst=REMOTE_POD_6) / SEGMENT),)
     ),
     "direct, to a pod": Flow(
-        arriving(IP(src=CLIENT, dst=POD, options=OPTION) / SEGMENT),
+        arriving(telling(CLIENT, POD, 6) / SEGMENT),
         backend=POD,
         config=DSR,
         translated=1,
     ),
     "direct, to a pod, IPv6": Flow(
-        arriving(IPv6(src=CLIENT_6, dst=POD_6) / told(6) / SEGMENT),
+        arriving(telling(CLIENT_6, POD_6, 6) / SEGMENT),
         backend=POD_6,
         config=DSR,
         translated=1,
     ),
     "direct, to the node": Flow(
-        arriving(IP(src=CLIENT, dst=NODE, options=OPTION) / SEGMENT),
+        arriving(telling(CLIENT, NODE, 6) / SEGMENT),
         backend=NODE,
         config=DSR,
         translated=1,
     ),
     "direct, to the node, IPv6": Flow(
-        arriving(IPv6(src=CLIENT_6, dst=NODE_6) / told(6) / SEGMENT),
+        arriving(telling(CLIENT_6, NODE_6, 6) / SEGMENT),
         backend=NODE_6,
         config=DSR,
         translated=1,
