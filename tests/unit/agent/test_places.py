@@ -20,6 +20,7 @@ from lab.agent.places import (
 from lab.agent.pods.local import LocalPod, PodLink
 from lab.bpf import structs
 from lab.bpf.codes import EndpointFlag
+from lab.bpf.layout import Address, Network
 from lab.hubble.lookup import Workload
 from tests.unit.agent.objects import node, pod, service
 
@@ -98,7 +99,7 @@ def test_routes_lead_to_the_pod_networks_of_the_others() -> None:
 def test_towards_pods_elsewhere_a_node_has_its_own_address() -> None:
     """Its servers answer a pod's datagrams from where the pod sent them."""
     wanted = routes(NODES[0], NODES)
-    gone = {IPv4Network("10.0.9.0/24"): IPv4Address("192.168.1.29")}
+    gone: dict[Network, Address] = {IPv4Network("10.0.9.0/24"): IPv4Address("192.168.1.29")}
     added = "route replace 10.0.2.0/24 via 192.168.1.22 dev eth0"
     assert route_commands(gone, wanted, "eth0") == ["route del 10.0.9.0/24", added]
     assert route_commands(wanted, wanted, "eth0") == []
