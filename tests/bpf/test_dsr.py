@@ -24,6 +24,7 @@ from .node import (
     NODE_MAC,
     POD,
     POD2,
+    POD_MAC,
     REMOTE_POD,
     VIP,
 )
@@ -148,6 +149,17 @@ def test_a_pod_may_ask_by_way_of_another_node(dsr: Rig, asking: str) -> None:
         got = out.frame[IP]
         assert (got.src, got.dst) == (NODE2, asking)
         assert (got.sport, got.dport, got.sprintf("%TCP.flags%")) == (30080, PORT, answer)
+
+
+def test_nobody_outside_has_a_pods_own_address(dsr: Rig) -> None:
+    """Nor is a pod that was not chosen itself told that it asks itself; with no hop left the answer
+    goes to whom the packet names.
+    """
+    assert dsr.run("from_netdev", request(POD, POD)).verdict == SHOT
+    assert dsr.dropped() == {Reason.INVALID_SIP: 1}
+    late = request(POD, POD)
+    late[IP].ttl = 1
+    assert dsr.run("from_netdev", late).frame[IP].dst == POD
 
 
 def test_the_nodes_own_socket_may_ask_by_way_of_another_node(dsr: Rig) -> None:

@@ -59,13 +59,15 @@ static __always_inline int netdev_pod(struct __sk_buff *ctx, struct flow *f,
 	struct balanced b = {};
 	int ret;
 
-	if (config.tunnel)
+	if (config.tunnel || f->hops <= 1) /* its sender is told before anything is changed */
 		return deliver(ctx, f, ep, &d);
 	ret = hairpin(ctx, f, &b);
 	if (ret)
 		return ret;
 	if (dsr_learn(ctx, f))
 		d.ct_flags = b.ct_flags | CT_DSR;
+	else if (b.ct_flags && !ct_find(f, TUPLE_IN, 0))
+		return -DROP_INVALID_SIP; /* no one else has the pod's own address */
 	return deliver(ctx, f, ep, &d);
 }
 
