@@ -35,6 +35,11 @@ def reply(src: str, dst: str, *, sport: int = 80, dport: int = PORT, flags: str 
     return FROM_POD / ip(src, dst) / TCP(sport=sport, dport=dport, flags=flags)
 
 
+def segment(src: str, dst: str, *, sport: int = PORT, dport: int = 80, flags: str = "S") -> Any:
+    """A TCP segment of a connection that a pod opens."""
+    return reply(src, dst, sport=sport, dport=dport, flags=flags)
+
+
 def arriving(packet: Any) -> Any:
     """The same packet as it comes in by the node's uplink."""
     return FROM_ROUTER / packet.payload

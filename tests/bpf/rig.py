@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import IPv4Address, ip_address, ip_network
 from itertools import count
 from pathlib import Path
@@ -150,23 +151,23 @@ class Rig:
         index = self._services[known]
         version6 = ip_address(frontend).version == 6
         services = self.map(t.SERVICES6 if version6 else t.SERVICES)
-        key = s.lb6_key if version6 else s.lb4_key
         address = packed(ip_address(frontend))
+        key = partial(
+            s.lb6_key if version6 else s.lb4_key,
+            address=address, dport=port, proto=proto, scope=scope,
+        )  # fmt: skip
         ids = [self.backend(backend, proto) for backend in backends]
         for slot, backend_id in enumerate(ids, 1):
-            services.update(
-                key(address=address, dport=port, proto=proto, scope=scope, backend_slot=slot),
-                s.lb4_service(backend_id=backend_id, rev_nat_index=index),
-            )
-            self.map(t.AFFINITY_MATCH).update(
-                s.lb_affinity_match(backend_id=backend_id, rev_nat_id=index), t.Present(1)
-            )
+            chosen = s.lb4_service(backend_id=backend_id, rev_nat_index=index)
+            services.update(key(backend_slot=slot), chosen)
+            match = s.lb_affinity_match(backend_id=backend_id, rev_nat_id=index)
+            self.map(t.AFFINITY_MATCH).update(match, t.Present(1))
         reverse = s.lb6_reverse_nat if version6 else s.lb4_reverse_nat
         self.map(t.REVERSE_NAT6 if version6 else t.REVERSE_NAT).update(
             t.RevNatId(index), reverse(address=address, port=port)
         )
         services.update(
-            key(address=address, dport=port, proto=proto, scope=scope),
+            key(),
             s.lb4_service(
                 backend_id=algorithm << 24 | affinity,
                 count=len(ids) - terminating,

@@ -25,15 +25,20 @@ def answer(rig: Rig, src: str, dst: str, dport: int) -> Any:
     return rig.run("from_netdev", arriving(reply(src, dst, dport=dport)))
 
 
+def published(rig: Rig, family: Family, service: bool) -> str:
+    """A pod elsewhere with its services; what the node asks for it by."""
+    rig.service(family.vip, 80, [Backend(family.remote_pod)])
+    rig.service(family.cluster_ip, 80, [Backend(family.remote_pod)], flags=0)
+    return family.cluster_ip if service else family.remote_pod
+
+
 @BOTH
 @pytest.mark.parametrize("service", [False, True], ids=["pod", "service"])
 def test_a_port_that_a_client_has_is_not_the_nodes(
     dual: Rig, family: Family, service: bool
 ) -> None:
     """The node's connection hung: the client got the answers."""
-    dual.service(family.vip, 80, [Backend(family.remote_pod)])
-    dual.service(family.cluster_ip, 80, [Backend(family.remote_pod)], flags=0)
-    asked = family.cluster_ip if service else family.remote_pod
+    asked = published(dual, family, service)
     assert dual.run("from_netdev", request(family.client, family.vip)).frame[TCP].sport == PORT
     out = dual.run("from_host", request(family.router, asked))
     given = out.frame[TCP].sport
@@ -48,9 +53,7 @@ def test_a_port_that_a_client_has_is_not_the_nodes(
 @BOTH
 @pytest.mark.parametrize("service", [False, True], ids=["pod", "service"])
 def test_a_port_that_the_node_has_is_no_clients(dual: Rig, family: Family, service: bool) -> None:
-    dual.service(family.vip, 80, [Backend(family.remote_pod)])
-    dual.service(family.cluster_ip, 80, [Backend(family.remote_pod)], flags=0)
-    asked = family.cluster_ip if service else family.remote_pod
+    asked = published(dual, family, service)
     own = dual.run("from_host", request(family.router, asked))
     same(own.frame, request(family.router, family.remote_pod))
     given = dual.run("from_netdev", request(family.client, family.vip)).frame[TCP].sport
@@ -123,6 +126,17 @@ def test_a_flow_of_the_nodes_own_is_over_when_both_sides_are(dual: Rig, family: 
     ((_, entry),) = dual.map(family.ct_tcp).items()
     closed = CtFlag.RX_CLOSING | CtFlag.TX_CLOSING
     assert CtFlag(entry.flags) & closed == closed
+
+
+@BOTH
+def test_translations_say_whose_flow_it_is(dual: Rig, family: Family) -> None:
+    """`HostLocal` of `cilium bpf nat list`: the node's own, not one that borrows its address."""
+    asked = published(dual, family, service=False)
+    dual.run("from_netdev", request(family.client, family.vip))
+    assert {entry.host_local for _, entry in dual.map(family.snat).items()} == {0}
+    dual.run("from_host", request(family.router, asked, sport=PORT + 1))
+    own = [entry.host_local for _, entry in dual.map(family.snat).items()]
+    assert sorted(own) == [0, 0, 1, 1]
 
 
 @BOTH

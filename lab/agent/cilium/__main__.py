@@ -25,12 +25,9 @@ def parser() -> argparse.ArgumentParser:
     leaf = verbs.add_parser("get", help="one service")
     leaf.add_argument("id", type=int)
     leaf.set_defaults(command=commands.service_get)
-    for noun, command, summary in (
-        ("endpoint", commands.endpoint_list, "pods of this node"),
-        ("identity", commands.identity_list, "security identities and their labels"),
-        ("node", commands.node_list, "nodes of the cluster and the networks of their pods"),
-    ):
-        _add(_noun(top, noun, summary), "list", command, summary)
+    _add_list(top, "endpoint", commands.endpoint_list, "pods of this node")
+    _add_list(top, "identity", commands.identity_list, "security identities and their labels")
+    _add_list(top, "node", commands.node_list, "nodes and the networks of their pods")
     _add_bgp(_noun(top, "bgp", "sessions and routes"))
     leaf = _add(top, "status", commands.agent_status, "the state of the agent")
     leaf.add_argument("--verbose", action="store_true", help="how it balances, too")
@@ -51,6 +48,11 @@ def _add(above: Any, name: str, command: Command, summary: str) -> argparse.Argu
     return leaf
 
 
+def _add_list(above: Any, noun: str, command: Command, summary: str) -> None:
+    """A word that only a list is asked of."""
+    _add(_noun(above, noun, summary), "list", command, summary)
+
+
 def _add_bpf(nouns: Any) -> None:
     _add_balancer(_noun(nouns, "lb", "frontends and backends"))
     _add_flows(nouns)
@@ -59,12 +61,9 @@ def _add_bpf(nouns: Any) -> None:
     leaf = verbs.add_parser("get", help="of one address")
     leaf.add_argument("address", type=ip_address)
     leaf.set_defaults(command=commands.ipcache_get)
-    for noun, command, summary in (
-        ("endpoint", commands.bpf_endpoint_list, "addresses of this node"),
-        ("tunnel", commands.tunnel_list, "pod networks of other nodes"),
-        ("metrics", commands.metrics_list, "packets by what became of them"),
-    ):
-        _add(_noun(nouns, noun, summary), "list", command, summary)
+    _add_list(nouns, "endpoint", commands.bpf_endpoint_list, "addresses of this node")
+    _add_list(nouns, "tunnel", commands.tunnel_list, "pod networks of other nodes")
+    _add_list(nouns, "metrics", commands.metrics_list, "packets by what became of them")
 
 
 def _add_flows(nouns: Any) -> None:

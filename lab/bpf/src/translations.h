@@ -4,8 +4,8 @@
 #ifndef LAB_TRANSLATIONS_H
 #define LAB_TRANSLATIONS_H
 
+#include "addresses.h"
 #include "entering.h"
-#include "flow.h"
 
 /* Where a flow goes to or comes from after translation. */
 struct nat_key {
@@ -93,9 +93,12 @@ static __always_inline int nat_find(struct nat_target *to, const struct flow *f,
 static __always_inline int nat_insert(const struct nat_key *key, const struct flow *f,
 				      const union v6addr *address, __be16 port, int only_new)
 {
+	int own = is_node(&f->saddr, f->family) || is_router(&f->saddr, f->family);
+
 	if (is_ipv4(f)) {
 		struct ipv4_nat_entry entry = {
 			.created = f->now,
+			.host_local = own,
 			.to_addr = address->p[0],
 			.to_port = port,
 		};
@@ -104,7 +107,11 @@ static __always_inline int nat_insert(const struct nat_key *key, const struct fl
 			? enter_new(&cilium_snat_v4_external, TABLE_SNAT4, &key->v4, &entry)
 			: enter(&cilium_snat_v4_external, TABLE_SNAT4, &key->v4, &entry);
 	} else {
-		struct ipv6_nat_entry entry = {.created = f->now, .to_port = port};
+		struct ipv6_nat_entry entry = {
+			.created = f->now,
+			.host_local = own,
+			.to_port = port,
+		};
 
 		addr_copy(&entry.to_addr, address);
 		return only_new
