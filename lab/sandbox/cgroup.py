@@ -57,12 +57,16 @@ class Cgroup:
             with contextlib.suppress(OSError):
                 yield from map(int, (Path(directory) / "cgroup.procs").read_text().split())
 
+    def kill(self) -> None:
+        """End every process in it and below, those too that came from outside of the lab."""
+        with contextlib.suppress(FileNotFoundError):  # cgroup.kill exists since Linux 5.14
+            (self.path / "cgroup.kill").write_text("1")
+
     def remove(self) -> None:
         """End every process in it and remove it; quiet when there is none."""
         if not self.path.is_dir():
             return
-        with contextlib.suppress(FileNotFoundError):  # cgroup.kill exists since Linux 5.14
-            (self.path / "cgroup.kill").write_text("1")
+        self.kill()
         try:
             until(self._prune, bool, within=EMPTY_WITHIN, what=f"removal of {self.path}")
         except WaitTimeout as exc:

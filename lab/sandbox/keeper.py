@@ -129,4 +129,6 @@ class _Keeper:
                 continue
             self._wanted_end = True
             os.kill(pid1, signal.SIGKILL)
+            # A suspended `lab exec` buries nobody, and PID 1 stays until all are buried.
+            self._cgroup.kill()
             watched = [ended]

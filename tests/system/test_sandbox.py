@@ -21,7 +21,7 @@ from lab.sandbox.listing import summaries
 from lab.sandbox.rundir import RunDir, is_held
 from lab.wait import until
 
-from .traces import Traces, cgroups, descendants
+from .traces import Traces, cgroups, comm, descendants, stat_fields
 
 pytestmark = [
     pytest.mark.system,
@@ -57,13 +57,6 @@ def up(name: str) -> Lab:
 
 def keeper_of(lab: Lab) -> int:
     return next(summary.keeper for summary in summaries() if summary.name == lab.name)
-
-
-def comm(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except FileNotFoundError:
-        return ""
 
 
 def one_named(pids: list[int], name: str) -> int:
@@ -240,6 +233,17 @@ def test_a_program_of_a_dead_lab_ends(name: str) -> None:
         until(lambda: len(descendants(child.pid)), lambda n: n > 1, within=10, what="sleep")
         lab.end()
         assert child.wait(timeout=10) != 0
+
+
+def test_a_suspended_program_does_not_hold_up_the_end(name: str) -> None:
+    """nsenter stops with it, and would leave what was killed inside unburied for ever."""
+    lab = up(name)
+    with lab.node("host1").spawn(["sh", "-c", "kill -STOP $$"]) as entering:
+        until(
+            lambda: stat_fields(entering.pid)[:1], lambda seen: seen == ["T"], within=10, what="T"
+        )
+        shell.run([*LAB, "down", name])
+        assert not lab.run.path.exists()
 
 
 ANSWER_AND_GO = """

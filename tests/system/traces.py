@@ -72,6 +72,13 @@ def descendants(root: int) -> list[int]:
     return tree
 
 
+def comm(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
 def stat_fields(pid: int) -> list[str]:
     """Fields of /proc/PID/stat from the third (state) on; empty when there is no such process."""
     try:
