@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.scenario import observe, walk
+from lab.scenario import observe, walk, web
 from lab.scenario.bounds import ANNOUNCEMENT, BGP_SESSION, DATAPATH, POD_READY
 from lab.scenario.reading import curl, ping
 from lab.scenario.stage import Stage
@@ -109,9 +109,9 @@ def silence(stage: Stage) -> None:
     the router to the node, until its time to live has run out: that is what ping reports."""
     with stage.capture_all(f"icmp and dst host {VIP}") as captures:
         told = ping.parse(stage.show("client1", f"ping -c 2 -W 1 {VIP}").out)
-        reached = [capture for capture in captures if capture.packets()]
-        for capture in reached[:1]:
-            stage.show_capture(capture, first=2)
+    reached = [capture for capture in captures if capture.packets()]
+    for capture in reached[:1]:
+        stage.show_capture(capture, first=2)
     stage.holds("two requests were sent", told.sent, 2)
     stage.holds("no reply came", told.received, 0)
     stage.holds("a node received the requests", [c.node for c in reached], something())
@@ -143,8 +143,8 @@ def local(stage: Stage) -> None:
     seen = walk.flows(stage, path, pod.node)
     stage.holds("the pod sees the router's own address", walk.sources(seen), {path.client})
     stage.holds("all packets went to the pod directly", {f.kind for f in seen}, {"to-endpoint"})
-    log = stage.show(stage.control, f"kubectl logs {pod.name} --tail 2")
-    stage.holds("nginx logs it too", log.out, containing(path.client.partition(":")[0]))
+    web.was_asked_by(stage, pod, "nginx logs it too", path.client.partition(":")[0])
+    stage.show(stage.control, f"kubectl logs {pod.name} --tail 2")
 
 
 @scenario.step("No kube-proxy and no netfilter")

@@ -43,7 +43,7 @@ def encapsulated(stage: Stage) -> None:
             at_least(4),
             within=PACKETS_CAPTURED,
         )
-        stage.show_capture(overlay, first=6)
+    stage.show_capture(overlay, first=6)
     outer = {packet.source.rpartition(".")[0] for packet in overlay.packets()}
     ingress = str(stage.plan.node(path.ingress).address)
     stage.holds("the ingress node is one end of the tunnel", outer, containing(ingress))

@@ -32,9 +32,9 @@ def direct(stage: Stage) -> None:
             at_least(3),
             within=PACKETS_CAPTURED,
         )
-        passed = [p for p in on_ingress.packets() if p.destination == requests]
-        stage.show_capture(on_ingress)
-        stage.show_capture(on_host)
+    passed = [p for p in on_ingress.packets() if p.destination == requests]
+    stage.show_capture(on_ingress)
+    stage.show_capture(on_host)
     stage.holds("none of them passes the ingress node", len(passed), 0)
 
 
@@ -42,13 +42,13 @@ def direct(stage: Stage) -> None:
 def source(stage: Stage) -> None:
     """No translation of the source, no lost address: compare with the scenario source-ip."""
     (pod,) = web.pods(stage)
-    stage.show(stage.control, f"kubectl logs {pod.name} --tail 1")
     router = str(stage.plan.node(web.ROUTER).interfaces[0].address.ip)
-    stage.holds("nginx saw the router", web.clients_seen(stage, pod)[-1], router)
+    web.was_asked_by(stage, pod, "nginx saw the router", router)
+    stage.show(stage.control, f"kubectl logs {pod.name} --tail 1")
     for client in ("client1", "client2", "client3"):
         web.is_answered(stage, client)
         address = str(stage.plan.node(client).address)
-        stage.holds(f"nginx saw {client}", web.clients_seen(stage, pod)[-1], address)
+        web.was_asked_by(stage, pod, f"nginx saw {client}", address)
 
 
 @scenario.step("At any node's address, too")
@@ -60,4 +60,4 @@ def node_port(stage: Stage) -> None:
     other = next(node for node in stage.plan.kube_nodes if node.name != pod.node)
     web.is_answered(stage, url=f"http://{other.address}:{number}/")
     address = str(stage.plan.node(web.CLIENT).address)
-    stage.holds(f"nginx saw {web.CLIENT}", web.clients_seen(stage, pod)[-1], address)
+    web.was_asked_by(stage, pod, f"nginx saw {web.CLIENT}", address)

@@ -46,6 +46,6 @@ def cost(stage: Stage) -> None:
             at_least(30),
             within=PACKETS_CAPTURED,
         )
-        for capture in captures:
-            if capture.packets():
-                stage.show_capture(capture)
+    for capture in captures:
+        if capture.packets():
+            stage.show_capture(capture)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from lab.scenario import observe, spread, web
-from lab.scenario.bounds import DATAPATH
+from lab.scenario.bounds import DATAPATH, POD_LOG
 from lab.scenario.reading import balancer
 from lab.scenario.stage import Stage
 from lab.scenario.story import Scenario
-from lab.scenario.wanted import at_least, containing
+from lab.scenario.wanted import Wanted, at_least, containing
 
 CONNECTIONS = 12
 INGRESS = "k8s-worker5"
@@ -53,5 +53,13 @@ def pods_reached(stage: Stage, ingress: str, *, first_port: int) -> set[str]:
         port, _ = spread.local_port_towards(stage, web.ROUTER, web.ADDRESS, {address}, first=port)
         stage.run(web.ROUTER, f"curl -s --local-port {port} {web.URL} -o /dev/null")
         port += 1
-    after = {pod.name: len(web.clients_seen(stage, pod)) for pod in web.pods(stage)}
+    after = stage.becomes(
+        "the pods log every connection",
+        lambda: {pod.name: len(web.clients_seen(stage, pod)) for pod in web.pods(stage)},
+        Wanted(
+            f"{CONNECTIONS} more lines",
+            lambda seen: sum(seen.values()) == sum(before.values()) + CONNECTIONS,
+        ),
+        within=POD_LOG,
+    )
     return {name for name, count in after.items() if count > before.get(name, 0)}

@@ -19,9 +19,9 @@ def remote(stage: Stage) -> None:
     path = walk.from_router(
         stage, web.ROUTER, web.ADDRESS, walk.others(stage, pod), first_port=40000
     )
-    stage.show(stage.control, f"kubectl logs {pod.name} --tail 1")
     ingress = str(stage.plan.node(path.ingress).router_ip)
-    stage.holds("nginx saw the ingress node", web.clients_seen(stage, pod)[-1], ingress)
+    web.was_asked_by(stage, pod, "nginx saw the ingress node", ingress)
+    stage.show(stage.control, f"kubectl logs {pod.name} --tail 1")
 
 
 @scenario.step("Delivered by the pod's own node: the address is kept")
@@ -30,8 +30,7 @@ def local(stage: Stage) -> None:
     pod = web.pods(stage)[0]
     walk.from_router(stage, web.ROUTER, web.ADDRESS, {pod.node}, first_port=41000)
     router = str(stage.plan.node(web.ROUTER).interfaces[0].address.ip)
-    seen = web.clients_seen(stage, pod)[-1]
-    stage.holds("nginx saw the router itself", seen, router)
+    web.was_asked_by(stage, pod, "nginx saw the router itself", router)
 
 
 @scenario.step("externalTrafficPolicy Local: always kept")
@@ -44,7 +43,7 @@ def policy(stage: Stage) -> None:
     for client in ("client1", "client2", "client3"):
         web.is_answered(stage, client)
         address = str(stage.plan.node(client).address)
-        stage.holds(f"nginx saw {client}", web.clients_seen(stage, pod)[-1], address)
+        web.was_asked_by(stage, pod, f"nginx saw {client}", address)
     stage.show(stage.control, f"kubectl logs {pod.name} --tail 4")
 
 

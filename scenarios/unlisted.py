@@ -27,7 +27,7 @@ def no_loop(stage: Stage) -> None:
             something(),
             within=PACKETS_CAPTURED,
         )
-        times = sum(len(capture.packets()) for capture in captures)
+    times = sum(len(capture.packets()) for capture in captures)
     wildcard = "`cilium bpf lb list` on the nodes: the entry of the address with port 0"
     stage.holds("times that it was on a node's wire", times, 1, look=wildcard)
 

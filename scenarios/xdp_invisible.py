@@ -65,9 +65,9 @@ def _watched(stage: Stage, *, first_port: int) -> tuple[walk.Walk, int]:
             at_least(3),
             within=PACKETS_CAPTURED,
         )
-        replies = [one for one in there.packets() if one.source == f"{web.ADDRESS}.80"]
-        stage.show_capture(there)
-        stage.show_capture(here)
+    replies = [one for one in there.packets() if one.source == f"{web.ADDRESS}.80"]
+    stage.show_capture(there)
+    stage.show_capture(here)
     stage.holds("replies in the router's capture", len(replies), at_least(3))
     return path, _requests(here.packets())
 

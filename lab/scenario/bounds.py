@@ -36,6 +36,7 @@ BFD_DETECTION = Bound(
     "BFD finds a dead neighbor", 10, "`vtysh -c 'show bfd peers'` on the router and on the node"
 )
 POD_READY = Bound("a pod starts and answers its readiness probe", 30, _PODS)
+POD_LOG = Bound("a pod's server logs a request that it has answered", 10, _PODS)
 POD_GONE = Bound("a pod ends", 30, _PODS)
 DATAPATH = Bound(
     "a change reaches the maps of every node", 10, f"`cilium bpf lb list` on the nodes, {_AGENTS}"

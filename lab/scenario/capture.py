@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from lab import wait
 from lab.errors import CommandError, WaitTimeout
@@ -17,6 +20,11 @@ from lab.shell import Child
 
 _PACKET = re.compile(
     r"^(?P<time>[\d:.]+) IP6? (?:\(.*\) )?(?P<source>\S+) > (?P<destination>\S+): (?P<summary>.*)"
+)
+
+_COUNTED = re.compile(
+    r"(?P<printed>\d+) packets? captured, (?P<received>\d+) packets? received by filter, "
+    r"(?P<dropped>\d+) packets? dropped by kernel"
 )
 
 HEADERS = ("-s", "512", "-B", "8192")
@@ -40,8 +48,24 @@ def packets(lines: list[str]) -> list[Packet]:
     return [Packet(**match.groupdict()) for match in found if match]
 
 
+def unprinted(counted: str) -> int:
+    """How many of the packets that the kernel took for tcpdump it has not printed, by the line that
+    it writes for SIGUSR1. The kernel's count of those received contains those it had no room for.
+    """
+    found = _COUNTED.search(counted)
+    if not found:
+        raise ValueError(f"tcpdump wrote {counted!r} for SIGUSR1, and not its counts of packets")
+    return int(found["received"]) - int(found["dropped"]) - int(found["printed"])
+
+
+def _only_child(pid: int) -> int:
+    """The program that nsenter has forked."""
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
+
+
 class Capture:
-    """A running tcpdump: what it has printed so far."""
+    """A running tcpdump: what it has printed so far, and after its block all there is to print."""
 
     def __init__(self, node: str, line: str, child: Child) -> None:
         self.node = node
@@ -49,6 +73,7 @@ class Capture:
         self._child = child
         self._out = Lines(child.stdout)
         self._err = Lines(child.stderr)
+        self._unfiltered = 0
 
     def printed(self) -> list[str]:
         """Lines on standard output so far, one for each packet."""
@@ -63,24 +88,47 @@ class Capture:
 
     def until_listening(self) -> None:
         """Return when the kernel hands packets to tcpdump; CommandError when it gave up."""
+        self._until(lambda said: any("listening on" in line for line in said), "listens")
+        self._unfiltered = self._unprinted()  # what came before the filter was in place
+
+    def until_printed(self) -> None:
+        """Return when all that the kernel took for tcpdump until now is printed.
+
+        Not on lo: the kernel counts a packet there in both directions, tcpdump prints one.
+        """
+        wait.until(
+            self._unprinted,
+            lambda count: count <= self._unfiltered,
+            within=PACKETS_CAPTURED.seconds,
+            what=f"packets that `{self.line}` on {self.node} has not printed yet",
+            wanted=self._unfiltered,
+        )
+
+    def _unprinted(self) -> int:
+        """What tcpdump says when it is asked how far it is."""
+        asked = len(self._err.so_far())
+        os.kill(_only_child(self._child.pid), signal.SIGUSR1)
+        self._until(lambda said: len(said) > asked, "tells its counts")
+        return unprinted(self._err.so_far()[asked])
+
+    def _until(self, accept: Callable[[list[str]], bool], what: str) -> None:
+        """Return when its standard error is as wanted; CommandError when it has ended."""
         try:
             wait.until(
                 lambda: (self._child.poll(), self._err.so_far()),
-                lambda seen: seen[0] is not None or any("listening on" in line for line in seen[1]),
+                lambda seen: seen[0] is not None or accept(seen[1]),
                 within=PACKETS_CAPTURED.seconds,
-                what=f"{self.line} on {self.node} listens",
+                what=f"{self.line} on {self.node} {what}",
             )
         except WaitTimeout as timeout:
-            raise CommandError(
-                shlex.split(self.line), None, "\n".join(self._err.so_far()), where=self.node
-            ) from timeout
+            raise self._failed(None) from timeout
         if self._child.poll() is not None:
-            raise CommandError(
-                shlex.split(self.line),
-                self._child.returncode,
-                "\n".join(self._err.so_far()),
-                where=self.node,
-            )
+            raise self._failed(self._child.returncode)
+
+    def _failed(self, code: int | None) -> CommandError:
+        return CommandError(
+            shlex.split(self.line), code, "\n".join(self._err.so_far()), where=self.node
+        )
 
     def end(self) -> None:
         """End tcpdump and take the last lines it prints."""
@@ -104,5 +152,6 @@ def capture(
         try:
             taken.until_listening()
             yield taken
+            taken.until_printed()
         finally:
             taken.end()

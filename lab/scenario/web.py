@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.scenario import families, observe
-from lab.scenario.bounds import ANNOUNCEMENT, POD_GONE, POD_READY, WITHDRAWAL
+from lab.scenario.bounds import ANNOUNCEMENT, POD_GONE, POD_LOG, POD_READY, WITHDRAWAL
 from lab.scenario.reading.cluster import Pod
 from lab.scenario.stage import Stage
 
@@ -84,6 +84,11 @@ def patch(stage: Stage, spec: str, *, service: str = SERVICE) -> None:
     change = '\'{"spec": {' + spec + "}}'"
     done = stage.show(stage.control, f"kubectl patch service {service} -p {change}")
     stage.holds("the API server takes the change", done.code, 0)
+
+
+def was_asked_by(stage: Stage, pod: Pod, what: str, address: str) -> None:
+    """The last request that nginx in the pod logs came from this address."""
+    stage.becomes(what, lambda: clients_seen(stage, pod)[-1:], [address], within=POD_LOG)
 
 
 def clients_seen(stage: Stage, pod: Pod, *, last: int = 200) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ import pytest
 
 from lab.errors import SandboxError
 from lab.sandbox.handle import Lab
+from lab.scenario.capture import capture
 from lab.topology import load, resolve
 from lab.topology.plan import Plan
+from lab.wait import until
 
+from .traces import comm, descendants, stat_fields
 from .wires import running
 
 pytestmark = [
@@ -155,3 +159,19 @@ def test_a_node_crashes_and_returns(lab: Lab) -> None:
         lab.ask("boot", node="k8s-worker5")
     assert pings(lab, "client1", "192.168.1.25")
     assert "bgpd" in lab.node("k8s-worker5").run(["vtysh", "-c", "show daemons"]).out
+
+
+def test_a_capture_holds_what_tcpdump_was_late_to_print(lab: Lab) -> None:
+    """It is held up while packets come, and let go only as the block ends."""
+    clients = ("client1", "client2", "client3")
+    expression = "icmp and dst host 192.168.1.21"
+    with capture(lab.node("k8s-worker1"), "k8s-worker1", "eth0", expression) as taken:
+        (tcpdump,) = (pid for pid in descendants(os.getpid()) if comm(pid) == "tcpdump")
+        os.kill(tcpdump, signal.SIGSTOP)
+        assert all(pings(lab, client, "192.168.1.21") for client in clients)
+        assert taken.packets() == []
+        nsenter = int(stat_fields(tcpdump)[1])  # it stops and goes on with what it has started
+        until(lambda: stat_fields(nsenter)[0], lambda seen: seen == "T", within=10, what="its stop")
+        os.kill(nsenter, signal.SIGCONT)
+    sources = [packet.source for packet in taken.packets()]
+    assert sources == [str(lab.plan.node(client).address) for client in clients]

@@ -152,6 +152,27 @@ CAPTURED = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("counts", "left"),
+    [
+        ((0, 8, 0), 8),
+        ((1, 1, 0), 0),
+        ((500, 1010, 3), 507),
+    ],
+)
+def test_packets_that_tcpdump_has_not_printed(counts: tuple[int, int, int], left: int) -> None:
+    printed, received, dropped = (f"{n} packet{'' if n == 1 else 's'}" for n in counts)
+    said = (
+        f"tcpdump: {printed} captured, {received} received by filter, {dropped} dropped by kernel"
+    )
+    assert capture.unprinted(said) == left
+
+
+def test_counts_that_are_none() -> None:
+    with pytest.raises(ValueError, match="tcpdump wrote 'pcap_loop: down' for SIGUSR1"):
+        capture.unprinted("pcap_loop: down")
+
+
 def test_captured_packets() -> None:
     echo, syn, six = capture.packets(CAPTURED)
     assert (six.source, six.destination) == ("2001:db8:10::11.40000", "2001:db8:172::.80")
