@@ -11,6 +11,8 @@ from lab.agent.identity import identities, labels_of, number_of
 from lab.agent.places import NodePlace, node_places
 from lab.agent.pods.worker import PodWorker
 from lab.agent.profile import Profile
+from lab.agent.programs import GENERATIONS
+from lab.bpf.datapath import uses_tcx
 from lab.kube.discovery.version import SERVER_VERSION
 
 Json = dict[str, Any]
@@ -34,6 +36,7 @@ def describe(config: AgentConfig, profile: Profile, agent: Agent, flow_log: Flow
             "tunnel": profile.tunnel,
             "acceleration": "Native" if profile.native_xdp else "Disabled",
             "graceful": profile.terminating,
+            "tcx": uses_tcx(GENERATIONS[config.profile]),
         },
         "endpoints": [_endpoint(worker) for worker in workers],
         "identities": [

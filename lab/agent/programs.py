@@ -12,7 +12,7 @@ from lab.bpf.config import Forwarding, NodeConfig
 from lab.bpf.datapath import attach_pod, install
 from lab.bpf.sockets import own_cgroup
 
-_GENERATIONS = {"cilium-1.10": Generation.CILIUM_1_10, "modern": Generation.MODERN}
+GENERATIONS = {"cilium-1.10": Generation.CILIUM_1_10, "modern": Generation.MODERN}
 
 
 class NodePrograms:
@@ -44,7 +44,7 @@ def node_config(config: AgentConfig, profile: Profile, mtu: int) -> NodeConfig:
         service_cidr=config.service_cidr,
         uplink=config.uplink,
         mtu=mtu,
-        profile=_GENERATIONS[config.profile],
+        profile=GENERATIONS[config.profile],
         maglev=profile.maglev,
         maglev_size=profile.maglev_size,
         forwarding=_forwarding(profile),

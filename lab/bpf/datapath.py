@@ -217,17 +217,21 @@ def _attach_pod(config: NodeConfig, ifindex: int, leaving: int, coming: int) -> 
     _attach(config, ifindex, Hook.INGRESS, leaving)
 
 
+def uses_tcx(profile: Profile) -> bool:
+    """Are programs on tcx, where Cilium of this profile puts them? Else they are filters of tc."""
+    return profile is Profile.MODERN and tcx.supported()
+
+
 def _attach(config: NodeConfig, ifindex: int, hook: Hook, program: int) -> None:
-    """Where Cilium of this profile puts it, and then off the other place, in case that an
-    installation with the other profile came before.
+    """Put it in its place, and then off the other one, in case that an installation with the other
+    profile came before.
     """
-    if not tcx.supported():
-        attach(ifindex, hook, program)
-    elif config.profile is Profile.MODERN:
+    if uses_tcx(config.profile):
         tcx.attach(ifindex, hook, program)
         detach(ifindex, hook)
-    else:
-        attach(ifindex, hook, program)
+        return
+    attach(ifindex, hook, program)
+    if tcx.supported():
         tcx.detach(ifindex, hook)
 
 

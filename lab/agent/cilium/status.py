@@ -32,6 +32,7 @@ def _parts(said: Json) -> Iterator[tuple[str, str]]:
     yield "NodeMonitor", "Listening for events on the ring buffer cilium_events"
     yield "IPAM", ", ".join(_pools(said))
     yield "Host Routing", "BPF"
+    yield "Attach Mode", "TCX" if said["balancing"]["tcx"] else "Legacy TC"
     yield "Masquerading", f"BPF   [{config['uplink']}]   {_of_both(config, 'cluster_cidr')}"
     yield (
         "Hubble",

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+import pytest
+
 from lab.agent.cilium import balancer, counters, fill, flows, places, status
 from lab.agent.cilium.columns import columns
 from lab.agent.profile import profile
@@ -215,7 +217,7 @@ SAID: dict[str, Any] = {
     "nodes": [], "services": 2,
     "balancing": {
         "mode": "SNAT", "selection": "Random", "tunnel": True, "acceleration": "Disabled",
-        "graceful": False,
+        "graceful": False, "tcx": False,
     },
     "endpoints": [
         {"id": 258, "identity": 300, "labels": ["k8s:a=b", "k8s:c=d"], "address": "10.0.1.2",
@@ -229,6 +231,12 @@ def test_status_tells_that_the_api_server_is_away() -> None:
     assert "Kubernetes:             Failure   v1.32.4 [linux]" in lines
     assert "  Mode:                   SNAT" in lines
     assert "IPAM:                   IPv4: 2/254 allocated from 10.0.1.0/24" in lines
+
+
+@pytest.mark.parametrize(("tcx", "told"), [(True, "TCX"), (False, "Legacy TC")])
+def test_status_tells_where_programs_are_attached(tcx: bool, told: str) -> None:
+    said = SAID | {"balancing": SAID["balancing"] | {"tcx": tcx}}
+    assert f"Attach Mode:            {told}" in status.status(said, verbose=False)
 
 
 def test_flow_tables_tell_what_they_evicted() -> None:

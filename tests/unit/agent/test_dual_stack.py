@@ -298,7 +298,7 @@ def test_status_tells_of_both_pools() -> None:
         "kubernetes": {"ok": True, "version": "v1.32.4"},
         "ipam": {"used": 2, "size": 254},
         "hubble": {"flows": 10, "capacity": 4095, "rate": 1.5},
-        "nodes": [], "services": 2,
+        "nodes": [], "services": 2, "balancing": {"tcx": True},
         "endpoints": [
             {"id": 258, "identity": 300, "labels": ["k8s:a=b"], "address": "10.0.1.2",
              "address6": "fd00:10:0:1::2", "namespace": "default", "name": "web1"},
