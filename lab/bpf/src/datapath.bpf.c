@@ -8,15 +8,17 @@
  *
  * Below them, from top to bottom:
  *
- * eastwest.h nodeport.h remote.h dsr.h      decide what becomes of a packet
- * related.h quote.h icmp.h                  ICMP errors: others', and our own
- * verdict.h forward.h nexthop.h neighbour.h  end it: drop, answer, send
+ * eastwest.h nodeport.h remote.h own.h      decide what becomes of a packet
+ * related.h quote.h                         ICMP errors about others' packets
+ * verdict.h icmp.h                          end it: drop, answer
+ * forward.h nexthop.h neighbour.h           send it
+ * dsr.h                                     tell another node the service, be told
  * service.h select.h hash.h                 find the service, choose a backend
- * conntrack.h connection.h                  remember connections
- * nat.h translations.h entering.h           remember translations
+ * nat.h translations.h                      remember translations
+ * conntrack.h connection.h entering.h       remember connections
+ * events.h                                  report
  * rewrite.h parse.h fragments.h             change packets, read them
  * addresses.h flow.h packet.h context_tc.h  what all of them are written on
- * events.h                                  report
  * maps.h structs.h codes.h config.h         what user space reads and writes
  */
 #include "hook_uplink.h"
