@@ -8,7 +8,7 @@ from lab.agent.config import AgentConfig
 from lab.agent.pods.local import LocalPod
 from lab.agent.profile import Profile
 from lab.bpf.codes import Profile as Generation
-from lab.bpf.config import Forwarding, NodeConfig
+from lab.bpf.config import NodeConfig
 from lab.bpf.datapath import attach_pod, install
 from lab.bpf.sockets import own_cgroup
 
@@ -47,14 +47,7 @@ def node_config(config: AgentConfig, profile: Profile, mtu: int) -> NodeConfig:
         profile=GENERATIONS[config.profile],
         maglev=profile.maglev,
         maglev_size=profile.maglev_size,
-        forwarding=_forwarding(profile),
         tunnel=profile.tunnel,
         ipv6=config.ipv6,
         native_xdp=profile.native_xdp,
     )
-
-
-def _forwarding(profile: Profile) -> Forwarding:
-    if not profile.dsr:
-        return Forwarding.SNAT
-    return Forwarding.DSR if "UDP" in profile.dsr else Forwarding.HYBRID

@@ -29,14 +29,6 @@ class NoBackend(IntEnum):
     REJECT = 2
 
 
-class Forwarding(IntEnum):
-    """How requests reach a backend on another node."""
-
-    SNAT = 0
-    DSR = 1
-    HYBRID = 2
-
-
 class datapath_config(Layout):
     """struct datapath_config of `src/config.h`."""
 
@@ -71,12 +63,11 @@ class datapath_config(Layout):
         ("wildcard_services", c_uint8),
         ("no_backend", c_uint8),
         ("snat_before_trace", c_uint8),
-        ("forwarding", c_uint8),
         ("tunnel", c_uint8),
         ("masquerade", c_uint8),
         ("default_maglev", c_uint8),
         ("uplink_mac", mac),
-        ("pad", c_uint8 * 2),
+        ("pad", c_uint8 * 3),
     ]
 
 
@@ -120,7 +111,6 @@ class NodeConfig:
     no_backend: NoBackend | None = None
     maglev: bool | None = None
     maglev_size: int = 16381
-    forwarding: Forwarding = Forwarding.SNAT
     tunnel: bool = True
     masquerade: bool = True
     native_xdp: bool = False
@@ -165,7 +155,6 @@ class NodeConfig:
             aggregation=self.aggregation,
             wildcard_services=self.modern,
             snat_before_trace=self.modern,
-            forwarding=self.forwarding,
             tunnel=self.tunnel,
             masquerade=self.masquerade,
             uplink_mac=mac(*uplink_mac),

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from lab.bpf.codes import Identity, Profile
 from lab.bpf.config import DualStack, NodeConfig
+
+
+@dataclass(frozen=True)
+class DirectConfig(NodeConfig):
+    """A node without a tunnel whose agent flags these protocols' services for direct return."""
+
+    direct: frozenset[int] = frozenset()
+
+
+def direct(config: NodeConfig, *protocols: int) -> DirectConfig:
+    """In mode dsr; in mode hybrid with TCP's number alone."""
+    return DirectConfig(**{**vars(config), "tunnel": False}, direct=frozenset(protocols or (6, 17)))
+
 
 NODE, ROUTER = "192.168.1.21", "10.0.1.1"
 NODE2, ROUTER2 = "192.168.1.22", "10.0.2.1"

@@ -24,7 +24,7 @@ from lab.bpf import devices, maglev, record, sockets
 from lab.bpf import structs as s
 from lab.bpf import tables as t
 from lab.bpf.build import compiled, datapath
-from lab.bpf.codes import EndpointFlag, ServiceFlag
+from lab.bpf.codes import EndpointFlag, ServiceFlag, ServiceFlag2
 from lab.bpf.config import NodeConfig
 from lab.bpf.events import EventRing
 from lab.bpf.layout import mac, packed
@@ -43,6 +43,7 @@ from .node import (
     PODS,
     TUNNEL,
     VETH_MAC,
+    DirectConfig,
 )
 from .running import Outcome, run_once
 
@@ -135,7 +136,7 @@ class Rig:
         *,
         proto: int = 6,
         flags: int = EXPOSED,
-        flags2: int = 0,
+        flags2: int | None = None,
         scope: int = 0,
         affinity: int = 0,
         algorithm: int = 0,
@@ -143,7 +144,7 @@ class Rig:
         anew: bool = False,
     ) -> int:
         """Enter a service in the order the agent does; its rev_nat_index, which it keeps when it is
-        entered again, but for one that is made `anew`.
+        entered again, but for one that is made `anew`. `flags2` None: as the node's mode has them.
         """
         known = (frontend, port, proto, scope)
         if anew or known not in self._services:
@@ -174,7 +175,7 @@ class Rig:
                 qcount=terminating,
                 rev_nat_index=index,
                 flags=flags,
-                flags2=flags2,
+                flags2=self._mode(proto) if flags2 is None else flags2,
             ),
         )
         return index
@@ -276,6 +277,11 @@ class Rig:
             self.identity(*identity)
         for pod in PODS:
             self.pod(*pod)
+
+    def _mode(self, proto: int) -> int:
+        config = self.config
+        direct = isinstance(config, DirectConfig) and proto in config.direct
+        return ServiceFlag2.FORWARD_DSR if direct else 0
 
     def _run(self, program: str, packet: bytes) -> Outcome:
         uplink = self._uplink if program == XDP else None

@@ -35,10 +35,10 @@ from lab.bpf.codes import (
     ServiceFlag2,
     SourceRange,
 )
-from lab.bpf.config import Forwarding, NodeConfig
+from lab.bpf.config import NodeConfig
 
 from .family import BOTH, IPV4, Family
-from .node import DUAL, MODERN, NODE2, POD_LABEL
+from .node import DUAL, MODERN, NODE2, POD_LABEL, direct
 from .packets import FROM_ROUTER, PORT, datagram, ip, ping, reply, request
 from .rig import EXPOSED, REDIRECT, SHOT, Backend, Rig
 from .running import Outcome
@@ -46,7 +46,7 @@ from .source_ranges import listed
 from .xdp import DROP, PASS, SENT
 
 NATIVE = replace(DUAL, tunnel=False)
-DSR = replace(NATIVE, forwarding=Forwarding.DSR)
+DSR = direct(DUAL)
 CONFIGS = {
     "1.10": DUAL,
     "modern": replace(MODERN, ipv6=DUAL.ipv6),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 
 from lab.bpf import gc
 from lab.bpf import tables as t
-from lab.bpf.config import Forwarding, NodeConfig
+from lab.bpf.config import NodeConfig
 from lab.bpf.ledger import Entry, Ledger
 from lab.bpf.structs import ct_entry
 
@@ -34,13 +34,14 @@ from .node import (
     ROUTER_6,
     VIP,
     VIP_6,
+    direct,
 )
 from .packets import FROM_POD, FROM_ROUTER, PORT, request
 from .rig import REDIRECT, Backend, Rig
 
 PORTS = range(40000, 40010)
 CONNECTIONS = (t.CT_TCP, t.CT_ANY, t.CT_TCP6, t.CT_ANY6)
-DSR = replace(DUAL, tunnel=False, forwarding=Forwarding.DSR)
+DSR = direct(DUAL)
 
 
 def sweep(rig: Rig, place: Path) -> gc.Collected:

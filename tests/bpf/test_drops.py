@@ -19,16 +19,28 @@ from scapy.layers.l2 import ARP, Ether
 from lab import shell
 from lab.bpf import tables as t
 from lab.bpf.codes import Direction, EventType, Reason, ServiceFlag
-from lab.bpf.config import Forwarding, NoBackend, NodeConfig
+from lab.bpf.config import NoBackend, NodeConfig
 
-from .node import CLIENT, CONFIG, MODERN, POD, POD2, REMOTE_POD, REMOTE_POD_6, ROUTER, ROUTER_6, VIP
+from .node import (
+    CLIENT,
+    CONFIG,
+    MODERN,
+    POD,
+    POD2,
+    REMOTE_POD,
+    REMOTE_POD_6,
+    ROUTER,
+    ROUTER_6,
+    VIP,
+    direct,
+)
 from .packets import FROM_POD, FROM_ROUTER, PORT, arriving, datagram, reply, request
 from .rig import EXPOSED, Backend, Rig
 from .xdp import DROP
 
 Act = Callable[[Rig], object]
 
-DSR = replace(MODERN, tunnel=False, forwarding=Forwarding.DSR)
+DSR = direct(MODERN)
 NO_PORTS = (40000, 39999)
 OUT, IN = Direction.EGRESS, Direction.INGRESS
 

@@ -11,7 +11,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror
 
 from lab.bpf import tables as t
 from lab.bpf.codes import CtFlag, Reason, ServiceFlag, ServiceFlag2, TupleFlag
-from lab.bpf.config import Forwarding
+from lab.bpf.config import NodeConfig
 
 from .dsr import OPTION, option
 from .node import (
@@ -27,6 +27,7 @@ from .node import (
     POD_MAC,
     REMOTE_POD,
     VIP,
+    direct,
 )
 from .noise import ones_complement
 from .packets import FROM_POD, FROM_ROUTER, PORT, datagram, reply, request, same
@@ -37,7 +38,7 @@ NATIVE = replace(CONFIG, tunnel=False)
 
 @pytest.fixture
 def dsr(make_rig: Callable[..., Rig]) -> Rig:
-    return make_rig(replace(NATIVE, forwarding=Forwarding.DSR))
+    return make_rig(direct(CONFIG))
 
 
 def native(rig: Rig) -> Rig:
@@ -91,7 +92,7 @@ def test_every_fragment_carries_it(dsr: Rig) -> None:
 
 
 def test_hybrid_is_dsr_for_tcp_and_snat_for_udp(make_rig: Callable[..., Rig]) -> None:
-    rig = native(make_rig(replace(NATIVE, forwarding=Forwarding.HYBRID)))
+    rig = native(make_rig(direct(CONFIG, 6)))
     rig.service(VIP, 80, [Backend(REMOTE_POD)])
     rig.service(VIP, 80, [Backend(REMOTE_POD)], proto=17)
     assert rig.run("from_netdev", request()).frame[IP].src == CLIENT
@@ -106,9 +107,21 @@ def test_one_service_may_ask_for_it(make_rig: Callable[..., Rig]) -> None:
     assert rig.run("from_netdev", request(dport=81)).frame[IP].src == NODE
 
 
+@pytest.mark.parametrize("protocols", [(), (6,)], ids=["dsr", "hybrid"])
+def test_one_service_may_ask_for_translation(
+    make_rig: Callable[..., Rig], protocols: tuple[int, ...]
+) -> None:
+    """Also where others are answered directly: its annotation counts more than the lab's mode."""
+    rig = native(make_rig(direct(CONFIG, *protocols)))
+    rig.service(VIP, 80, [Backend(REMOTE_POD)], flags2=0)
+    rig.service(VIP, 81, [Backend(REMOTE_POD)])
+    assert rig.run("from_netdev", request()).frame[IP].src == NODE
+    assert rig.run("from_netdev", request(dport=81)).frame[IP].src == CLIENT
+
+
 def test_tunnel_never_uses_it(make_rig: Callable[..., Rig]) -> None:
-    rig = make_rig(replace(CONFIG, forwarding=Forwarding.DSR))
-    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    rig = make_rig(CONFIG)
+    rig.service(VIP, 80, [Backend(REMOTE_POD)], flags2=ServiceFlag2.FORWARD_DSR)
     assert option_of(rig.run("from_netdev", request()).frame) == b""
 
 
@@ -263,14 +276,14 @@ def test_backend_in_the_nodes_namespace_answers_with_the_services_address(
 
 
 @pytest.mark.parametrize("flags", ["PA", "FA"], ids=["abandoned", "closed"])
-@pytest.mark.parametrize("forwarding", Forwarding)
+@pytest.mark.parametrize("config", [NATIVE, direct(CONFIG)], ids=["snat", "dsr"])
 def test_a_port_that_came_by_a_service_may_ask_the_nodes_socket_itself_next(
-    make_rig: Callable[..., Rig], forwarding: Forwarding, flags: str
+    make_rig: Callable[..., Rig], config: NodeConfig, flags: str
 ) -> None:
-    rig = make_rig(replace(NATIVE, forwarding=forwarding))
+    rig = make_rig(config)
     rig.service(VIP, 80, [Backend(NODE, 8080)])
     came = IP(src=CLIENT, dst=NODE, options=OPTION) / TCP(sport=PORT, dport=8080, flags="S")
-    rig.run("from_netdev", request() if forwarding == Forwarding.SNAT else FROM_ROUTER / came)
+    rig.run("from_netdev", request() if config == NATIVE else FROM_ROUTER / came)
     back = FROM_POD / IP(src=NODE, dst=CLIENT) / TCP(sport=8080, dport=PORT, flags=flags)
     assert rig.run("to_netdev", back).frame[IP].src == VIP
     rig.run("from_netdev", request(dst=NODE, dport=8080))

@@ -10,17 +10,17 @@ import pytest
 from scapy.layers.inet import TCP
 
 from lab.bpf.codes import Algorithm
-from lab.bpf.config import Forwarding, NodeConfig
+from lab.bpf.config import NodeConfig
 
 from .dsr import telling
 from .errors import TOO_BIG, error, mtu, quoted, said
 from .family import BOTH, IPV6, Family
-from .node import DUAL, POD_LABEL, POD_MAC
+from .node import DUAL, POD_LABEL, POD_MAC, direct
 from .packets import FROM_ROUTER, PORT, ip, request
 from .rig import OK, REDIRECT, Backend, Rig
 
 NATIVE = replace(DUAL, tunnel=False, maglev_size=251)
-DSR = replace(NATIVE, forwarding=Forwarding.DSR)
+DSR = direct(NATIVE)
 FAR = {True: "2001:db8:ffff::9", False: "203.0.113.9"}
 """A router that no table knows, by whether it is one of IPv6."""
 
@@ -76,14 +76,14 @@ def test_a_services_only_backend_needs_no_table_to_be_found(
 
 @BOTH
 @pytest.mark.parametrize(
-    ("forwarding", "algorithm"),
-    [(Forwarding.DSR, Algorithm.RANDOM), (Forwarding.SNAT, Algorithm.MAGLEV)],
+    ("config", "algorithm"),
+    [(DSR, Algorithm.RANDOM), (NATIVE, Algorithm.MAGLEV)],
     ids=["chosen at random", "translated elsewhere"],
 )
 def test_error_about_what_only_another_node_knows_goes_on_as_it_is(
-    make_rig: Callable[..., Rig], family: Family, forwarding: Forwarding, algorithm: Algorithm
+    make_rig: Callable[..., Rig], family: Family, config: NodeConfig, algorithm: Algorithm
 ) -> None:
-    rig = meet(make_rig, family, replace(NATIVE, forwarding=forwarding), algorithm)
+    rig = meet(make_rig, family, config, algorithm)
     sent = too_big(family, family.vip, 80, 40000)
     out = rig.run("from_netdev", sent)
     assert (out.verdict, out.packet) == (OK, bytes(sent))

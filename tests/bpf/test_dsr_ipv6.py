@@ -22,7 +22,6 @@ from scapy.layers.l2 import Ether
 
 from lab.bpf import tables as t
 from lab.bpf.codes import CtFlag, Reason, ServiceFlag2, TupleFlag
-from lab.bpf.config import Forwarding
 
 from .dsr import TOLD, told
 from .node import (
@@ -35,12 +34,13 @@ from .node import (
     POD_LABEL,
     REMOTE_POD_6,
     VIP_6,
+    direct,
 )
 from .packets import FROM_POD, FROM_ROUTER, PORT, reply, request, same
 from .rig import REDIRECT, SHOT, Backend, Rig
 
 NATIVE = replace(DUAL, tunnel=False)
-DSR = replace(NATIVE, forwarding=Forwarding.DSR)
+DSR = direct(NATIVE)
 MakeRig = Callable[..., Rig]
 
 
@@ -88,7 +88,7 @@ def test_every_datagram_carries_it(dsr: Rig) -> None:
 
 
 def test_hybrid_is_dsr_for_tcp_and_snat_for_udp(make_rig: MakeRig) -> None:
-    rig = native(make_rig(replace(NATIVE, forwarding=Forwarding.HYBRID)))
+    rig = native(make_rig(direct(NATIVE, 6)))
     rig.service(VIP_6, 80, [Backend(REMOTE_POD_6)])
     rig.service(VIP_6, 80, [Backend(REMOTE_POD_6)], proto=17)
     assert rig.run("from_netdev", request(CLIENT_6, VIP_6)).frame[IPv6].src == CLIENT_6
@@ -102,8 +102,8 @@ def test_one_service_may_ask_for_it(make_rig: MakeRig) -> None:
 
 
 def test_tunnel_never_uses_it(make_rig: MakeRig) -> None:
-    rig = make_rig(replace(DUAL, forwarding=Forwarding.DSR))
-    rig.service(VIP_6, 80, [Backend(REMOTE_POD_6)])
+    rig = make_rig(DUAL)
+    rig.service(VIP_6, 80, [Backend(REMOTE_POD_6)], flags2=ServiceFlag2.FORWARD_DSR)
     assert not rig.run("from_netdev", request(CLIENT_6, VIP_6)).frame.haslayer(IPv6ExtHdrDestOpt)
 
 

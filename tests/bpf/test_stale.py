@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,12 +11,11 @@ from scapy.layers.inet import TCP, UDP
 from lab.bpf import structs as s
 from lab.bpf import tables as t
 from lab.bpf.codes import BackendState, CtFlag, Reason, ServiceFlag, TupleFlag
-from lab.bpf.config import Forwarding
 
 from .dsr import telling
 from .errors import NO_PORT, said
 from .family import BOTH, Family
-from .node import DUAL
+from .node import DUAL, direct
 from .packets import FROM_POD, FROM_ROUTER, PORT, datagram, ip, ping, reply, request
 from .rig import EXPOSED, OK, REDIRECT, SHOT, Backend, Rig
 
@@ -86,7 +84,7 @@ def test_client_that_knew_the_pod_is_answered_by_the_service(dual: Rig, family: 
 def test_client_that_knew_the_pod_is_answered_by_the_service_with_dsr(
     make_rig: Callable[..., Rig], family: Family
 ) -> None:
-    rig = make_rig(replace(DUAL, tunnel=False, forwarding=Forwarding.DSR))
+    rig = make_rig(direct(DUAL))
     rig.service(family.vip, 53, [Backend(family.pod, 53)], proto=17)
     rig.run("from_netdev", datagram(family.client, family.pod))
     told = FROM_ROUTER / telling(family.client, family.pod, 17, 53)

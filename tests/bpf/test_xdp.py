@@ -13,7 +13,7 @@ from scapy.layers.vxlan import VXLAN
 from lab.bpf import structs as s
 from lab.bpf import tables as t
 from lab.bpf.codes import Aggregation, CtFlag, Identity, ObsPoint, Reason, TupleFlag
-from lab.bpf.config import Forwarding, NodeConfig
+from lab.bpf.config import NodeConfig
 
 from .family import BOTH, IPV6, Family
 from .node import (
@@ -32,13 +32,14 @@ from .node import (
     ROUTER,
     TUNNEL,
     VIP,
+    direct,
 )
 from .packets import FROM_ROUTER, PORT, arriving, datagram, ping, reply, request, same
 from .rig import Backend, Rig
 from .xdp import DROP, PASS, SENT, passes_untouched, tunnelled
 
 NATIVE = replace(CONFIG, tunnel=False)
-DSR = replace(NATIVE, forwarding=Forwarding.DSR)
+DSR = direct(CONFIG)
 MakeRig = Callable[..., Rig]
 
 

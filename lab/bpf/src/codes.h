@@ -1,7 +1,7 @@
 /* The numbers that the kernel and its readers agree on: lab/bpf/codes.py says what they mean.
  *
  * What dumps and events show is Cilium's, so that it reads the same here and there; what only
- * switches the programs (no_backend, forwarding) is the lab's own.
+ * switches the programs (no_backend) is the lab's own.
  */
 #ifndef LAB_CODES_H
 #define LAB_CODES_H
@@ -103,9 +103,6 @@ enum direction {
 
 /* What happens to a packet for a service that has no backend. */
 enum no_backend { NO_BACKEND_STACK = 0, NO_BACKEND_DROP = 1, NO_BACKEND_REJECT = 2 };
-
-/* How requests reach a backend on another node. */
-enum forwarding { FORWARD_SNAT = 0, FORWARD_DSR = 1, FORWARD_HYBRID = 2 };
 
 /* Why a packet is dropped. Functions return these negated; 0 and positive values go on. */
 enum drop_reason {

@@ -43,12 +43,11 @@ struct datapath_config {
 	__u8 wildcard_services; /* unlisted ports of a service address are dropped, 158 */
 	__u8 no_backend;	/* enum no_backend */
 	__u8 snat_before_trace; /* to-overlay shows the router address and the CT state */
-	__u8 forwarding;	/* enum forwarding */
 	__u8 tunnel;		/* 1: VXLAN between the nodes, 0: native routing */
 	__u8 masquerade;
 	__u8 default_maglev;
 	__u8 uplink_mac[8]; /* six bytes, for XDP */
-	__u8 pad[2];
+	__u8 pad[3];
 };
 
 const volatile struct datapath_config config SEC(".rodata.config");

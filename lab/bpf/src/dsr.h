@@ -41,14 +41,12 @@ static __always_inline __u32 dsr_length(const struct flow *f)
 	return is_ipv4(f) ? DSR_LENGTH4 : DSR_LENGTH6;
 }
 
-/* Does this service's traffic go that way? */
-static __always_inline int uses_dsr(const struct lb4_service *svc, const struct flow *f)
+/* Does this service's traffic go that way? The agent says so of each, by its own annotation or by the
+ * lab's mode: hybrid is TCP's services. (Cilium: nodeport_uses_dsr of bpf/lib/nodeport.h)
+ */
+static __always_inline int uses_dsr(const struct lb4_service *svc)
 {
-	if (config.tunnel)
-		return 0;
-	if (svc->flags2 & SVC2_FORWARD_DSR || config.forwarding == FORWARD_DSR)
-		return 1;
-	return config.forwarding == FORWARD_HYBRID && f->proto == IPPROTO_TCP;
+	return !config.tunnel && svc->flags2 & SVC2_FORWARD_DSR;
 }
 
 /* An IP header's fixed part with the option; others come behind it. */

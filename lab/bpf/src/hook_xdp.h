@@ -75,7 +75,7 @@ static __always_inline int far_backend(struct far_end *end, const struct flow *f
 	if (!svc || !svc->count || service_admits(svc, f))
 		return 0;
 	end->rev_nat_index = svc->rev_nat_index;
-	end->direct = uses_dsr(svc, f);
+	end->direct = uses_dsr(svc);
 	if (select_backend(&end->backend, &key, svc, f, SCOPE_EXTERNAL))
 		return 0;
 	return !endpoint_of(&end->backend.address, f->family);

@@ -95,7 +95,7 @@ static __always_inline int nodeport_request(context *ctx, struct flow *f)
 	ret = service_admits(svc, f);
 	if (ret)
 		return ret;
-	direct = uses_dsr(svc, f);
+	direct = uses_dsr(svc);
 	d.rev_nat_index = svc->rev_nat_index;
 	ret = select_backend(&backend, &key, svc, f, SCOPE_EXTERNAL);
 	if (ret)

@@ -24,7 +24,7 @@ VERIFIED_ONCE __u32 agreed_service(const struct flow *r)
 	if (!r)
 		return 0;
 	svc = service_lookup(&key, r, SCOPE_EXTERNAL);
-	if (!svc || !svc->count || !uses_dsr(svc, r) || !uses_maglev(svc))
+	if (!svc || !svc->count || !uses_dsr(svc) || !uses_maglev(svc))
 		return 0;
 	return svc->rev_nat_index | (svc->flags & SVC_AFFINITY ? AGREED_AFFINITY : 0);
 }
@@ -49,7 +49,7 @@ VERIFIED_ONCE __u32 only_backend(const struct flow *r)
 	if (!r)
 		return 0;
 	svc = service_lookup(&key, r, SCOPE_EXTERNAL);
-	if (!svc || svc->count != 1 || !uses_dsr(svc, r))
+	if (!svc || svc->count != 1 || !uses_dsr(svc))
 		return 0;
 	service_key_slot(&key, 1);
 	svc = service_at(&key);

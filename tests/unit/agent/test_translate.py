@@ -178,6 +178,15 @@ def test_a_forwarding_mode_that_is_not_known_leaves_the_default() -> None:
     assert all(each.settings.dsr for each in balance(asked, [endpoint_slice(LOCAL)], direct))
 
 
+def test_what_a_service_asks_for_counts_more_than_the_mode_of_the_lab() -> None:
+    for mode in ("dsr", "hybrid"):
+        here = Place(OLD.node, OLD.addresses, profile("modern", {"mode": mode}))
+        asked = service(annotations={"service.cilium.io/forwarding-mode": "snat"})
+        for each, direct in ((asked, False), (service(), True)):
+            found = balance(each, [endpoint_slice(LOCAL)], here)
+            assert {one.settings.dsr for one in found} == {direct}
+
+
 def test_an_address_of_the_other_family_in_a_slice_is_no_backend() -> None:
     mixed = endpoint_slice(LOCAL, endpoint("fd01::7"))
     for each in balance(service(), [mixed], NEW):

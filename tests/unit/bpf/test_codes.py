@@ -29,7 +29,6 @@ SAME: list[tuple[str, Any]] = [
     ("DIRECTION_", codes.Direction),
     ("REASON_", codes.TraceReason),
     ("NO_BACKEND_", config.NoBackend),
-    ("FORWARD_", config.Forwarding),
 ]
 
 
