@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from scapy.layers.inet import TCP
+from scapy.layers.inet import TCP, UDP
 
 from lab.bpf.codes import Algorithm
 from lab.bpf.config import NodeConfig
 
 from .dsr import telling
-from .errors import TOO_BIG, error, mtu, quoted, said
+from .errors import NO_PORT, TOO_BIG, error, mtu, quoted, said
 from .family import BOTH, IPV6, Family
 from .node import DUAL, POD_LABEL, POD_MAC, direct
-from .packets import FROM_ROUTER, PORT, ip, request
+from .packets import FROM_POD, FROM_ROUTER, PORT, ip, request
 from .rig import OK, REDIRECT, Backend, Rig
 
 NATIVE = replace(DUAL, tunnel=False, maglev_size=251)
@@ -97,3 +97,17 @@ def test_pods_node_hands_it_to_the_pod(make_rig: Callable[..., Rig], family: Fam
     rig.run("from_netdev", arriving / TCP(sport=PORT, dport=8080, flags="S"))
     out = rig.run("from_netdev", too_big(family, family.pod, 8080, PORT))
     assert (out.verdict, out.frame.dst, out.ends[1]) == (REDIRECT, POD_MAC, family.pod)
+
+
+@BOTH
+def test_pods_error_about_its_question_by_way_of_another_node_comes_back_to_it(
+    make_rig: Callable[..., Rig], family: Family
+) -> None:
+    """It asked itself through a service there, where nobody listens: both addresses are turned."""
+    rig = make_rig(DSR)
+    rig.service(family.vip, 53, [Backend(family.pod, 5353)], proto=17)
+    asked = FROM_ROUTER / telling(family.pod, family.pod, 17, 53) / UDP(sport=PORT, dport=5353)
+    seen = rig.run("from_netdev", asked).frame
+    out = rig.run("from_container", FROM_POD / error(seen, family.pod, NO_PORT, quote=40))
+    assert (out.verdict, out.frame.dst, rig.dropped()) == (REDIRECT, POD_MAC, {})
+    assert out.ends == (family.vip, family.pod)

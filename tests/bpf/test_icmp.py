@@ -49,6 +49,21 @@ def test_backends_own_error_comes_from_the_vip(dual: Rig, family: Family) -> Non
 
 
 @BOTH
+def test_error_of_a_pod_that_asked_itself_by_way_of_this_node_comes_from_the_vip(
+    make_rig: Callable[..., Rig], family: Family
+) -> None:
+    """Without a tunnel it asks in its own name: at both ends of the flow is that pod."""
+    rig = make_rig(replace(DUAL, tunnel=False))
+    rig.identity(family.remote_pod, 4321)
+    rig.service(family.vip, 53, [Backend(family.remote_pod, 5353)], proto=17)
+    forwarded = rig.run("from_netdev", datagram(family.remote_pod, family.vip)).frame
+    out = rig.run("from_netdev", FROM_ROUTER / error(forwarded, family.remote_pod, NO_PORT))
+    assert out.ends == (family.vip, family.remote_pod)
+    assert said(out) == NO_PORT.of(family)
+    assert quoted(out) == (family.remote_pod, PORT, family.vip, 53)
+
+
+@BOTH
 def test_local_backends_error_comes_from_the_vip(dual: Rig, family: Family) -> None:
     dual.service(family.vip, 53, [Backend(family.pod, 5353)], proto=17)
     delivered = dual.run("from_netdev", datagram(family.client, family.vip)).frame

@@ -101,7 +101,9 @@ static __always_inline int translate_destination(struct flow *r)
 
 #define BOTH_ENDS 0x10000 /* the pod is at both ends of the flow */
 
-/* The rev_nat_index of the service that a reply of the flow comes from, and BOTH_ENDS; 0: of none. */
+/* The rev_nat_index of the service that a reply of the flow comes from, 0: of none or of one that another
+ * node told (see dsr.h); and BOTH_ENDS.
+ */
 VERIFIED_ONCE __u32 answering_service(const struct flow *r)
 {
 	const struct ct_entry *entry;
@@ -111,7 +113,7 @@ VERIFIED_ONCE __u32 answering_service(const struct flow *r)
 	entry = ct_find(r, TUPLE_OUT, 1);
 	if (!entry || !entry->rev_nat_index)
 		entry = ct_find(r, TUPLE_IN, 1);
-	if (!entry || !entry->rev_nat_index)
+	if (!entry)
 		return 0;
 	return entry->rev_nat_index | (entry->flags & CT_LB_LOOPBACK ? BOTH_ENDS : 0);
 }
@@ -140,9 +142,10 @@ static __always_inline int translate(struct flow *r, int borrow)
 {
 	int renamed = translate_destination(r);
 
-	if (!renamed || !addr_equal(&r->saddr, &r->daddr))
-		return renamed | translate_source(r, borrow);
-	loopback_source(&r->saddr, r->family); /* a pod's answer to itself */
+	renamed |= translate_source(r, borrow);
+	if (renamed != RENAMED_DESTINATION || !addr_equal(&r->saddr, &r->daddr))
+		return renamed;
+	loopback_source(&r->saddr, r->family); /* a pod's answer to itself, on its own node */
 	return renamed | RENAMED_SOURCE;
 }
 
