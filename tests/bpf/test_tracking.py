@@ -69,6 +69,23 @@ def exchange(rig: Rig, family: Family, port: int, sent: str) -> None:
 
 
 @BOTH
+@pytest.mark.parametrize("sent", ["A", "A<"], ids=["client", "pod"])
+def test_connection_that_goes_on_after_a_reset_is_remembered(
+    dual: Rig, family: Family, sent: str
+) -> None:
+    """Neither end believes a reset that is out of its window (RFC 5961, 3.2)."""
+    dual.service(family.vip, 80, [Backend(family.pod)])
+    for segment in ("S", "SA<", "A", "R"):
+        exchange(dual, family, PORT, segment)
+    table = dual.map(family.ct_tcp)
+    key, value = next(pair for pair in table.items() if pair[0].flags == TupleFlag.IN)
+    value.lifetime -= 8
+    table.update(key, value)
+    exchange(dual, family, PORT, sent)
+    assert seconds_left(entry(dual, family.ct_tcp, TupleFlag.IN)) > 7
+
+
+@BOTH
 @pytest.mark.parametrize("flags", ["FA", "R"])
 def test_choice_of_a_backend_goes_soon_after_the_client(
     dual: Rig, family: Family, flags: str

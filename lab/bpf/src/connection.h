@@ -77,8 +77,10 @@ VERIFIED_ONCE __u32 ct_touch(struct ct_entry *entry, const struct flow *f, __u32
 	else if (ct_alive(entry))
 		monitor = ct_report(entry, f->tcp_flags, rx, now);
 	end = now + ct_lifetime(entry, f);
-	/* Once a second is enough, and spares the cache line; a closed entry is not prolonged. */
-	if (entry->lifetime != end && (ct_alive(entry) || f->tcp_flags & (TCP_FIN | TCP_RST)))
+	/* Once a second is enough, and spares the cache line. Closed entries, too: a reset out of the
+	 * window ends nothing, and what goes on is not forgotten.
+	 */
+	if (entry->lifetime != end)
 		entry->lifetime = end;
 	if (rx) {
 		__sync_fetch_and_add(&entry->rx_packets, 1);
