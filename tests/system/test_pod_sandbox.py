@@ -85,6 +85,11 @@ def in_a_pod(directory: Path, body: Body) -> None:
     asyncio.run(run())
 
 
+def open_files() -> set[Path]:
+    """Descriptors of this process; the one that lists them is closed again."""
+    return {path for path in Path("/proc/self/fd").iterdir() if path.exists()}
+
+
 @pytest.mark.parametrize(
     ("argv", "code"),
     [
@@ -165,6 +170,24 @@ def test_an_agent_that_comes_back_learns_what_happened(tmp_path: Path) -> None:
         again.sandbox.kill("long")
         assert await again.ended("long") == 128 + signal.SIGTERM
         again.sandbox.stop()
+
+    in_a_pod(tmp_path, body)
+
+
+def test_an_agent_lets_go_of_a_pod_that_it_found_running(tmp_path: Path) -> None:
+    """A line that stays open would be readable for ever: the loop would do nothing else."""
+
+    async def body(pod: Pod) -> None:
+        pod.start("c", "sleep", "60")
+        await pod.until("c", lambda process: process.code is None)
+        pod.sandbox.close()
+
+        again, before = Pod(tmp_path), open_files()
+        assert again.sandbox.adopt()
+        await again.sandbox.open("web1-abc")
+        os.kill(again.sandbox.pid, signal.SIGKILL)
+        assert await again.ended("c") == 128 + signal.SIGKILL
+        assert open_files() == before
 
     in_a_pod(tmp_path, body)
 

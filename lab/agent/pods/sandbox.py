@@ -115,6 +115,9 @@ class Sandbox:
         run(argv, timeout=START_BOUND, env={"PATH": os.defpath}, cwd=REPOSITORY)
 
     def _connect(self) -> bool:
+        """Whether there is a line now. One is enough: a second would keep its reader for ever."""
+        if self.alive:
+            return True
         line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             line.connect(str(self.directory / SOCKET))
