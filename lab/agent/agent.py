@@ -98,6 +98,7 @@ class Agent:
     ) -> None:
         maps = NodeMaps(address.version for address in config.node_addresses)
         self._config = config
+        self._maps = maps
         self._client = client
         self._programs = programs
         self._flow_log = flow_log
@@ -126,6 +127,9 @@ class Agent:
         self._cilium_objects = CiliumObjects(config, client, self._inhabitants)
         self._neighbourhood.pods = {pod.uid: pod for pod in self.kubelet.found()}
         self._swept = False
+        self._may_be_stale = False
+        """Some of the node's sockets may have a backend that is gone."""
+        self._ends_stale_sockets = profile.ends_stale_sockets
 
     async def run(self) -> None:
         """Until cancelled. An error that is not a LabError ends it."""
@@ -174,13 +178,20 @@ class Agent:
             self._bgp.ring()
 
     async def _settle_services(self) -> None:
-        self._balancing.settle()
+        self._may_be_stale |= self._balancing.settle()
         self._bgp.ring()
         services = self.cluster.services.objects.values()
         self._flow_log.directory.set_services(services)
         await self._health_ports.set(
             wanted_ports(services, self.cluster.slices_of, self._config.node)
         )
+        if self._ends_stale_sockets and self._may_be_stale:
+            await self._end_stale_sockets()
+
+    async def _end_stale_sockets(self) -> None:
+        for ended in await asyncio.to_thread(self._maps.end_stale_sockets):
+            log.info("UDP socket %s ended: its backend %s is gone", ended.own, ended.peer)
+        self._may_be_stale = False
 
     def _served(self) -> set[Address] | None:
         """Addresses of services that this node can serve: balanced by its maps, with the ways to

@@ -8,14 +8,21 @@ from itertools import groupby
 from typing import Any
 
 from lab.agent.services.entries import AFFINITY_MATCH, Entries
-from lab.agent.services.families import FAMILIES, MAGLEV
+from lab.agent.services.families import BACKENDS, FAMILIES, MAGLEV
 from lab.agent.services.remembered import LastIds, last_ids
 from lab.agent.services.table import Operation
 from lab.bpf import maglev, tables
 from lab.bpf.maps import Map
+from lab.bpf.stale_sockets import Connected, end_stale
 
 CONNECTIONS = (tables.CT_TCP, tables.CT_ANY, tables.CT_TCP6, tables.CT_ANY6)
-_SHARED = (tables.AFFINITY_MATCH, tables.IPCACHE, tables.ENDPOINTS, *CONNECTIONS)
+_SHARED = (
+    tables.AFFINITY_MATCH,
+    tables.IPCACHE,
+    tables.ENDPOINTS,
+    tables.SOCKETS,
+    *CONNECTIONS,
+)
 """The maps of both address families."""
 
 
@@ -61,6 +68,11 @@ class NodeMaps:
                 self._remove(name, part)
             else:
                 self._write(name, part)
+
+    def end_stale_sockets(self) -> list[Connected]:
+        """End the node's UDP sockets whose backend is gone."""
+        backends = [self._maps[name] for name in BACKENDS if name in self._maps]
+        return end_stale(self._maps[tables.SOCKETS.name], backends)
 
     def _write(self, name: str, operations: Sequence[Operation]) -> None:
         if name in MAGLEV:

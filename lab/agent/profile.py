@@ -26,6 +26,8 @@ class Profile:
     """An entry for port 0 of each VIP, so that unlisted ports are dropped (since 1.19)."""
     terminating: bool
     """Backends that terminate keep their connections and serve when nothing else is left."""
+    ends_stale_sockets: bool
+    """The node's UDP sockets whose backend is gone are ended (since 1.14)."""
     protocol_in_key: bool
     """The service map's key tells TCP from UDP."""
     announces_empty: bool
@@ -47,6 +49,7 @@ _PROFILES = {
         maglev=False,
         wildcards=False,
         terminating=False,
+        ends_stale_sockets=False,
         protocol_in_key=True,
         announces_empty=False,
         cilium_bgp=False,
@@ -56,6 +59,7 @@ _PROFILES = {
         maglev=True,
         wildcards=True,
         terminating=True,
+        ends_stale_sockets=True,
         protocol_in_key=True,
         announces_empty=True,
         cilium_bgp=True,

@@ -6,13 +6,13 @@ import errno
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lab.bpf import sockets
+from lab.bpf import sockets, stale_sockets
 from lab.bpf import tables as t
 from lab.bpf.codes import Profile, ServiceFlag
 from lab.bpf.config import NodeConfig
@@ -178,6 +178,40 @@ def test_affinity_is_the_namespaces(node: Rig) -> None:
         assert len(peers) == 1
 
     node.inside(act)
+
+
+@pytest.mark.parametrize(
+    ("family", "service", "local"),
+    [
+        (socket.AF_INET, CLUSTER_IP, "127.0.0.1"),
+        (socket.AF_INET6, CLUSTER_IP, "127.0.0.1"),
+        (socket.AF_INET6, CLUSTER_IP_6, "::1"),
+    ],
+    ids=["IPv4", "both families", "IPv6"],
+)
+def test_a_datagram_socket_hears_that_its_backend_is_gone(
+    node: Rig, family: socket.AddressFamily, service: str, local: str
+) -> None:
+    """And no other one: of a backend that is there, or of nobody's choice but its own."""
+    form = mapped if family == socket.AF_INET6 and "." in service else str
+    gone, there = Backend(local, 1001), Backend(local, 1002)
+
+    def act() -> list[int]:
+        with ExitStack() as opened:
+            clients = [
+                opened.enter_context(socket.socket(family, socket.SOCK_DGRAM)) for _ in range(3)
+            ]
+            for client, backend in zip(clients, (gone, there), strict=False):
+                node.service(service, 53, [backend], proto=17, flags=0)
+                client.connect((form(service), 53))
+            clients[2].connect((form(local), gone.port))
+            maps = [node.map(table) for table in (t.BACKENDS, t.BACKENDS6)]
+            maps[":" in local].delete(t.BackendId(node.backend(gone, 17)))
+            ended = stale_sockets.end_stale(node.map(t.SOCKETS), maps)
+            assert [(str(each.address), each.port) for each in ended] == [(local, gone.port)]
+            return [client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for client in clients]
+
+    assert node.inside(act) == [errno.ECONNABORTED, 0, 0]
 
 
 def test_other_addresses_are_left_alone(node: Rig) -> None:

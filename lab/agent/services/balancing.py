@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from lab.agent.cluster import Cluster
 from lab.agent.complaints import Complaints
 from lab.agent.maps import NodeMaps
+from lab.agent.services.families import BACKENDS
 from lab.agent.services.mistakes import KIND, mistakes, refused
 from lab.agent.services.model import Address, Balanced
 from lab.agent.services.table import Table
@@ -32,20 +33,25 @@ class Balancing:
         """A service, or its endpoints, changed."""
         self._dirty.add(service)
 
-    def settle(self) -> None:
-        """Bring the maps up to date. BpfError leaves everything to be done again."""
+    def settle(self) -> bool:
+        """Bring the maps up to date; whether a backend went, or may have while nobody kept count.
+
+        BpfError leaves everything to be done again.
+        """
         if not self._cluster.services_complete:
-            return
+            return False
         names = self._cluster.services.objects if self._first else sorted(self._dirty)
         changes = {name: self._balanced(name) for name in self._ordered(names)}
         self._dirty.clear()
+        operations = self._table.update(changes, complete=self._first)
         try:
-            self._maps.carry_out(self._table.update(changes, complete=self._first))
+            self._maps.carry_out(operations)
         except BpfError:
             # Start over from what the maps hold now.
             self._table, self._first = self._found(), True
             raise
-        self._first = False
+        uncounted, self._first = self._first, False
+        return uncounted or any(op.map in BACKENDS and op.value is None for op in operations)
 
     def served(self) -> set[Address] | None:
         """Addresses of services that the maps balance now; None while that is not known."""

@@ -18,6 +18,7 @@ from lab.agent.flows.lookup import Directory
 from lab.agent.profile import profile
 from lab.agent.services.remembered import NOTHING, LastIds
 from lab.agent.services.table import Operation
+from lab.bpf.stale_sockets import Connected
 from lab.errors import BpfError
 from lab.frr.model import BgpConfig
 from lab.frr.speaker import Speaker
@@ -33,6 +34,8 @@ class Maps:
 
     def __init__(self, _: Iterable[int]) -> None:
         self.broken = False
+        self.looks = 0
+        """For sockets whose backend is gone."""
 
     def services(self) -> dict[Any, Any]:
         return {}
@@ -46,6 +49,10 @@ class Maps:
     def carry_out(self, operations: Iterable[Operation]) -> None:
         if self.broken and list(operations):
             raise BpfError("write", 7)
+
+    def end_stale_sockets(self) -> list[Connected]:
+        self.looks += 1
+        return []
 
 
 class Flows:
@@ -67,11 +74,13 @@ class Programs:
 class Node:
     """An agent on fakes, over a cluster with one service; `told` is what FRR got."""
 
-    def __init__(self, run_dir: Path, told: list[BgpConfig]) -> None:
+    def __init__(
+        self, run_dir: Path, told: list[BgpConfig], profile_name: str = "cilium-1.10"
+    ) -> None:
         config = replace(CONFIG, run_dir=run_dir)
         self.told = told
         self.agent = Agent(
-            config, profile("cilium-1.10", {}), NOBODY, Programs(), Flows(), BgpMetrics()
+            config, profile(profile_name, {}), NOBODY, Programs(), Flows(), BgpMetrics()
         )
         cluster = self.agent.cluster
         for mirror in cluster.mirrors:
