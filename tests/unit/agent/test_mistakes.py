@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from ipaddress import IPv4Address
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from lab.agent.cluster import Cluster
 from lab.agent.complaints import Complaints
 from lab.agent.maps import NodeMaps
 from lab.agent.profile import profile
+from lab.agent.refused import Refused
 from lab.agent.services.balancing import Balancing
 from lab.agent.services.remembered import NOTHING, LastIds
 from lab.agent.services.translate import Place
@@ -21,14 +23,24 @@ from tests.unit.agent.objects import service
 NAME = "default/web1-lb"
 
 
+THE_LAST = Refused("Service", "last", ["nothing more"], reason="Last")
+"""Told after all others: who has heard it has heard everything."""
+PATIENCE = 10.0
+"""Seconds, for a test that fails."""
+
+
 class Server:
     """Takes events."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.heard_all = asyncio.Event()
 
     async def create(self, event: Event) -> None:
-        self.events.append(event)
+        if event.reason == THE_LAST.reason:
+            self.heard_all.set()
+        else:
+            self.events.append(event)
 
 
 class Maps:
@@ -48,6 +60,7 @@ class Agent:
     """What of an agent balances and complains."""
 
     def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
         self.server = Server()
         client: Any = self.server
         self.cluster = Cluster(client, lambda *_: None)
@@ -67,16 +80,27 @@ class Agent:
         """Of the events that were sent."""
 
         async def run() -> None:
+            self.server.heard_all.clear()
+            self._complaints.about(THE_LAST)
             task = asyncio.create_task(self._complaints.run())
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            await asyncio.wait_for(self.server.heard_all.wait(), PATIENCE)
             task.cancel()
+            await asyncio.wait([task])
 
-        asyncio.run(run())
+        self.loop.run_until_complete(run())
+        self._complaints.mended(THE_LAST.kind, THE_LAST.name)
         return [str(event.message) for event in self.server.events]
 
     def _find(self, name: str) -> Service | None:
-        return self.cluster.services.objects.get(name)
+        known = self.cluster.services.objects.get(name)
+        return service(name) if name == THE_LAST.name else known
+
+
+@pytest.fixture
+def agent() -> Iterator[Agent]:
+    made = Agent()
+    yield made
+    made.loop.close()
 
 
 def annotated(**notes: str) -> Service:
@@ -94,9 +118,8 @@ def annotated(**notes: str) -> Service:
     ],
 )
 def test_a_value_that_is_not_known_is_an_event_of_the_service(
-    note: str, value: str, there_are: str, caplog: pytest.LogCaptureFixture
+    agent: Agent, note: str, value: str, there_are: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    agent = Agent()
     agent.hear(annotated(**{note: value}))
 
     [message] = agent.messages()
@@ -110,8 +133,7 @@ def test_a_value_that_is_not_known_is_an_event_of_the_service(
     }
 
 
-def test_it_is_told_once_and_again_when_it_comes_back() -> None:
-    agent = Agent()
+def test_it_is_told_once_and_again_when_it_comes_back(agent: Agent) -> None:
     agent.hear(annotated(lb_algorithm="fastest"))
     agent.hear(annotated(lb_algorithm="fastest"))
     assert len(agent.messages()) == 1
@@ -120,8 +142,7 @@ def test_it_is_told_once_and_again_when_it_comes_back() -> None:
     assert len(agent.messages()) == 2
 
 
-def test_a_service_that_cannot_be_balanced_says_why() -> None:
-    agent = Agent()
+def test_a_service_that_cannot_be_balanced_says_why(agent: Agent) -> None:
     agent.hear(service(loadBalancerSourceRanges=["10.0.0.0/33"]))
 
     [message] = agent.messages()
@@ -130,8 +151,7 @@ def test_a_service_that_cannot_be_balanced_says_why() -> None:
     assert agent.balancing.served() == set()
 
 
-def test_what_is_known_is_no_mistake() -> None:
-    agent = Agent()
+def test_what_is_known_is_no_mistake(agent: Agent) -> None:
     agent.hear(annotated(lb_algorithm="random", forwarding_mode="dsr", src_ranges_policy="deny"))
     agent.hear(annotated(lb_algorithm=""))
     agent.hear(None)
