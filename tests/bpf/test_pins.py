@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import array
 import ctypes
+import os
+from collections import Counter
 from collections.abc import Iterator
 from ipaddress import IPv4Address, ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab import shell
 from lab.agent.cilium import maps
+from lab.bpf import gc, maglev
 from lab.bpf import tables as t
 from lab.bpf.codes import Identity
 from lab.bpf.ledger import Ledger
@@ -45,6 +50,12 @@ def wire() -> Iterator[Wire]:
 def node(wire: Wire) -> Place:
     """The node through which the client came."""
     return wire.nodes[0]
+
+
+def descriptors() -> Counter[str]:
+    """What of eBPF this process has open, by kind."""
+    paths = [os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()]
+    return Counter(Path(path).name for path in paths if "bpf" in path or path == str(GLOBALS))
 
 
 def talk(client: Place, vip: str) -> None:
@@ -91,6 +102,25 @@ def test_an_address_is_whose_the_longest_prefix_says(
     found = wire.nodes[0].run(lambda: maps.identity(ip_address(address)))
     assert found is not None
     assert (found.sec_label, str(IPv4Address(found.tunnel_endpoint))) == (label, node)
+
+
+def test_whoever_looks_into_the_maps_leaves_none_of_them_open(wire: Wire) -> None:
+    """The agent looks every 15 seconds, for as long as its node is up."""
+    places = array.array("I", [1, 2, 3] * (16381 // 3) + [1]).tobytes()
+
+    def looks() -> tuple[dict[int, bytes], Counter[str]]:
+        before = descriptors()
+        with Map[Any, Any].pinned(t.MAGLEV) as outer:
+            maglev.share(outer.fd, {places: [5, 6]})
+        found = maps.maglev_tables()
+        gc.collect()
+        list(maps.flush(t.CT_ANY))
+        assert maps.frontends()
+        assert maps.identity(ip_address("10.0.1.5"))
+        assert len(list(maps.fills({"config": {"ipv6": True}}))) == 6
+        return found, descriptors() - before
+
+    assert wire.nodes[0].run(looks) == ({5: places, 6: places}, Counter())
 
 
 def test_connections_that_are_flushed_are_gone_and_were_not_evicted(wire: Wire) -> None:
