@@ -40,7 +40,7 @@ class Balancing:
         """
         if not self._cluster.services_complete:
             return False
-        names = self._cluster.services.objects if self._first else sorted(self._dirty)
+        names = self._cluster.services.objects if self._first else self._dirty
         changes = {name: self._balanced(name) for name in self._ordered(names)}
         self._dirty.clear()
         operations = self._table.update(changes, complete=self._first)
