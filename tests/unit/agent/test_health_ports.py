@@ -7,6 +7,8 @@ import json
 import socket
 from typing import Any
 
+import pytest
+
 from lab.agent.services.health_ports import Health, HealthPorts, wanted_ports
 from tests.unit.agent.objects import endpoint, endpoint_slice, service
 
@@ -40,8 +42,54 @@ def test_a_node_tells_how_many_ready_pods_of_the_service_it_has() -> None:
         )
     ]
     found = [wanted_ports([web], lambda _: slices, f"k8s-worker{n}") for n in (1, 2, 3)]
-    assert [each[30100].local_endpoints for each in found] == [1, 1, 0]
+    assert [each[30100] for each in found] == [
+        Health("default", "web1-lb", count) for count in (1, 1, 0)
+    ]
     assert wanted_ports([service()], lambda _: slices, "k8s-worker1") == {}
+
+
+def test_pods_count_by_their_address_of_the_service_s_main_family() -> None:
+    slices = [endpoint_slice(endpoint("10.0.1.1")), endpoint_slice(endpoint("fd01::1"))]
+    slices[1].addressType = "IPv6"
+    slices.append(endpoint_slice(endpoint("fd01::2")))
+    slices[2].addressType = "IPv6"
+    for families, count in ((["IPv4", "IPv6"], 1), (["IPv6", "IPv4"], 2)):
+        web = service(healthCheckNodePort=30100, ipFamilies=families)
+        found = wanted_ports([web], lambda _: slices, "k8s-worker1")
+        assert found[30100].local_endpoints == count
+
+
+def test_a_port_that_no_service_has_any_more_is_closed() -> None:
+    async def story() -> None:
+        ports, gone, kept = HealthPorts(), free_port(), free_port()
+        web = Health("default", "web", 1)
+        await ports.set({gone: web, kept: web})
+        await answer(gone)
+        await ports.set({kept: web})
+        assert (await answer(kept))[0] == "HTTP/1.1 200 OK"
+        with pytest.raises(ConnectionRefusedError):
+            await answer(gone)
+        await ports.set({gone: web})
+        assert (await answer(gone))[0] == "HTTP/1.1 200 OK"
+        await ports.set({})
+
+    asyncio.run(story())
+
+
+def test_a_port_that_somebody_else_has_is_tried_again_and_the_others_are_served() -> None:
+    async def story() -> None:
+        ports, other, web = HealthPorts(), free_port(), Health("default", "web", 1)
+        with socket.socket() as taken:
+            taken.bind(("0.0.0.0", 0))
+            taken.listen()
+            port = int(taken.getsockname()[1])
+            await ports.set({port: web, other: web})
+            assert (await answer(other))[0] == "HTTP/1.1 200 OK"
+        await ports.set({port: web, other: web})
+        assert (await answer(port))[0] == "HTTP/1.1 200 OK"
+        await ports.set({})
+
+    asyncio.run(story())
 
 
 def test_with_the_last_pod_the_answer_turns_from_200_to_503() -> None:

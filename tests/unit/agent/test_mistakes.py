@@ -127,6 +127,8 @@ def test_a_value_that_is_not_known_is_an_event_of_the_service(
     event = agent.server.events[0]
     assert event.involvedObject.kind == "Service"
     assert event.involvedObject.name == "web1-lb"
+    assert event.reason == "ServiceNotHeeded"
+    assert f"Service {NAME} is not heeded in full" in caplog.text
     assert value in caplog.text
     assert agent.balancing.served() == {
         IPv4Address(each) for each in ("10.106.236.120", "0.0.0.0", "192.168.1.21", "172.16.10.0")
@@ -137,9 +139,11 @@ def test_it_is_told_once_and_again_when_it_comes_back(agent: Agent) -> None:
     agent.hear(annotated(lb_algorithm="fastest"))
     agent.hear(annotated(lb_algorithm="fastest"))
     assert len(agent.messages()) == 1
-    agent.hear(annotated(lb_algorithm="maglev"))
-    agent.hear(annotated(lb_algorithm="fastest"))
-    assert len(agent.messages()) == 2
+    for mended in (annotated(lb_algorithm="maglev"), None):
+        told = len(agent.messages())
+        agent.hear(mended)
+        agent.hear(annotated(lb_algorithm="fastest"))
+        assert len(agent.messages()) == told + 1
 
 
 def test_a_service_that_cannot_be_balanced_says_why(agent: Agent) -> None:

@@ -276,6 +276,22 @@ def test_policies_that_differ_make_two_scopes() -> None:
     assert scopes == {0, 1}
 
 
+@pytest.mark.parametrize("mode", ["snat", "dsr", "hybrid"])
+@pytest.mark.parametrize("protocol", ["TCP", "UDP"])
+def test_what_is_reached_from_outside_says_whether_replies_go_straight_back(
+    mode: str, protocol: str
+) -> None:
+    chosen = profile("cilium-1.10", {"mode": mode})
+    ports = [{"name": "http", "port": 80, "protocol": protocol, "nodePort": 30256}]
+    held = apply({}, Table(chosen, {}).update({WEB: balanced(A, chosen=chosen, ports=ports)}))
+
+    direct = {
+        where for where, svc in frontends(held).items() if svc.flags2 & ServiceFlag2.FORWARD_DSR
+    }
+    outside = {"0.0.0.0:30256", "192.168.1.21:30256", "172.16.10.0:80"}
+    assert direct == (outside if mode == "dsr" or (mode, protocol) == ("hybrid", "TCP") else set())
+
+
 def test_maglev_tables_hold_ids_of_backends_in_equal_shares() -> None:
     held = apply({}, Table(NEW, {}).update({WEB: balanced(A, B, chosen=NEW)}))
 

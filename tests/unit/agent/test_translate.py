@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lab.agent.profile import profile
+from lab.agent.services.endpoints import ready_count
 from lab.agent.services.model import Backend, Balanced, Kind, Protocol
 from lab.agent.services.translate import Place, balance
 from lab.bpf.codes import Algorithm, Scope
@@ -74,6 +75,7 @@ DEAD = endpoint("10.0.1.10", ready=False, terminating=True, serving=False)
         (OLD, [LOCAL, NOT_READY], ["10.0.1.7"], []),
         (OLD, [LOCAL, ENDING], ["10.0.1.7"], []),
         (OLD, [ENDING], [], []),
+        (NEW, [LOCAL, NOT_READY], ["10.0.1.7"], []),
         (NEW, [LOCAL, ENDING], ["10.0.1.7"], ["10.0.1.9"]),
         (NEW, [ENDING, DEAD], [], ["10.0.1.9"]),
         (NEW, [DEAD], [], []),
@@ -115,6 +117,39 @@ def test_ports_are_matched_by_name_and_protocol() -> None:
         ("TCP", 8080),
         ("UDP", 5353),
     ]
+
+
+@pytest.mark.parametrize("unnamed", [{}, {"name": ""}])
+def test_a_port_without_a_name_is_tcp_and_meets_the_one_without_a_name(
+    unnamed: dict[str, Any],
+) -> None:
+    slice_ports = [{"name": "other", "port": 1}, {**unnamed, "port": 8080}, {**unnamed}]
+    found = balance(service(ports=[{"port": 80}]), [endpoint_slice(LOCAL, ports=slice_ports)], OLD)
+
+    assert [each.active for each in found] == 2 * [
+        (Backend(IPv4Address("10.0.1.7"), 8080, Protocol.TCP),)
+    ]
+
+
+def test_an_endpoint_is_ready_unless_it_says_otherwise() -> None:
+    silent = {"addresses": ["10.0.1.7"]}
+    unsure = {"addresses": ["10.0.1.8"], "conditions": {"terminating": False}}
+    assert summary(balance(service(), [endpoint_slice(silent, unsure)], NEW)[-1])[2] == [
+        "10.0.1.7",
+        "10.0.1.8",
+    ]
+
+
+def test_a_slice_of_nothing_and_a_service_without_notes_are_served() -> None:
+    plain, nothing = service(), endpoint_slice(LOCAL)
+    assert plain.metadata is not None
+    plain.metadata.labels = plain.metadata.annotations = None
+    nothing.endpoints = nothing.ports = None
+    bare = endpoint_slice(LOCAL)
+    bare.endpoints = None
+    found = balance(plain, [nothing, bare, endpoint_slice(REMOTE)], NEW)
+    assert summary(found[-1])[2] == ["10.0.2.9"]
+    assert ready_count([nothing, bare, endpoint_slice(REMOTE)]) == 1
 
 
 @pytest.mark.parametrize(
