@@ -77,10 +77,14 @@ def test_backends_by_their_number_not_by_its_text() -> None:
 
 
 def test_what_replies_are_given() -> None:
-    entries = [(tables.RevNatId(5), structs.lb4_reverse_nat(address=ip("172.16.10.0"), port=80))]
+    entries = [
+        (tables.RevNatId(256), structs.lb4_reverse_nat(address=ip("172.16.10.1"), port=81)),
+        (tables.RevNatId(5), structs.lb4_reverse_nat(address=ip("172.16.10.0"), port=80)),
+    ]
     assert columns(balancer_maps.reverse_nat(entries)) == [
-        "ID   BACKEND ADDRESS",
-        "5    172.16.10.0:80",
+        "ID    BACKEND ADDRESS",
+        "5     172.16.10.0:80",
+        "256   172.16.10.1:81",
     ]
 
 
@@ -122,9 +126,11 @@ def test_datagrams_in_parts() -> None:
     key = structs.ipv4_frag_id(
         daddr=ip("172.16.10.0"), saddr=ip("192.168.10.11"), id=4711, proto=17
     )
-    rows = flows.fragment_list([(key, structs.frag_l4ports(sport=40000, dport=53))])
-    assert columns(rows) == [
+    other = structs.ipv4_frag_id(id=10, proto=6)
+    ports = structs.frag_l4ports(sport=40000, dport=53)
+    assert columns(flows.fragment_list([(key, ports), (other, ports)])) == [
         "ID     PROTO   SOURCE ADDRESS:PORT   DEST ADDRESS:PORT",
+        "10     TCP     0.0.0.0:40000         0.0.0.0:53",
         "4711   UDP     192.168.10.11:40000   172.16.10.0:53",
     ]
 

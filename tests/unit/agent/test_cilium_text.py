@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any
 
 import pytest
@@ -82,6 +82,55 @@ def test_flags_are_spelled_out() -> None:
     lines = columns(balancer.bpf_lb_list(listed(**spec), modern=False))
     assert any("[LoadBalancer, Local, sessionAffinity]" in line for line in lines)
     assert any(line.startswith("172.16.10.0:80/i ") for line in lines)
+    lines = columns(balancer.bpf_lb_list(listed("modern", **spec), modern=True))
+    assert any("[LoadBalancer, Local, two-scopes, sessionAffinity]" in line for line in lines)
+
+
+def test_every_flag_of_a_service_has_its_word_in_cilium_s_order() -> None:
+    """1.10 knows no policy for the inside, and has one scope's flags for both."""
+    all_of_them = structs.lb4_service(
+        flags=0xFF - ServiceFlag.EXTERNAL_IP - ServiceFlag.NODEPORT, flags2=0xFF
+    )
+    behind = "Local, sessionAffinity, check source-range, deny, dsr"
+    assert balancer.flags(all_of_them, modern=False) == f"LoadBalancer, {behind}"
+    assert balancer.flags(all_of_them, modern=True) == (
+        f"LoadBalancer, {behind.replace('Local,', 'Local, InternalLocal, two-scopes,')}"
+    )
+    assert balancer.flags(structs.lb4_service(), modern=True) == "ClusterIP, non-routable"
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        ({"flags": 4}, "Local"),
+        ({"flags": 16}, "sessionAffinity"),
+        ({"flags": 128}, "check source-range"),
+        ({"flags2": 16}, "InternalLocal"),
+        ({"flags2": 32}, "two-scopes"),
+        ({"flags2": 64}, "deny"),
+        ({"flags2": 128}, "dsr"),
+    ],
+)
+def test_a_flag_s_word(value: dict[str, int], word: str) -> None:
+    words = balancer.flags(structs.lb4_service(**value), modern=True).split(", ")
+    assert set(words) == {"ClusterIP", "non-routable", word}
+
+
+def test_frontends_stand_by_their_address_and_port_each_with_its_own_slots() -> None:
+    services = {
+        structs.lb4_key(address=number(address), dport=port, proto=6, backend_slot=slot):
+            structs.lb4_service(backend_id=slot * 10 + port % 10, rev_nat_index=port)
+        for address, port in (("172.16.10.1", 80), ("172.16.10.0", 443), ("172.16.10.0", 80))
+        for slot in (2, 0, 1)
+    }  # fmt: skip
+    backends = {n: structs.lb4_backend(address=n, port=8080, proto=6) for n in (10, 20, 13, 23)}
+    listed = balancer.listing(services, backends)
+    assert {each.key.backend_slot for each in listed} == {0}
+    assert [(balancer.name(each.key), [n for n, _ in each.backends]) for each in listed] == [
+        ("172.16.10.0:80", [10, 20]),
+        ("172.16.10.0:443", [13, 23]),
+        ("172.16.10.1:80", [10, 20]),
+    ]
 
 
 def test_a_slot_whose_backend_is_gone_says_so() -> None:
@@ -99,6 +148,23 @@ def test_services_by_their_number() -> None:
     lines = columns(balancer.service_list(found, modern=False))
     assert lines[0].split("  ")[0] == "ID"
     assert lines[-1].split() == ["5", "172.16.10.0:80", "LoadBalancer", "1", "=>", "10.0.3.150:80"]
+
+
+def test_a_service_has_a_line_for_each_backend_and_one_when_it_has_none() -> None:
+    """What only refuses the other ports of an address is no service."""
+    both = [endpoint("10.0.3.150"), endpoint("10.0.3.151")]
+    found = balancer.services(listed("modern", both, nodePort=False), modern=True)
+    assert [line.split() for line in columns(balancer.service_list(found, modern=True))[2:]] == [
+        ["2", "10.106.236.120:80/TCP", "ClusterIP", "1", "=>", "10.0.3.150:80/TCP", "(active)"],
+        ["2", "=>", "10.0.3.151:80/TCP", "(active)"],
+        ["3", "172.16.10.0:80/TCP", "LoadBalancer", "1", "=>", "10.0.3.150:80/TCP", "(active)"],
+        ["2", "=>", "10.0.3.151:80/TCP", "(active)"],
+    ]
+    nobody = balancer.services(listed(endpoints=[], nodePort=False), modern=False)
+    assert [line.split() for line in columns(balancer.service_list(nobody, modern=False))[2:]] == [
+        ["2", "10.106.236.120:80", "ClusterIP"],
+        ["3", "172.16.10.0:80", "LoadBalancer"],
+    ]
 
 
 def test_a_terminating_backend_is_told_as_one_even_where_it_is_the_last() -> None:
@@ -157,6 +223,10 @@ IPCACHE = [
     ),
     (structs.ipcache_key.of(IPv4Network("0.0.0.0/0")), structs.remote_endpoint_info(sec_label=2)),
 ]
+IPCACHE6 = [
+    (structs.ipcache_key.of(IPv6Network(prefix)), IPCACHE[0][1])
+    for prefix in ("fd00:10:0:2::9/128", "fd00:10:0:2::/64")
+]
 
 
 def test_identities_by_prefix() -> None:
@@ -169,9 +239,10 @@ def test_identities_by_prefix() -> None:
 
 
 def test_tunnels_lead_to_networks_not_to_single_pods() -> None:
-    assert columns(places.tunnel_list(IPCACHE)) == [
-        "TUNNEL        VALUE",
-        "10.0.2.0/24   192.168.1.22",
+    assert columns(places.tunnel_list(IPCACHE6 + IPCACHE)) == [
+        "TUNNEL             VALUE",
+        "10.0.2.0/24        192.168.1.22",
+        "fd00:10:0:2::/64   192.168.1.22",
     ]
 
 
@@ -191,6 +262,10 @@ def test_counters_by_reason_without_those_that_are_zero() -> None:
     found = counters.counters(
         [
             (
+                structs.metrics_key(dir=Direction.EGRESS),
+                structs.metrics_value(count=9, bytes=540),
+            ),
+            (
                 structs.metrics_key(reason=Reason.NO_SERVICE, dir=Direction.INGRESS),
                 structs.metrics_value(count=3, bytes=180),
             ),
@@ -198,8 +273,11 @@ def test_counters_by_reason_without_those_that_are_zero() -> None:
         ]
     )
     lines = columns(counters.metrics_list(found))
-    assert [line.split("  ")[0] for line in lines] == ["REASON", "Service backend not found"]
+    assert [line.split("  ")[0] for line in lines] == [
+        "REASON", "Service backend not found", "Success",
+    ]  # fmt: skip
     assert lines[1].split()[-3:] == ["INGRESS", "3", "180"]
+    assert lines[2].split()[-3:] == ["EGRESS", "9", "540"]
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
