@@ -46,7 +46,16 @@ def test_policy_verdict_names_only_the_remote_identity(version: int) -> None:
     record = decode(article.policy_verdict(0, packet, remote=9, match=4, version=version))
     assert (record.verdict, record.is_reply, record.direction) == (codes.FORWARDED, False, 1)
     assert (record.source.identity, record.destination.pod) == (9, article.WEB.pod)
+    assert (record.interface, record.reason) == (0, 0)
+    assert record.event[record.frame_at :] == packet
     assert codes.MATCH_TYPES[record.match_type] == "all"
+
+
+def test_policy_verdict_of_what_leaves_names_where_it_goes() -> None:
+    packet = article.frame("203.0.113.8", "203.0.113.9")
+    record = decode(article.policy_verdict(0, packet, remote=9, ingress=False))
+    assert (record.source.identity, record.destination.identity) == (0, 9)
+    assert record.direction == codes.EGRESS
 
 
 def test_refused_policy_verdict_carries_the_drop_reason() -> None:
@@ -58,6 +67,18 @@ def test_audited_and_redirected_policy_verdicts() -> None:
     packet = article.client_to_pod(SYN)
     assert decode(article.policy_verdict(0, packet, audited=True)).verdict == codes.AUDIT
     assert decode(article.policy_verdict(15001, packet)).verdict == codes.REDIRECTED
+
+
+def test_a_captured_packet_is_told_with_what_is_known_of_its_addresses() -> None:
+    """It says nothing else: no verdict, no connection, no identities."""
+    packet = article.client_to_pod(SYN)
+    header = struct.pack("=BBHIIHH", 3, 5, 77, 0x5F1A, len(packet), len(packet), 0)
+    record = decode(header + struct.pack("=II", 1, 2) + packet)
+    assert (record.kind, record.subtype, record.endpoint_id) == (codes.CAPTURE, 5, 77)
+    assert (record.verdict, record.reason, record.interface) == (0, 0, 0)
+    assert (record.is_reply, record.source.identity) == (None, 0)
+    assert record.destination is article.WEB
+    assert record.event[record.frame_at :] == packet
 
 
 @pytest.mark.parametrize(
@@ -77,7 +98,8 @@ def test_direction_is_known_where_the_generation_knows_it(
     profile: str, point: int, reason: int, is_reply: bool | None
 ) -> None:
     event = article.trace(point, article.client_to_pod(ACK), reason=reason)
-    assert decode(event, profile).is_reply is is_reply
+    record = decode(event, profile)
+    assert (record.is_reply, record.reason) == (is_reply, reason)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +124,26 @@ def test_the_datapaths_identity_wins_over_that_of_the_address() -> None:
     assert (record.source.identity, record.source.labels) == (2, ("reserved:world",))
     assert record.destination is article.WEB
     assert decode(article.trace(TO_OVERLAY, packet)).source.identity == 1
+
+
+def test_labels_are_those_of_the_identity_where_the_node_knows_them() -> None:
+    known = article.pod_node()
+    known.identities[4711] = ("k8s:app=db",)
+    packet = article.client_to_pod(SYN, "203.0.113.9")
+    decoder = Decoder(known, "modern")
+    for identity, labels in ((4711, ("k8s:app=db",)), (4712, ()), (2, ("reserved:world",))):
+        record = decoder.decode(article.trace(TO_OVERLAY, packet, identities=(identity, 0)), at=1)
+        assert (record.source.identity, record.source.labels) == (identity, labels)
+    known.identities[4712] = ("k8s:app=new",)
+    late = decoder.decode(article.trace(TO_OVERLAY, packet, identities=(4712, 0)), at=2)
+    assert late.source.labels == ("k8s:app=new",)
+
+
+def test_a_pod_whose_new_identity_has_no_labels_yet_keeps_those_it_had() -> None:
+    packet = article.client_to_pod(SYN)
+    record = decode(article.trace(TO_ENDPOINT, packet, identities=(2, 4712)), "modern")
+    assert (record.destination.identity, record.destination.pod) == (4712, article.WEB.pod)
+    assert record.destination.labels == article.WEB.labels
 
 
 def test_source_from_before_snat_replaces_the_packets() -> None:
