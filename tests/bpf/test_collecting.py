@@ -19,10 +19,11 @@ from lab.bpf.ledger import Entry, Ledger
 from lab.bpf.structs import ct_entry
 
 from .dsr import telling
-from .family import BOTH, Family
+from .family import BOTH, IPV4, Family
 from .node import (
     CLIENT,
     CLIENT_6,
+    CONFIG,
     DUAL,
     NODE,
     NODE_6,
@@ -56,7 +57,9 @@ def sweep(rig: Rig, place: Path) -> gc.Collected:
     finally:
         os.close(lock)
     return gc.Collected(
-        sum(each.connections for each in passes), sum(each.translations for each in passes), {}
+        sum(each.connections for each in passes),
+        sum(each.translations for each in passes),
+        {name: fill for each in passes for name, fill in each.tables.items()},
     )
 
 
@@ -88,6 +91,23 @@ def test_what_ended_goes_with_its_translations(dual: Rig, family: Family, tmp_pa
     collected = sweep(dual, tmp_path)
     assert (collected.connections, collected.translations) == (20, 20)
     assert counts(dual, family) == (0, 0)
+
+
+def test_a_pass_tells_how_full_it_leaves_each_table(
+    make_rig: Callable[..., Rig], tmp_path: Path
+) -> None:
+    sizes = {t.CT_TCP.name: 4096, t.CT_ANY.name: 2048, t.SNAT.name: 1024}
+    rig = make_rig(CONFIG, sizes)
+    rig.service(IPV4.vip, 80, [Backend(IPV4.remote_pod)])
+    begin(rig, IPV4, PORTS)
+    for left in (20, 0):
+        fills = sweep(rig, tmp_path).tables
+        assert {name: fills[name] for name in sizes} == {
+            t.CT_TCP.name: gc.Fill(4096, left, evicted=0),
+            t.CT_ANY.name: gc.Fill(2048, 0, evicted=0),
+            t.SNAT.name: gc.Fill(1024, left, evicted=0),
+        }
+        end_all(rig)
 
 
 @BOTH
