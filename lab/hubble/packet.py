@@ -86,7 +86,9 @@ def _parse_ipv6(frame: bytes, at: int) -> Headers:
     if frame[at] >> 4 != 6:
         return Headers()
     at += 40
-    while protocol in _IPV6_EXTENSIONS and len(frame) >= at + 2:
+    while protocol in _IPV6_EXTENSIONS:
+        if len(frame) < at + 2:
+            return Headers(6, 0, source, destination)
         protocol, at = frame[at], at + (frame[at + 1] + 1) * 8
     if protocol == _IPV6_FRAGMENT:
         if len(frame) < at + 8 or _U16.unpack_from(frame, at + 2)[0] & 0xFFF8:
