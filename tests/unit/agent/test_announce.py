@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from typing import Any
 
 import pytest
+from lightkube.models.core_v1 import NodeCondition
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Node
 
-from lab.agent.bgp.announce import EXCLUDE, announced
+from lab.agent.bgp.announce import EXCLUDE, announced, excluded
 from lab.agent.profile import profile
 from lab.agent.services.model import Kind
 from tests.unit.agent.objects import endpoint, endpoint_slice, node, service
@@ -66,13 +69,80 @@ def test_without_its_node_object_an_agent_announces_nothing() -> None:
     assert announced([service()], {}, None, CILIUM, {VIP}) == []
 
 
-def test_only_what_the_configuration_can_announce_is_looked_at() -> None:
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [
+        (Kind.LOAD_BALANCER, "172.16.10.0"),
+        (Kind.EXTERNAL_IPS, "203.0.113.7"),
+        (Kind.CLUSTER_IP, "10.106.236.120"),
+    ],
+)
+def test_only_what_the_configuration_can_announce_is_looked_at(kind: Kind, address: str) -> None:
     found = announced(
         [service(externalIPs=["203.0.113.7"])],
         {"default/web1-lb": [endpoint_slice(HERE)]},
         node("k8s-worker1", "192.168.1.21", "10.0.1.0/24"),
         METALLB,
-        {VIP, IPv4Address("203.0.113.7")},
-        kinds=(Kind.LOAD_BALANCER,),
+        {VIP, IPv4Address("203.0.113.7"), IPv4Address("10.106.236.120")},
+        kinds=(kind,),
     )
-    assert [(each.kind, each.address) for each in found] == [(Kind.LOAD_BALANCER, VIP)]
+    assert [(each.kind, str(each.address)) for each in found] == [(kind, address)]
+
+
+@pytest.mark.parametrize(
+    ("external", "internal", "kinds"),
+    [
+        ("Cluster", "Cluster", {"LoadBalancer": False, "ExternalIPs": False, "ClusterIP": False}),
+        ("Local", "Cluster", {"ClusterIP": False}),
+        ("Cluster", "Local", {"LoadBalancer": False, "ExternalIPs": False}),
+        ("Local", "Local", {}),
+    ],
+)
+def test_each_kind_of_address_follows_its_own_policy(
+    external: str, internal: str, kinds: dict[str, bool]
+) -> None:
+    """On a node without endpoints; and with one, marked as Local where the policy is."""
+    addresses = {"172.16.10.0", "203.0.113.7", "10.106.236.120", "fd00:96::1"}
+    web = service(
+        externalIPs=["203.0.113.7", "203.0.113.8"],
+        clusterIPs=["10.106.236.120", "fd00:96::1"],
+        externalTrafficPolicy=external,
+        internalTrafficPolicy=internal,
+    )
+    here = node("k8s-worker1", "192.168.1.21", "10.0.1.0/24")
+    six = endpoint_slice(endpoint("fd00:10:0:1::1"))
+    six.addressType = "IPv6"
+
+    def found(of: dict[str, Any]) -> list[tuple[str, str, bool]]:
+        slices = {"default/web1-lb": [endpoint_slice(of), *([six] if of is HERE else [])]}
+        each = announced([web], slices, here, METALLB, {ip_address(text) for text in addresses})
+        return [(e.kind.value, str(e.address), e.local) for e in each]
+
+    assert {kind: local for kind, _, local in found(THERE)} == kinds
+    assert found(HERE) == [
+        ("LoadBalancer", "172.16.10.0", external == "Local"),
+        ("ExternalIPs", "203.0.113.7", external == "Local"),
+        ("ClusterIP", "10.106.236.120", internal == "Local"),
+        ("ClusterIP", "fd00:96::1", internal == "Local"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "out"),
+    [
+        ("NetworkUnavailable", "True", True),
+        ("NetworkUnavailable", "False", False),
+        ("MemoryPressure", "True", False),
+    ],
+)
+def test_a_node_without_a_network_announces_nothing(kind: str, status: str, out: bool) -> None:
+    here = node("k8s-worker1", "192.168.1.21", "10.0.1.0/24")
+    assert not excluded(here)
+    assert here.status is not None
+    here.status.conditions = [NodeCondition(type=kind, status=status)]
+    assert excluded(here) is out
+
+
+def test_a_node_that_says_nothing_of_itself_is_not_excluded() -> None:
+    assert not excluded(Node(metadata=ObjectMeta(name="k8s-worker1")))
+    assert not excluded(Node())

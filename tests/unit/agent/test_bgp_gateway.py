@@ -12,6 +12,10 @@ def test_the_default_gateway_of_a_routing_table() -> None:
     table = (
         "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
         "eth0\t0001A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
+        "eth0\t0010AC00\t0201A8C0\t0003\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
+        "eth0\t00000000\t0301A8C0\t0003\t0\t0\t0\t00000080\t0\t0\t0\n"
+        "eth0\t00000000\t00000000\t0001\t0\t0\t9\t00000000\t0\t0\t0\n"
+        "cut off\n"
         "eth0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
     )
     assert default_gateway(table) == ROUTER
@@ -19,11 +23,14 @@ def test_the_default_gateway_of_a_routing_table() -> None:
 
 
 def test_the_default_gateway_of_an_ipv6_routing_table() -> None:
-    rest = "00000400 00000001 00000000"
+    via, rest = f"20010db80001{'0' * 19}", "00000400 00000001 00000000"
     table = (
         f"20010db8000100000000000000000000 40 {'0' * 32} 00 {'0' * 32} {rest} 00000001     eth0\n"
-        f"{'0' * 32} 00 {'0' * 32} 00 20010db8000100000000000000000001 {rest} 00000003     eth0\n"
+        f"20010db8000200000000000000000000 40 {'0' * 32} 00 {via}2 {rest} 00000003     eth0\n"
+        f"{'0' * 32} 01 {'0' * 32} 00 {via}3 {rest} 00000003     eth0\n"
+        "cut off\n"
+        f"{'0' * 32} 00 {'0' * 32} 00 {via}1 {rest} 00000003     eth0\n"
         f"{'0' * 32} 00 {'0' * 32} 00 {'0' * 32} ffffffff 00000001 00000000 00200200       lo\n"
     )
     assert default_gateway6(table) == IPv6Address("2001:db8:1::1")
-    assert default_gateway6(table.splitlines()[2]) is None
+    assert default_gateway6(table.splitlines()[-1]) is None
