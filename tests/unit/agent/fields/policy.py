@@ -35,6 +35,7 @@ POLICY_ROWS = [
     row(f"{NB}.eBGPMultihopTTL", 3, f"{N} ebgp-multihop 3"),
     row(f"{NB}.connectRetryTimeSeconds", 5, f"{N} timers connect 5"),
     row(f"{NB}.holdTimeSeconds", 60, f"{N} timers 30 60"),
+    row(f"{NB}.holdTimeSeconds", 30, f"{N} timers 30 30"),
     row(f"{NB}.holdTimeSeconds", 9, refused="keepAliveTimeSeconds 30 is more than"),
     row(f"{NB}.keepAliveTimeSeconds", 10, f"{N} timers 10 90"),
     row(f"{NB}.gracefulRestart", {"enabled": True, "restartTimeSeconds": 60},

@@ -79,6 +79,7 @@ VERSION2_ROWS = [
         f"{N} graceful-restart", "bgp graceful-restart restart-time 60"),
     row("config.ebgpMultihop", 255, f"{N} ebgp-multihop 255"),
     row("config.families", [{"afi": "ls", "safi": "unicast"}], refused="family ls/unicast"),
+    row("config.families", [{"afi": "ipv4", "safi": "mpls"}], refused="family ipv4/mpls"),
     row("config.families", [{"afi": "ipv4", "safi": "unicast"}], without=(VIP,)),
     row(f"{AV}.advertisementType", "PodCIDR", "network 10.0.1.0/24", without=(VIP,)),
     row(f"{AV}.advertisementType", "CiliumPodIPPool", refused=NO_POOLS),
