@@ -86,6 +86,8 @@ def test_where_the_program_stood(point: ObsPoint, words: str) -> None:
         (frame(1, b"\x08\x00" + bytes(6)), f"{CLIENT} -> {POD} EchoRequest"),
         (frame(1, b"\x03\x03" + bytes(6)), f"{CLIENT} -> {POD} DestinationUnreachable(Port)"),
         (frame(17, struct.pack("!HHHH", 5, 53, 8, 0)), f"{CLIENT}:5 -> {POD}:53 udp"),
+        (frame(58, b"\x80\x00" + bytes(6)), f"{CLIENT} -> {POD} EchoRequest"),
+        (frame(132, struct.pack("!HHII", 5, 53, 0, 0)), f"{CLIENT}:5 -> {POD}:53 sctp"),
         (frame(47, bytes(8)), f"{CLIENT} -> {POD}"),
         (bytes(12) + b"\x08\x06" + bytes(28), "no IP packet"),
     ],
@@ -100,6 +102,14 @@ def test_an_ipv6_packet_has_its_addresses_in_brackets() -> None:
     body = bytes(12) + b"\x86\xdd" + struct.pack("!IHBB", 6 << 28, 8, 17, 64) + ends + udp
     told = line(trace(body, flags=notification.TRACE_IPV6))
     assert "orig-ip ::: [fd00:192::11]:5 -> [fd00:172::]:53 udp" in told
+    head = structs.trace_notify.parse(trace(body, flags=notification.TRACE_IPV6))
+    head.orig_ip = type(head.orig_ip)(*IPv6Address("fd00:192::12").packed)
+    assert "orig-ip fd00:192::12: [fd00:192::11]:5 " in line(bytes(head) + body)
+
+
+def test_an_interface_that_has_gone_has_no_name() -> None:
+    (told,) = notification.brief(trace(), lambda _: "")
+    assert " ifindex 0 " in told
 
 
 def test_events_that_are_cut_short_are_named_not_raised() -> None:
@@ -130,6 +140,18 @@ def test_whole_headers() -> None:
     )
 
 
+def test_one_identity_that_is_known_is_told() -> None:
+    for labels, told in (((0, 300), "unknown->300"), ((300, 0), "300->unknown")):
+        event = trace(src_label=labels[0], dst_label=labels[1])
+        assert f", identity {told}, " in notification.whole(event, device, in_hex=False)[1]
+    assert "identity" not in notification.whole(trace(src_label=0), device, in_hex=False)[1]
+
+
+def test_bytes_that_are_no_letters_are_dots() -> None:
+    dumped = notification.whole(drop(b"\x1f !09AZaz~\x7f\x80\xff"), device, in_hex=True)
+    assert dumped[2].split("|")[1] == ". !09AZaz~..."
+
+
 def test_bytes_of_the_packet() -> None:
     dumped = notification.whole(drop(frame(1, b"\x08\x00" + bytes(6))), device, in_hex=True)
     assert dumped[2:] == [
@@ -154,6 +176,19 @@ def test_a_trace_event_as_json() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("ports", [(0, 53), (5, 0)])
+def test_a_port_that_is_zero_does_not_hide_the_other(ports: tuple[int, int]) -> None:
+    body = frame(17, struct.pack("!HHHH", *ports, 8, 0))
+    told = json.loads(notification.as_json(trace(body), device)[0])
+    assert told["summary"]["l4"] == {"src": str(ports[0]), "dst": str(ports[1])}
+
+
+def test_what_has_no_ports_says_nothing_of_them() -> None:
+    told = json.loads(notification.as_json(trace(frame(1, b"\x08\x00" + bytes(6))), device)[0])
+    assert list(told["summary"]) == ["l2", "l3"]
+    assert json.loads(notification.as_json(trace(b"\xff" * 13), device)[0])["summary"] == {}
+
+
 def test_a_drop_event_as_json() -> None:
     (text,) = notification.as_json(drop(dst_id=77, ifindex=9), device)
     told = json.loads(text)
@@ -176,6 +211,7 @@ DROP_AT_258 = drop(source=258, dst_id=0)
         (Selection(types=frozenset({"drop"})), [DROP_AT_258]),
         (Selection(types=frozenset({"drop", "trace"})), [FROM_258, DROP_AT_258]),
         (Selection(sources=frozenset({258})), [FROM_258, DROP_AT_258]),
+        (Selection(sources=frozenset({77})), []),
         (Selection(destinations=frozenset({77})), [FROM_258]),
         (Selection(related=frozenset({77})), [FROM_258]),
         (Selection(related=frozenset({1})), []),
@@ -184,6 +220,10 @@ DROP_AT_258 = drop(source=258, dst_id=0)
 )
 def test_which_events_are_wanted(selection: Selection, events: list[bytes]) -> None:
     assert [each for each in (FROM_258, DROP_AT_258) if selection.admits(each)] == events
+
+
+def test_what_this_datapath_does_not_make_is_never_wanted() -> None:
+    assert not Selection().admits(bytes([EventType.DEBUG]) + bytes(60))
 
 
 def test_a_malformed_event_is_never_hidden() -> None:

@@ -310,4 +310,6 @@ def test_status_tells_of_both_pools() -> None:
         "IPAM:                   IPv4: 2/254 allocated from 10.0.1.0/24, "
         "IPv6: 2/18446744073709551614 allocated from fd00:10:0:1::/64"
     ) in lines
-    assert columns(status.endpoint_list(said))[1].split()[3:5] == ["fd00:10:0:1::2", "10.0.1.2"]
+    header, pod = columns(status.endpoint_list(said))
+    assert header.split()[-4:-2] == ["IPv6", "IPv4"]
+    assert pod.split()[3:5] == ["fd00:10:0:1::2", "10.0.1.2"]
