@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from lightkube.resources.core_v1 import Service
 from lab.agent.agent import Agent
 from lab.agent.bgp.metrics import BgpMetrics
 from lab.agent.flows.lookup import Directory
+from lab.agent.places import ENDPOINTS, endpoint_key
+from lab.agent.pods.local import LocalPod
 from lab.agent.profile import profile
 from lab.agent.services.remembered import NOTHING, LastIds
 from lab.agent.services.table import Operation
@@ -25,6 +27,7 @@ from lab.frr.speaker import Speaker
 from tests.unit.agent.agent_config import CONFIG
 from tests.unit.agent.objects import endpoint, endpoint_slice, node, service
 from tests.unit.agent.test_announcing import NOBODY, PEERS, POOLS, config_map
+from tests.unit.agent.test_places import LOCAL
 
 VIP = "172.16.10.0/32"
 
@@ -36,6 +39,7 @@ class Maps:
         self.broken = False
         self.looks = 0
         """For sockets whose backend is gone."""
+        self.done: list[Operation] = []
 
     def services(self) -> dict[Any, Any]:
         return {}
@@ -47,8 +51,10 @@ class Maps:
         return {}
 
     def carry_out(self, operations: Iterable[Operation]) -> None:
-        if self.broken and list(operations):
+        operations = list(operations)
+        if self.broken and operations:
             raise BpfError("write", 7)
+        self.done += operations
 
     def end_stale_sockets(self) -> list[Connected]:
         self.looks += 1
@@ -67,8 +73,11 @@ class Flows:
 class Programs:
     mtu = pod_mtu = 1500
 
-    def attach(self, pod: Any) -> None:
-        """There are no pods here."""
+    def __init__(self) -> None:
+        self.attached: Callable[[LocalPod], None] = lambda _: None
+
+    def attach(self, pod: LocalPod) -> None:
+        self.attached(pod)
 
 
 class Node:
@@ -79,8 +88,9 @@ class Node:
     ) -> None:
         config = replace(CONFIG, run_dir=run_dir)
         self.told = told
+        self.programs = Programs()
         self.agent = Agent(
-            config, profile(profile_name, {}), NOBODY, Programs(), Flows(), BgpMetrics()
+            config, profile(profile_name, {}), NOBODY, self.programs, Flows(), BgpMetrics()
         )
         cluster = self.agent.cluster
         for mirror in cluster.mirrors:
@@ -138,6 +148,24 @@ def test_not_before_the_maps_hold_the_services(here: Node) -> None:
     assert here.announced() is None
     here.maps_hold_the_services()
     assert here.announced() == [VIP]
+
+
+def test_a_pod_is_in_the_maps_before_its_programs_run_and_no_more_when_it_is_gone(
+    here: Node,
+) -> None:
+    """They answer its first request for an address from the entry."""
+    maps: Any = here.agent._neighbourhood._maps
+    seen: list[bool] = []
+
+    def written() -> list[bool]:
+        place = (ENDPOINTS, endpoint_key(LOCAL))
+        return [each.value is not None for each in maps.done if (each.map, each.key) == place]
+
+    here.programs.attached = lambda _: seen.extend(written())
+    asyncio.run(here.agent.attach(LOCAL))
+    assert seen == [True]
+    asyncio.run(here.agent.detach(LOCAL))
+    assert written() == [True, False]
 
 
 def test_not_when_a_map_is_full(here: Node) -> None:
