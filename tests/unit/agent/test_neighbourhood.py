@@ -88,13 +88,15 @@ def test_only_what_changed_is_written() -> None:
 
 
 def test_what_could_not_be_written_is_written_next_time() -> None:
-    here = Here()
+    here, sound = Here(), Here()
+    sound.settle()
     here.maps.broken = True
     with pytest.raises(BpfError):
         here.settle()
     assert not here.places.settled
     here.maps.broken = False
-    assert here.settle()
+    here.settle()
+    assert here.maps.held == sound.maps.held
     assert here.places.settled
 
 
