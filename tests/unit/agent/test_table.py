@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import pytest
@@ -14,9 +14,17 @@ from lab.agent.services.entries import Entries
 from lab.agent.services.model import Balanced
 from lab.agent.services.table import Operation, Table
 from lab.agent.services.translate import Place, balance
-from lab.bpf import structs
+from lab.bpf import maglev, structs
 from lab.bpf.codes import BackendState, ServiceFlag, ServiceFlag2
-from lab.bpf.tables import BACKENDS, MAGLEV, REVERSE_NAT, SERVICES, SOURCE_RANGE
+from lab.bpf.tables import (
+    BACKENDS,
+    BACKENDS6,
+    MAGLEV,
+    MAGLEV6,
+    REVERSE_NAT,
+    SERVICES,
+    SOURCE_RANGE,
+)
 from tests.unit.agent.objects import endpoint, endpoint_slice, service
 
 OLD = profile("cilium-1.10", {})
@@ -300,6 +308,29 @@ def test_maglev_tables_hold_ids_of_backends_in_equal_shares() -> None:
     numbers = memoryview(tables[0]).cast("I").tolist()
     assert len(numbers) == 251
     assert abs(numbers.count(1) - numbers.count(2)) <= 1
+
+
+def test_backends_are_hashed_by_the_names_that_cilium_gives_them() -> None:
+    """Or a node of another kind would send a flow elsewhere."""
+    place = Place("k8s-worker1", (IPv4Address("192.168.1.21"), IPv6Address("fd00::21")), NEW)
+    web = service(clusterIPs=["10.96.0.5", "fd00:96::5"], ipFamilies=["IPv4", "IPv6"])
+    six = endpoint_slice(endpoint("fd00:1::7"), endpoint("fd00:2::7"))
+    six.addressType = "IPv6"
+    balanced = balance(web, [endpoint_slice(A, B), six], place)
+    held = apply({}, Table(NEW, {}).update({WEB: balanced}))
+
+    numbers = {
+        str(entries.backend_of(name, value).address): int.from_bytes(key, "little")
+        for (name, key), value in held.items()
+        if name in (BACKENDS.name, BACKENDS6.name)
+    }
+    for table, written, addresses in (
+        (MAGLEV, "[{}:80/TCP,State:active]", ("10.0.1.1", "10.0.2.2")),
+        (MAGLEV6, "[[{}]:80/TCP,State:active]", ("fd00:1::7", "fd00:2::7")),
+    ):
+        names = {written.format(each): numbers[each] for each in addresses}
+        found = {value for (name, _), value in held.items() if name == table.name}
+        assert found == {maglev.image(names, 251)}
 
 
 TWO_CLAIM: dict[str, Any] = {"vip": None, "nodePort": False, "externalIPs": ["172.16.20.0"]}
