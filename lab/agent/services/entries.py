@@ -110,8 +110,8 @@ def is_frontend(place: Place) -> bool:
     name, raw = place
     if name not in SERVICES:
         return False
-    port, slot, protocol, _ = _KEY_END.unpack_from(raw, _PORT_AT[name])
-    return not slot and bool(port or protocol)
+    port, slot, _, _ = _KEY_END.unpack_from(raw, _PORT_AT[name])
+    return not slot and bool(port != WILDCARD_PORT)
 
 
 def slots(frontend: Place) -> Iterator[Place]:
@@ -156,13 +156,13 @@ def rank(place: Place, *, removing: bool) -> int:
     elif name not in SERVICES:
         order = 1
     else:
-        port, slot, protocol, scope = _KEY_END.unpack_from(raw, _PORT_AT[name])
+        port, slot, _, scope = _KEY_END.unpack_from(raw, _PORT_AT[name])
         if slot:
             order = 2
         elif scope == Scope.INTERNAL:
             order = 3
         else:
-            order = 4 if port or protocol else 5
+            order = 5 if port == WILDCARD_PORT else 4
     return 11 - order if removing else order
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from ipaddress import IPv4Address, IPv6Address
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from lab.agent.profile import Profile, profile
 from lab.agent.services import entries
 from lab.agent.services.entries import Entries
 from lab.agent.services.model import Balanced
+from lab.agent.services.remembered import LastIds
 from lab.agent.services.table import Operation, Table
 from lab.agent.services.translate import Place, balance
 from lab.bpf import maglev, structs
@@ -201,6 +203,71 @@ def test_freed_ids_are_not_given_again_at_once() -> None:
     held = apply({}, table.update({WEB: balanced(A)}))
 
     assert frontends(held)["172.16.10.0:80"].rev_nat_index == 8
+
+
+def ids(held: Entries) -> tuple[set[int], set[int]]:
+    """Of frontends and of backends."""
+    backends = {int.from_bytes(key, "little") for name, key in held if name == BACKENDS.name}
+    return {each.rev_nat_index for each in frontends(held).values()}, backends
+
+
+def test_ids_that_flows_remember_are_not_given_to_others() -> None:
+    table = Table(OLD, {}, LastIds(frontend=70, backend=90))
+    held = apply({}, table.update({WEB: balanced(A, B)}))
+    assert ids(held) == ({71, 72, 73, 74}, {91, 92})
+
+
+@pytest.mark.parametrize("left", [REVERSE_NAT.name, entries.AFFINITY_MATCH, SOURCE_RANGE.name])
+def test_what_a_killed_agent_left_of_a_frontend_does_not_fall_to_another(left: str) -> None:
+    """It had not come to slot 0 yet: only what hangs on the id was written."""
+    spec: dict[str, Any] = {
+        "loadBalancerSourceRanges": ["192.168.10.0/24"],
+        "sessionAffinity": "ClientIP",
+    }
+    held = apply({}, Table(OLD, {}).update({WEB: balanced(A, **spec)}))
+    rest = {at: value for at, value in held.items() if at[0] == left}
+    again = apply(rest, Table(OLD, rest).update({WEB: balanced(B)}))
+    assert ids(again)[0] == {5, 6, 7, 8}
+
+
+def test_ids_of_what_is_gone_can_be_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When there are no others: of services that went, and of those that an earlier agent left."""
+    monkeypatch.setattr("lab.agent.services.table.LAST_FRONTEND", 4)
+    monkeypatch.setattr("lab.agent.services.backends.LAST_BACKEND", 2)
+    table, held = Table(OLD, {}), Entries()
+    for endpoints in ((A, B), (B, C), (A, C)):
+        for wanted in (balanced(*endpoints), ()):
+            before = held
+            held = apply(held, table.update({WEB: wanted}))
+    assert held == {}
+    again = Table(OLD, before)
+    held = apply(before, again.update({}, complete=True))
+    assert held == {}
+    ports = [{"name": "http", "port": 80, "protocol": "TCP", "nodePort": 30257}]
+    other = balanced(B, C, name="other", clusterIP="10.96.7.7", vip="172.16.10.1", ports=ports)
+    held = apply(held, again.update({"default/other": other}))
+    assert ids(held) == ({1, 2, 3, 4}, {1, 2})
+
+
+def test_what_a_packet_reads_last_is_written_first_and_removed_last() -> None:
+    """Two scopes and a wildcard: every rank that there is."""
+    web = balanced(A, chosen=NEW, externalTrafficPolicy="Local", sessionAffinity="ClientIP")
+    operations = Table(NEW, {}).update({WEB: web})
+
+    def stage(op: Operation) -> str:
+        if op.map != SERVICES.name:
+            return "backend" if op.map == BACKENDS.name else "id"
+        key = structs.lb4_key.parse(op.key)
+        if key.backend_slot:
+            return "slot"
+        inner = "inside" if key.scope else "outside"
+        return inner if key.dport else "other ports"
+
+    stages = [stage for stage, _ in groupby(operations, stage)]
+    assert stages == ["backend", "id", "slot", "inside", "outside", "other ports"]
+    places = [(op.map, op.key) for op in operations]
+    ranks = [entries.rank(place, removing=True) for place in reversed(places)]
+    assert ranks == sorted(ranks)
 
 
 def test_terminating_backends_follow_the_active_ones() -> None:
