@@ -1,4 +1,4 @@
-"""The load balancer's table: what is written, in which order, under which ids."""
+"""The load balancer's table: what is written, and in which order."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import pytest
 
 from lab.agent.profile import Profile, profile
 from lab.agent.services import entries
-from lab.agent.services.entries import Entries
 from lab.agent.services.model import Balanced
-from lab.agent.services.remembered import LastIds
 from lab.agent.services.table import Operation, Table
 from lab.agent.services.translate import Place, balance
 from lab.bpf import maglev, structs
@@ -27,85 +25,20 @@ from lab.bpf.tables import (
     SERVICES,
     SOURCE_RANGE,
 )
+from tests.unit.agent.held import (
+    NEW,
+    OLD,
+    WEB,
+    A,
+    B,
+    C,
+    apply,
+    backends_of,
+    balanced,
+    frontends,
+    states,
+)
 from tests.unit.agent.objects import endpoint, endpoint_slice, service
-
-OLD = profile("cilium-1.10", {})
-NEW = profile("modern", {"maglev_size": "251"})
-A, B, C = endpoint("10.0.1.1"), endpoint("10.0.2.2"), endpoint("10.0.3.3")
-WEB = "default/web1-lb"
-
-
-def balanced(
-    *endpoints: dict[str, Any], chosen: Profile = OLD, **spec: Any
-) -> tuple[Balanced, ...]:
-    place = Place("k8s-worker1", (IPv4Address("192.168.1.21"),), chosen)
-    return balance(service(**spec), [endpoint_slice(*endpoints)], place)
-
-
-def apply(held: Entries, operations: list[Operation]) -> Entries:
-    """The maps after the operations."""
-    result = dict(held)
-    for op in operations:
-        if op.value is None:
-            del result[op.map, op.key]
-        else:
-            result[op.map, op.key] = op.value
-    return result
-
-
-def frontends(held: Entries) -> dict[str, structs.lb4_service]:
-    """Slot 0 of every frontend, by address:port."""
-    found = {}
-    for (name, raw), value in held.items():
-        if name == SERVICES.name:
-            key = structs.lb4_key.parse(raw)
-            if key.backend_slot == 0:
-                where = f"{IPv4Address(key.address)}:{key.dport}"
-                found[where] = structs.lb4_service.parse(value)
-    return found
-
-
-def backends_of(held: Entries, address: str) -> list[str]:
-    """Addresses of a frontend's backends in the order of their slots, through the maps."""
-    slots = {}
-    for (name, raw), value in held.items():
-        key = structs.lb4_key.parse(raw) if name == SERVICES.name else None
-        if key is not None and key.backend_slot and str(IPv4Address(key.address)) == address:
-            number = structs.lb4_service.parse(value).backend_id
-            backend = held[BACKENDS.name, number.to_bytes(4, "little")]
-            slots[key.backend_slot] = str(entries.backend_of(BACKENDS.name, backend).address)
-    return [slots[n] for n in sorted(slots)]
-
-
-def states(held: Entries) -> dict[str, int]:
-    """Whether backends are active or terminating, by their addresses."""
-    return {
-        str(entries.backend_of(BACKENDS.name, value).address): structs.lb4_backend.parse(
-            value
-        ).flags
-        for (name, _), value in held.items()
-        if name == BACKENDS.name
-    }
-
-
-def test_the_article_s_service_has_id_5() -> None:
-    table = Table(OLD, {})
-    kubernetes = balanced(A, name="kubernetes", vip=None, nodePort=False, type="ClusterIP")
-    held = apply({}, table.update({"default/kubernetes": kubernetes, WEB: balanced(A)}))
-
-    vip = frontends(held)["172.16.10.0:80"]
-    assert (vip.rev_nat_index, vip.count) == (5, 1)
-    assert vip.flags == ServiceFlag.LOADBALANCER | ServiceFlag.ROUTABLE
-
-
-def test_an_address_that_comes_late_gets_the_id_it_would_have_had() -> None:
-    late, other = Table(OLD, {}), "default/other"
-    held = apply({}, late.update({WEB: balanced(A, vip=None)}))
-    later = balanced(A, name="other", clusterIP="10.96.7.7", vip="172.16.10.1")
-    held = apply(held, late.update({other: later}))
-    held = apply(held, late.update({WEB: balanced(A)}))
-
-    assert frontends(held)["172.16.10.0:80"].rev_nat_index == 4
 
 
 def test_backends_come_before_slots_and_slots_before_their_count() -> None:
@@ -168,85 +101,12 @@ def test_services_share_a_backend_until_the_last_of_them_is_gone() -> None:
     assert BACKENDS.name in {op.map for op in table.update({"default/twin": ()})}
 
 
-def test_a_restarted_agent_writes_nothing_and_keeps_all_ids() -> None:
-    first = Table(OLD, {})
-    before = apply({}, first.update({"default/old": balanced(C, name="old", vip=None)}))
-    held = apply(before, first.update({WEB: balanced(A, B), "default/old": ()}))
-
-    assert Table(OLD, held).update({WEB: balanced(A, B)}, complete=True) == []
-
-
-def test_a_restarted_agent_gives_new_services_new_ids() -> None:
-    held = apply({}, Table(OLD, {}).update({WEB: balanced(A)}))
-    again = Table(OLD, held)
-    ports = [{"name": "http", "port": 80, "protocol": "TCP", "nodePort": 30257}]
-    other = balanced(B, name="other", clusterIP="10.96.7.7", vip="172.16.10.1", ports=ports)
-    held = apply(held, again.update({WEB: balanced(A), "default/other": other}, complete=True))
-
-    numbers = [each.rev_nat_index for each in frontends(held).values()]
-    assert len(numbers) == len(set(numbers)) == 8
-    assert backends_of(held, "172.16.10.1") == ["10.0.2.2"]
-
-
 def test_a_restarted_agent_removes_what_nobody_wants_any_more() -> None:
     held = apply({}, Table(OLD, {}).update({WEB: balanced(A)}))
     operations = Table(OLD, held).update({}, complete=True)
 
     assert apply(held, operations) == {}
     assert operations[0].map == SERVICES.name
-
-
-def test_freed_ids_are_not_given_again_at_once() -> None:
-    table = Table(OLD, {})
-    table.update({WEB: balanced(A)})
-    table.update({WEB: ()})
-    held = apply({}, table.update({WEB: balanced(A)}))
-
-    assert frontends(held)["172.16.10.0:80"].rev_nat_index == 8
-
-
-def ids(held: Entries) -> tuple[set[int], set[int]]:
-    """Of frontends and of backends."""
-    backends = {int.from_bytes(key, "little") for name, key in held if name == BACKENDS.name}
-    return {each.rev_nat_index for each in frontends(held).values()}, backends
-
-
-def test_ids_that_flows_remember_are_not_given_to_others() -> None:
-    table = Table(OLD, {}, LastIds(frontend=70, backend=90))
-    held = apply({}, table.update({WEB: balanced(A, B)}))
-    assert ids(held) == ({71, 72, 73, 74}, {91, 92})
-
-
-@pytest.mark.parametrize("left", [REVERSE_NAT.name, entries.AFFINITY_MATCH, SOURCE_RANGE.name])
-def test_what_a_killed_agent_left_of_a_frontend_does_not_fall_to_another(left: str) -> None:
-    """It had not come to slot 0 yet: only what hangs on the id was written."""
-    spec: dict[str, Any] = {
-        "loadBalancerSourceRanges": ["192.168.10.0/24"],
-        "sessionAffinity": "ClientIP",
-    }
-    held = apply({}, Table(OLD, {}).update({WEB: balanced(A, **spec)}))
-    rest = {at: value for at, value in held.items() if at[0] == left}
-    again = apply(rest, Table(OLD, rest).update({WEB: balanced(B)}))
-    assert ids(again)[0] == {5, 6, 7, 8}
-
-
-def test_ids_of_what_is_gone_can_be_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When there are no others: of services that went, and of those that an earlier agent left."""
-    monkeypatch.setattr("lab.agent.services.table.LAST_FRONTEND", 4)
-    monkeypatch.setattr("lab.agent.services.backends.LAST_BACKEND", 2)
-    table, held = Table(OLD, {}), Entries()
-    for endpoints in ((A, B), (B, C), (A, C)):
-        for wanted in (balanced(*endpoints), ()):
-            before = held
-            held = apply(held, table.update({WEB: wanted}))
-    assert held == {}
-    again = Table(OLD, before)
-    held = apply(before, again.update({}, complete=True))
-    assert held == {}
-    ports = [{"name": "http", "port": 80, "protocol": "TCP", "nodePort": 30257}]
-    other = balanced(B, C, name="other", clusterIP="10.96.7.7", vip="172.16.10.1", ports=ports)
-    held = apply(held, again.update({"default/other": other}))
-    assert ids(held) == ({1, 2, 3, 4}, {1, 2})
 
 
 def test_what_a_packet_reads_last_is_written_first_and_removed_last() -> None:
