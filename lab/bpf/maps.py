@@ -181,20 +181,10 @@ class PerCpuMap(Map[K, V]):
         self._one = (ctypes.sizeof(table.value) + 7) & ~7
         self._value_size = self._one * call("libbpf_num_possible_cpus")
 
-    def per_cpu(self, key: K) -> list[V]:
-        """The values of a key in the order of the processors; empty when there is none."""
-        data = ctypes.create_string_buffer(self._value_size)
-        if not self._found(raw("bpf_map_lookup_elem", self.fd, bytes(key), data), "looking up"):
-            return []
-        return [self.table.value.parse(data.raw[at:]) for at in self._offsets()]
-
-    def _offsets(self) -> range:
-        return range(0, self._value_size, self._one)
-
     def _value(self, data: bytes) -> V:
         """The sum over all processors: every field of such a value is a counter."""
         total: V = self.table.value()
-        for at in self._offsets():
+        for at in range(0, self._value_size, self._one):
             part = self.table.value.parse(data[at:])
             for name in (field[0] for field in self.table.value._fields_):
                 setattr(total, name, getattr(total, name) + getattr(part, name))
