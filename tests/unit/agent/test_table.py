@@ -285,6 +285,16 @@ def test_the_older_of_two_services_keeps_the_frontend_that_both_claim() -> None:
     assert backends_of(held, "172.16.20.0") == ["10.0.2.2", "10.0.3.3"]
 
 
+def test_an_older_service_that_comes_to_claim_a_frontend_leaves_no_slot_of_the_younger() -> None:
+    table = Table(OLD, {})
+    held = apply({}, table.update({"default/new": claimed("new", 2, B, C, day=3)}))
+    assert backends_of(held, "172.16.20.0") == ["10.0.2.2", "10.0.3.3"]
+    held = apply(held, table.update({"default/old": claimed("old", 1, A, day=2)}))
+    assert backends_of(held, "172.16.20.0") == ["10.0.1.1"]
+    held = apply(held, table.update({"default/old": ()}))
+    assert backends_of(held, "172.16.20.0") == ["10.0.2.2", "10.0.3.3"]
+
+
 def test_a_restarted_agent_finds_the_same_service_at_a_frontend_that_two_claim() -> None:
     services = {
         "default/new": claimed("new", 2, B, day=3),
