@@ -42,6 +42,8 @@ def end_stale(
     more, in any of the maps of `backends`; which ones they were: none where the kernel cannot
     (CONFIG_INET_DIAG_DESTROY). CommandError when ss(8) fails.
     """
+    if not asked.raw_items():  # most nodes ask nothing, and need not run ss at each change
+        return []
     there = {(_address(b), b.port) for each in backends for _, b in each.items() if b.proto == UDP}
     stale = [
         each
