@@ -14,7 +14,7 @@ from lab.bpf.codes import OVERLAY_PORT, CtFlag
 
 from .family import BOTH, IPV4, Family
 from .node import CLIENT, DUAL, GATEWAY, NODE, NODE2, POD, REMOTE_POD, ROUTER
-from .packets import FROM_ROUTER, PORT, arriving, datagram, ip, reply, request, same
+from .packets import FROM_ROUTER, PORT, arriving, datagram, ip, ping, reply, request, same
 from .rig import OK, REDIRECT, Backend, Rig
 
 CLUSTER_IP = "10.96.0.10"
@@ -77,6 +77,24 @@ def test_a_port_that_a_pod_borrowed_is_not_the_nodes(dual: Rig, family: Family) 
     same(back.frame, datagram(family.client, family.node, sport=53, dport=PORT))
     pods = dual.run("from_netdev", datagram(family.client, family.node, sport=53, dport=PORT))
     assert pods.ends[1] == family.pod
+
+
+@BOTH
+def test_a_number_that_a_pods_echo_borrowed_is_not_the_nodes(dual: Rig, family: Family) -> None:
+    """Both ping one host; each hears of its own."""
+
+    def pong(number: int) -> Any:
+        return ping(family.client, family.node, kind="echo-reply", number=number)
+
+    dual.run("to_netdev", ping(family.pod, family.client, number=PORT))
+    out = dual.run("to_netdev", ping(family.node, family.client, number=PORT))
+    given = out.frame[2].id
+    assert (out.verdict, out.ends[0]) == (OK, family.node)
+    assert given != PORT
+    back = dual.run("from_netdev", pong(given))
+    assert back.verdict == OK
+    same(back.frame, pong(PORT))
+    assert dual.run("from_netdev", pong(PORT)).ends[1] == family.pod
 
 
 @BOTH
@@ -148,6 +166,27 @@ def test_ports_that_nobody_borrows_are_not_entered(dual: Rig, family: Family) ->
     ):
         same(dual.run(program, sent).frame, sent)
         assert list(dual.map(family.snat).items()) == []
+
+
+@BOTH
+def test_a_flow_to_a_pod_of_the_node_needs_no_translation(dual: Rig, family: Family) -> None:
+    """Nobody borrows an address for it: requests for it keep their own."""
+    dual.service(family.cluster_ip, 80, [Backend(family.pod)], flags=0)
+    for asked in (family.cluster_ip, family.pod):
+        sent = dual.run("from_host", request(family.router, asked)).frame
+        assert (sent[1].src, sent[1].dst) == (family.router, family.pod)
+    assert list(dual.map(family.snat).items()) == []
+
+
+@BOTH
+def test_a_service_answers_a_low_port_of_the_node(dual: Rig, family: Family) -> None:
+    """Nobody borrows it, but the answer comes from the backend all the same."""
+    asked = published(dual, family, service=True)
+    sent = dual.run("from_host", request(family.router, asked, sport=600)).frame
+    assert sent[TCP].sport == 600
+    back = answer(dual, family.remote_pod, family.router, 600)
+    assert back.verdict == OK
+    same(back.frame, arriving(reply(asked, family.router, dport=600)))
 
 
 def test_ports_of_the_tunnel_are_not_entered(dual: Rig) -> None:

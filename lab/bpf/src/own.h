@@ -9,13 +9,13 @@
 #include "nat.h"
 #include "service.h"
 
-/* Does the flow have an address of the node and a port of it that others' flows to there borrow? They
- * borrow the router address for pod networks only: with it, the node's own go out to the world like a
- * pod's (see masquerade()).
+/* Does the flow have an address of the node and a port (of an echo, its number) that others' flows to
+ * there borrow? They borrow the router address for pod networks only: with it, the node's own go out to
+ * the world like a pod's (see masquerade()).
  */
 static __always_inline int is_borrowed(const struct flow *f)
 {
-	return (f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP) && port_in_range(f->sport) &&
+	return port_in_range(f->sport) &&
 	       (is_node(&f->saddr, f->family) ||
 		(is_router(&f->saddr, f->family) && is_in_cluster(&f->daddr, f->family)));
 }
