@@ -197,12 +197,14 @@ class Rig:
         table = t.MAGLEV6 if ipv6 else t.MAGLEV
         maglev.write(self._object.map(table.name), index, backends)
 
-    def pod(self, address: str, endpoint_id: int = POD_ID, label: int = POD_LABEL) -> None:
+    def pod(
+        self, address: str, endpoint_id: int = POD_ID, label: int = POD_LABEL, ifindex: int = 1
+    ) -> None:
         """A pod of this node."""
         self.map(t.ENDPOINTS).update(
             s.endpoint_key.of(ip_address(address)),
             s.endpoint_info(
-                ifindex=1,
+                ifindex=ifindex,
                 lxc_id=endpoint_id,
                 mac=_mac(POD_MAC),
                 node_mac=_mac(VETH_MAC),

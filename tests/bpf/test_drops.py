@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, Ether
 
@@ -42,6 +42,7 @@ Act = Callable[[Rig], object]
 
 DSR = direct(MODERN)
 NO_PORTS = (40000, 39999)
+NEXT_DOOR = "10.0.1.7"
 OUT, IN = Direction.EGRESS, Direction.INGRESS
 
 
@@ -65,10 +66,14 @@ def inner(rig: Rig) -> None:
     rig.service(VIP, 80, [Backend(POD)], flags=0)
 
 
-def asked(rig: Rig) -> None:
-    """A request was forwarded, and then the way back to the client was lost."""
+def forwarded(rig: Rig) -> None:
     remote(rig)
     rig.run("from_netdev", request())
+
+
+def asked(rig: Rig) -> None:
+    """A request was forwarded, and then the way back to the client was lost."""
+    forwarded(rig)
     rig.inside(lambda: shell.run(["ip", "route", "del", "default"]))
 
 
@@ -84,6 +89,11 @@ def nameless(rig: Rig) -> None:
     near(rig)
     for key, _ in rig.map(t.REVERSE_NAT).items():
         rig.map(t.REVERSE_NAT).delete(key)
+
+
+def next_door(rig: Rig) -> None:
+    """Another pod, behind another veth."""
+    rig.pod(NEXT_DOOR, 103, ifindex=2)
 
 
 def nothing(_: Rig) -> None:
@@ -122,6 +132,16 @@ LOST = {
     "a pod asks for the gateway in another's name": Lost(
         Reason.INVALID_SIP, OUT, "from_container",
         Ether() / ARP(op=1, psrc="10.0.1.99", pdst=ROUTER),
+    ),
+    "a pod in its neighbour's name": Lost(
+        Reason.INVALID_SIP, OUT, "from_container", reply(NEXT_DOOR, CLIENT), next_door
+    ),
+    "a pod asks for the gateway in its neighbour's name": Lost(
+        Reason.INVALID_SIP, OUT, "from_container",
+        Ether() / ARP(op=1, psrc=NEXT_DOOR, pdst=ROUTER), next_door,
+    ),
+    "to a pod behind another veth": Lost(
+        Reason.UNROUTABLE, IN, "to_container", request(ROUTER, NEXT_DOOR), next_door
     ),
     "shorter than its header says": Lost(Reason.INVALID, IN, "from_netdev", cut(request(), 50)),
     "a pod's, shorter than it says": Lost(
@@ -190,6 +210,12 @@ LOST = {
     ),
     "the last hop, from pod to pod of another node": Lost(
         Reason.TTL_EXCEEDED, OUT, "from_container", spent(reply(POD, REMOTE_POD))
+    ),
+    "an error on its last hop, to another node": Lost(
+        Reason.TTL_EXCEEDED, IN, "from_netdev",
+        FROM_ROUTER / IP(src="192.168.1.1", dst=VIP, ttl=1) / ICMP(type=3, code=4)
+        / bytes(IP(src=VIP, dst=CLIENT) / TCP(sport=80, dport=PORT))[:28],
+        forwarded,
     ),
     "no port left": Lost(
         Reason.NAT_NO_MAPPING, OUT, "from_netdev", request(sport=1), remote,

@@ -194,6 +194,14 @@ def test_each_way_counts_a_packet_once(rig: Rig) -> None:
     assert forwarded(rig) == {Direction.INGRESS: 2, Direction.EGRESS: 3}
 
 
+def test_metrics_count_bytes(rig: Rig) -> None:
+    sent = [reply(POD, CLIENT, flags="PA") / bytes(size) for size in (0, 100, 1000)]
+    for packet in sent:
+        rig.run("from_container", packet)
+    ((_, value),) = rig.map(t.METRICS).items()
+    assert (value.count, value.bytes) == (3, sum(map(len, sent)))
+
+
 def test_what_turns_around_in_the_driver_is_counted_where_it_enters_the_tunnel(rig: Rig) -> None:
     """As in Cilium: whatever else the driver sends never passes the counter at the uplink."""
     rig.service(VIP, 80, [Backend(REMOTE_POD)])
@@ -203,13 +211,25 @@ def test_what_turns_around_in_the_driver_is_counted_where_it_enters_the_tunnel(r
     assert forwarded(rig) == {Direction.EGRESS: 1}
 
 
-def test_error_that_is_passed_on_counts_once(rig: Rig) -> None:
-    rig.service(VIP, 80, [Backend(POD)])
-    rig.run("from_netdev", request())
-    quoted = bytes(IP(src=VIP, dst=CLIENT) / TCP(sport=80, dport=PORT))[:28]
-    told = FROM_ROUTER / IP(src=GATEWAY, dst=VIP) / ICMP(type=3, code=4) / quoted
+@pytest.mark.parametrize(
+    ("backend", "dst", "counted"),
+    [
+        (POD, VIP, {Direction.INGRESS: 2}),
+        (REMOTE_POD, VIP, {Direction.EGRESS: 2}),
+        (REMOTE_POD, ROUTER, {Direction.EGRESS: 1}),
+    ],
+    ids=["to a pod", "to a pod elsewhere", "to the client"],
+)
+def test_error_that_is_passed_on_counts_once(
+    rig: Rig, backend: str, dst: str, counted: dict[int, int]
+) -> None:
+    """One that leaves by the uplink is counted there."""
+    rig.service(VIP, 80, [Backend(backend)])
+    asked = rig.run("from_netdev", request()).frame
+    about = asked[IP] if dst == ROUTER else IP(src=VIP, dst=CLIENT) / TCP(sport=80, dport=PORT)
+    told = FROM_ROUTER / IP(src=GATEWAY, dst=dst) / ICMP(type=3, code=4) / bytes(about)[:28]
     assert rig.run("from_netdev", told).verdict == REDIRECT
-    assert forwarded(rig) == {Direction.INGRESS: 2}
+    assert forwarded(rig) == counted
 
 
 def monotonic() -> int:
