@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP, UDPerror
-from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrFragment
+from scapy.layers.inet6 import (
+    ICMPv6EchoRequest,
+    IPv6,
+    IPv6ExtHdrDestOpt,
+    IPv6ExtHdrFragment,
+    PadN,
+)
 from scapy.layers.l2 import Ether
 
 from lab.bpf.codes import Profile, Reason
@@ -182,6 +188,38 @@ def test_no_answer_to_a_later_fragment(make_rig: Callable[..., Rig], family: Fam
         later = whole / IPv6ExtHdrFragment(id=9, offset=2, nh=17) / bytes(8)
     assert rig.run("from_netdev", first).verdict == REDIRECT
     assert rig.run("from_netdev", later).verdict == SHOT
+
+
+@BOTH
+def test_no_answer_to_headers_that_a_quote_has_no_room_for(
+    make_rig: Callable[..., Rig], family: Family
+) -> None:
+    """A quote that ends before the ports tells the sender's socket nothing."""
+    rig = modern(make_rig)
+    rig.service(family.vip, 80, [])
+    if family is IPV4:
+        head: Any = IP(src=family.client, dst=family.vip, options=b"\x01" * 4)
+    else:
+        pad = PadN(optdata=bytes(12))
+        head = ip(family.client, family.vip) / IPv6ExtHdrDestOpt(options=[pad])
+    sent = FROM_ROUTER / head / TCP(sport=PORT, dport=80)
+    assert rig.run("from_netdev", sent).verdict == SHOT
+    assert rig.dropped() == {Reason.NO_SERVICE: 1}
+
+
+@BOTH
+def test_error_about_a_flow_whose_time_is_over_is_left_alone(dual: Rig, family: Family) -> None:
+    dual.service(family.vip, 80, [Backend(family.pod, 8080)])
+    dual.run("from_netdev", request(family.client, family.vip))
+    about = FROM_POD / ip(family.vip, family.client) / TCP(sport=80, dport=PORT)
+    sent = FROM_ROUTER / error(about, family.gateway)
+    assert dual.run("from_netdev", sent).ends[1] == family.pod
+    table = dual.map(family.ct_tcp)
+    for key, value in list(table.items()):
+        value.lifetime = 1
+        table.update(key, value)
+    out = dual.run("from_netdev", sent)
+    assert (out.verdict, out.packet) == (0, bytes(sent))
 
 
 @BOTH

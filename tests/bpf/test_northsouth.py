@@ -28,7 +28,18 @@ from .node import (
     VETH_MAC,
     VIP,
 )
-from .packets import FROM_POD, PORT, TO_POD, arriving, datagram, ip, reply, request, same
+from .packets import (
+    FROM_POD,
+    FROM_ROUTER,
+    PORT,
+    TO_POD,
+    arriving,
+    datagram,
+    ip,
+    reply,
+    request,
+    same,
+)
 from .rig import OK, REDIRECT, SHOT, Backend, Rig
 
 
@@ -212,6 +223,16 @@ def test_backend_in_the_nodes_namespace_answers_with_the_services_address(
     assert dual.run("from_netdev", request(family.client, family.vip, sport=sport)).verdict == OK
     left = dual.run("to_netdev", reply(family.node, family.client, sport=8080, dport=sport))
     same(left.frame, reply(family.vip, family.client, dport=sport))
+
+
+@BOTH
+def test_last_hop_may_be_the_nodes_own(dual: Rig, family: Family) -> None:
+    """A backend in its namespace is where the way ends; a router would have to refuse."""
+    dual.service(family.vip, 80, [Backend(family.node, 8080)])
+    sent = FROM_ROUTER / ip(family.client, family.vip, 1) / TCP(sport=PORT, dport=80)
+    out = dual.run("from_netdev", sent)
+    assert (out.verdict, out.ends) == (OK, (family.client, family.node))
+    assert dual.dropped() == {}
 
 
 def _int(address: str) -> int:

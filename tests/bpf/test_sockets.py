@@ -14,7 +14,7 @@ import pytest
 
 from lab.bpf import sockets, stale_sockets
 from lab.bpf import tables as t
-from lab.bpf.codes import Profile, ServiceFlag
+from lab.bpf.codes import Profile, Scope, ServiceFlag, ServiceFlag2
 from lab.bpf.config import NodeConfig
 
 from .node import CLIENT, CONFIG, DUAL, NODE, NODE2, NODE_6, REMOTE_POD, VIP
@@ -94,6 +94,27 @@ def test_a_node_port_is_at_loopback_and_at_every_nodes_address(node: Rig, asked:
             client.connect((asked, 30080))
             server.accept()[0].close()
             assert client.getpeername() == (asked, 30080)
+
+    node.inside(act)
+
+
+@pytest.mark.parametrize(("asked", "frontend"), [(NODE2, "0.0.0.0"), (VIP, VIP)])
+def test_whoever_is_inside_gets_a_backend_for_the_inside(
+    node: Rig, asked: str, frontend: str
+) -> None:
+    """The node's sockets are inside; a service that keeps outsiders on their node has two sets."""
+
+    def act() -> None:
+        with listen() as server, socket.socket() as client:
+            inside = Backend("127.0.0.1", server.getsockname()[1])
+            kept = ServiceFlag2.TWO_SCOPES
+            node.service(frontend, 30080, [Backend(REMOTE_POD)], flags=NODE_PORT, flags2=kept)
+            node.service(
+                frontend, 30080, [inside], flags=NODE_PORT, flags2=kept, scope=Scope.INTERNAL
+            )
+            client.settimeout(5)
+            client.connect((asked, 30080))
+            server.accept()[0].close()
 
     node.inside(act)
 

@@ -16,8 +16,8 @@ from lab.bpf.codes import CtFlag, Reason, TupleFlag
 from lab.bpf.tables import Table
 
 from .family import BOTH, IPV4, Family
-from .node import DUAL
-from .packets import PORT, arriving, datagram, portless, reply, request
+from .node import DUAL, POD_LABEL
+from .packets import PORT, arriving, datagram, portless, reply, request, segment
 from .rig import OK, REDIRECT, SHOT, Backend, Rig
 
 
@@ -95,6 +95,24 @@ def test_choice_of_a_backend_goes_soon_after_the_client(
     for sent in ("S", "A", flags, "A"):
         dual.run("from_netdev", request(family.client, family.vip, flags=sent))
     assert 7 <= seconds_left(entry(dual, family.ct_tcp, TupleFlag.SERVICE)) <= 11
+
+
+@BOTH
+def test_a_closed_flow_is_reported_and_does_not_live_on(dual: Rig, family: Family) -> None:
+    """What still comes is worth a look, but whoever sends it cannot keep the entry."""
+    dual.service(family.vip, 80, [Backend(family.pod)])
+    for sent in ("S", "A", "FA", "FA<"):
+        exchange(dual, family, PORT, sent)
+    table = dual.map(family.ct_tcp)
+    key = next(key for key, _ in table.items() if key.flags == TupleFlag.IN)
+    value = table.lookup(key)
+    value.lifetime -= 5
+    table.update(key, value)
+    dual.events()
+    for _ in range(2):
+        exchange(dual, family, PORT, "A")
+    assert len(dual.events()) == 2
+    assert table.lookup(key).lifetime == value.lifetime
 
 
 @BOTH
@@ -181,6 +199,29 @@ def test_counters_and_seen_flags_by_direction(dual: Rig, family: Family) -> None
     assert value.flags & CtFlag.SEEN_NON_SYN
 
 
+def opening(family: Family) -> dict[str, tuple[str, Any, int, int]]:
+    """Programs and first packets; who opens the flow there, and by which interface it came."""
+    return {
+        "a client, to a pod": ("from_netdev", request(family.client, family.pod), 2, 1),
+        "a client, to a remote backend": ("from_netdev", request(family.client, family.vip), 2, 1),
+        "a pod": ("from_container", segment(family.pod, family.client), POD_LABEL, 0),
+        "the node": ("to_netdev", request(family.node, family.client), 1, 0),
+        "the node, to a remote pod": ("from_host", request(family.router, family.remote_pod), 1, 0),
+        "the node, to a pod": ("to_container", request(family.router, family.pod), 1, 1),
+    }
+
+
+@BOTH
+@pytest.mark.parametrize("name", opening(IPV4))
+def test_an_entry_names_its_opener(dual: Rig, family: Family, name: str) -> None:
+    """SourceSecurityID of `cilium bpf ct list`: 1 host, 2 world, or a pod's own."""
+    program, sent, label, interface = opening(family)[name]
+    dual.service(family.vip, 80, [Backend(family.remote_pod)])
+    dual.run(program, sent)
+    (entry,) = [v for k, v in dual.map(family.ct_tcp).items() if k.flags != TupleFlag.SERVICE]
+    assert (entry.src_sec_id, entry.ifindex) == (label, interface)
+
+
 @BOTH
 def test_aggregation_reports_what_is_new(dual: Rig, family: Family) -> None:
     dual.service(family.vip, 80, [Backend(family.pod)])
@@ -220,6 +261,14 @@ def test_lost_mapping_is_made_again(dual: Rig, family: Family, half: TupleFlag) 
     assert (out.verdict, out.frame[TCP].sport) == (REDIRECT, PORT)
     back = arriving(reply(family.remote_pod, family.router))
     assert dual.run("from_netdev", back).ends == (family.vip, family.client)
+
+
+@BOTH
+@pytest.mark.parametrize("port", [32768, 65535])
+def test_ports_at_the_ends_of_the_range_are_kept(dual: Rig, family: Family, port: int) -> None:
+    dual.service(family.vip, 80, [Backend(family.remote_pod)])
+    out = dual.run("from_netdev", request(family.client, family.vip, sport=port))
+    assert out.frame[TCP].sport == port
 
 
 @BOTH
