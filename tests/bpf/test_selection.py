@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from array import array
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +13,6 @@ from scapy.layers.inet import TCP
 from lab.bpf import structs as s
 from lab.bpf import tables as t
 from lab.bpf.codes import (
-    Algorithm,
     BackendState,
     Reason,
     Scope,
@@ -23,9 +21,8 @@ from lab.bpf.codes import (
     SourceRange,
 )
 from lab.bpf.config import NoBackend
-from lab.bpf.maglev import read, share
 
-from .family import BOTH, IPV4, IPV6, Family
+from .family import BOTH, IPV4, Family
 from .node import DUAL
 from .packets import datagram, reply, request
 from .rig import EXPOSED, REDIRECT, SHOT, Backend, Rig
@@ -62,6 +59,23 @@ def test_affinity_keeps_a_client_whatever_its_port(dual: Rig, family: Family) ->
 
 
 @BOTH
+def test_affinity_is_with_each_service_alone(dual: Rig, family: Family) -> None:
+    """They share backends, but not what a client was given."""
+    sticky = EXPOSED | ServiceFlag.AFFINITY
+    vips = [family.near(family.vip, steps) for steps in range(8)]
+    for vip in vips:
+        dual.service(vip, 80, five(family), flags=sticky, affinity=10800)
+
+    def chosen(sport: int) -> list[int]:
+        sent = [request(family.client, vip, sport=sport) for vip in vips]
+        return [dual.run("from_netdev", each).frame[TCP].dport for each in sent]
+
+    first = chosen(40000)
+    assert len(set(first)) > 1
+    assert chosen(40001) == first
+
+
+@BOTH
 def test_affinity_ends_with_its_time(dual: Rig, family: Family) -> None:
     dual.service(family.vip, 80, five(family), flags=EXPOSED | ServiceFlag.AFFINITY, affinity=10800)
     ports(dual, family, range(40000, 40001))
@@ -95,14 +109,16 @@ def test_affinity_lasts_its_whole_time(dual: Rig, family: Family) -> None:
 
 @BOTH
 def test_affinity_forgets_a_backend_that_left(dual: Rig, family: Family) -> None:
-    index = dual.service(
-        family.vip, 80, five(family), flags=EXPOSED | ServiceFlag.AFFINITY, affinity=10800
-    )
+    """Though another service still has it, and the client has one with that."""
+    sticky = EXPOSED | ServiceFlag.AFFINITY
+    dual.service(family.near(family.vip, 1), 80, five(family), flags=sticky, affinity=10800)
+    index = dual.service(family.vip, 80, five(family), flags=sticky, affinity=10800)
     (first,) = ports(dual, family, range(40000, 40001))
     left = dual.backend(Backend(family.pod, first))
     dual.map(t.AFFINITY_MATCH).delete(s.lb_affinity_match(backend_id=left, rev_nat_id=index))
-    dual.service(family.vip, 80, [b for b in five(family) if b.port != first], flags=EXPOSED)
-    assert first not in ports(dual, family, range(41000, 41020))
+    rest = [backend for backend in five(family) if backend.port != first]
+    dual.service(family.vip, 80, rest, flags=sticky, affinity=10800)
+    assert first not in ports(dual, family, range(41000, 41001))
 
 
 @BOTH
@@ -218,60 +234,6 @@ def test_removed_backend_without_successor_is_a_drop(dual: Rig, family: Family) 
     dual.map(family.backends).delete(t.BackendId(1))
     assert dual.run("from_netdev", datagram(family.client, family.vip)).verdict == SHOT
     assert dual.dropped() == {Reason.NO_SERVICE: 1}
-
-
-@BOTH
-def test_maglev_chooses_by_client_not_by_chance(
-    dual: Rig, family: Family, make_rig: Callable[..., Rig]
-) -> None:
-    from_two_nodes = []
-    for node in (dual, make_rig(DUAL)):
-        index = node.service(family.vip, 80, five(family), algorithm=Algorithm.MAGLEV)
-        node.maglev(index, [1 + n % 5 for n in range(DUAL.maglev_size)], ipv6=family is IPV6)
-        from_two_nodes.append(
-            [
-                node.run("from_netdev", request(family.client, family.vip, sport=p))
-                .frame[TCP]
-                .dport
-                for p in range(40000, 40060)
-            ]
-        )
-    assert from_two_nodes[0] == from_two_nodes[1]
-    assert set(from_two_nodes[0]) == {1, 2, 3, 4, 5}
-
-
-@BOTH
-def test_maglev_with_affinity_leaves_the_port_out(dual: Rig, family: Family) -> None:
-    flags = EXPOSED | ServiceFlag.AFFINITY
-    index = dual.service(
-        family.vip, 80, five(family), flags=flags, affinity=1, algorithm=Algorithm.MAGLEV
-    )
-    dual.maglev(index, [1 + n % 5 for n in range(DUAL.maglev_size)], ipv6=family is IPV6)
-    seen = set()
-    for sport in range(40000, 40020):
-        for key, _ in list(dual.map(family.affinity).items()):
-            dual.map(family.affinity).delete(key)
-        seen |= set(ports(dual, family, range(sport, sport + 1)))
-    assert len(seen) == 1
-
-
-@BOTH
-def test_maglev_without_a_table_falls_back_to_random(dual: Rig, family: Family) -> None:
-    dual.service(family.vip, 80, five(family), algorithm=Algorithm.MAGLEV)
-    assert dual.run("from_netdev", request(family.client, family.vip)).verdict == REDIRECT
-
-
-def test_maglev_tables_are_read_as_they_were_written(rig: Rig) -> None:
-    """An agent that starts removes those that no frontend has any more: it must see them."""
-    one, other = ([n + at % 5 for at in range(DUAL.maglev_size)] for n in (1, 2))
-    images = [array("I", places).tobytes() for places in (one, other)]
-    share(rig.map(t.MAGLEV).fd, {images[0]: [7, 300], images[1]: [8]})
-    assert read(rig.map(t.MAGLEV)) == {
-        bytes(t.RevNatId(7)): images[0],
-        bytes(t.RevNatId(300)): images[0],
-        bytes(t.RevNatId(8)): images[1],
-    }
-    assert read(rig.map(t.MAGLEV6)) == {}
 
 
 def around(family: Family, steps: int) -> str:
