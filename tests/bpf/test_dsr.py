@@ -19,6 +19,7 @@ from .node import (
     CONFIG,
     GATEWAY,
     GATEWAY_MAC,
+    MODERN,
     NODE,
     NODE2,
     NODE_MAC,
@@ -206,9 +207,17 @@ def test_backends_node_answers_with_the_services_address(dsr: Rig) -> None:
         assert (out.frame.src, out.frame.dst) == (NODE_MAC, GATEWAY_MAC)
 
 
-def test_option_that_names_no_service_is_ignored(dsr: Rig) -> None:
+@pytest.mark.parametrize(
+    "told",
+    [option("8.8.8.8", 80), option(VIP, 81), option(VIP, 80)[:1] + b"\x0c" + OPTION[2:] + bytes(4)],
+    ids=["no service", "a port that is not listed", "another length"],
+)
+def test_option_that_names_no_service_is_ignored(make_rig: Callable[..., Rig], told: bytes) -> None:
+    """Nor does one that stands for the unlisted ports of a service's address."""
+    dsr = make_rig(replace(MODERN, tunnel=False, forwarding=Forwarding.DSR))
     dsr.service(VIP, 80, [Backend(POD, 8080)])
-    assert arrive(dsr, option("8.8.8.8", 80)).verdict == REDIRECT
+    dsr.service(VIP, 0, [], proto=0)
+    assert arrive(dsr, told).verdict == REDIRECT
     assert list(dsr.map(t.SNAT).items()) == []
     out = dsr.run("from_container", reply(POD, CLIENT, sport=8080))
     assert out.frame[IP].src == POD

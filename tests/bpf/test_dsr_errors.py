@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from scapy.layers.inet import TCP, UDP
 
-from lab.bpf.codes import Algorithm
+from lab.bpf.codes import Algorithm, ServiceFlag
 from lab.bpf.config import NodeConfig
 
 from .dsr import telling
@@ -17,7 +17,7 @@ from .errors import NO_PORT, TOO_BIG, error, mtu, quoted, said
 from .family import BOTH, IPV6, Family
 from .node import DUAL, POD_LABEL, POD_MAC, direct
 from .packets import FROM_POD, FROM_ROUTER, PORT, ip, request
-from .rig import OK, REDIRECT, Backend, Rig
+from .rig import EXPOSED, OK, REDIRECT, Backend, Rig
 
 NATIVE = replace(DUAL, tunnel=False, maglev_size=251)
 DSR = direct(NATIVE)
@@ -32,13 +32,17 @@ def too_big(family: Family, source: str, sport: int, dport: int) -> Any:
 
 
 def meet(
-    make_rig: Callable[..., Rig], family: Family, config: NodeConfig, algorithm: Algorithm
+    make_rig: Callable[..., Rig],
+    family: Family,
+    config: NodeConfig,
+    algorithm: Algorithm,
+    flags: int = EXPOSED,
 ) -> Rig:
     """A node with a service of two backends elsewhere, and Maglev's table for it."""
     rig = make_rig(config)
     rig.identity(family.remote_pod, POD_LABEL)
     backends = [Backend(family.remote_pod, 8080), Backend(family.remote_pod, 8081)]
-    index = rig.service(family.vip, 80, backends, algorithm=algorithm)
+    index = rig.service(family.vip, 80, backends, algorithm=algorithm, flags=flags, affinity=10800)
     rig.maglev(index, [1 + slot % 2 for slot in range(251)], ipv6=family is IPV6)
     return rig
 
@@ -59,6 +63,20 @@ def test_error_that_comes_by_another_node_finds_the_flows_backend(
         chosen.add(port)
     assert chosen == {8080, 8081}
     assert list(there.map(family.ct_tcp).items()) == []
+
+
+@BOTH
+def test_error_of_a_client_with_an_affinity_finds_its_backend(
+    make_rig: Callable[..., Rig], family: Family
+) -> None:
+    """All of its ports have the same."""
+    flags = EXPOSED | ServiceFlag.AFFINITY
+    here, there = (meet(make_rig, family, DSR, Algorithm.MAGLEV, flags) for _ in range(2))
+    for sport in range(40000, 40010):
+        sent = request(family.client, family.vip, sport=sport)
+        port = here.run("from_netdev", sent).frame[TCP].dport
+        out = there.run("from_netdev", too_big(family, family.vip, 80, sport))
+        assert quoted(out) == (family.remote_pod, port, family.client, sport)
 
 
 @BOTH
@@ -84,6 +102,19 @@ def test_error_about_what_only_another_node_knows_goes_on_as_it_is(
     make_rig: Callable[..., Rig], family: Family, config: NodeConfig, algorithm: Algorithm
 ) -> None:
     rig = meet(make_rig, family, config, algorithm)
+    sent = too_big(family, family.vip, 80, 40000)
+    out = rig.run("from_netdev", sent)
+    assert (out.verdict, out.packet) == (OK, bytes(sent))
+
+
+@BOTH
+def test_error_about_an_only_backends_reply_that_is_translated_elsewhere_goes_on_as_it_is(
+    make_rig: Callable[..., Rig], family: Family
+) -> None:
+    """The backend speaks to that other node, and knows nothing of the client."""
+    rig = make_rig(NATIVE)
+    rig.identity(family.remote_pod, POD_LABEL)
+    rig.service(family.vip, 80, [Backend(family.remote_pod, 8080)])
     sent = too_big(family, family.vip, 80, 40000)
     out = rig.run("from_netdev", sent)
     assert (out.verdict, out.packet) == (OK, bytes(sent))

@@ -161,6 +161,7 @@ OTHERS = {
     "no service": told(6, TOLD[:3] + NOBODY + TOLD[19:]),
     "another option": IPv6ExtHdrDestOpt(options=[HBHOptUnknown(otype=0x1E, optdata=bytes(20))]),
     "another length": IPv6ExtHdrDestOpt(options=[HBHOptUnknown(otype=0x1B, optdata=bytes(4))]),
+    "a longer header": IPv6ExtHdrDestOpt(bytes([6, 3]) + TOLD[1:] + bytes(8)),
     "a header for every hop": IPv6ExtHdrHopByHop(bytes([6]) + TOLD),
 }
 
