@@ -118,7 +118,11 @@ class Rig:
         return [parse[raw[0]](raw) for raw in self.raw_events()]
 
     def raw_events(self) -> list[bytes]:
-        return list(record.events(self._ring.read()))
+        return [raw for _, raw in self.timed_events()]
+
+    def timed_events(self) -> list[tuple[int, bytes]]:
+        """Since the last call, each with the time when it was made."""
+        return list(record.timed_events(self._ring.read()))
 
     def event_counts(self) -> s.event_counts:
         return self._ring.counts()

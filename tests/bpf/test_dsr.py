@@ -320,5 +320,6 @@ def test_a_port_that_came_by_a_service_may_ask_the_backend_itself_next(
 def test_socket_of_the_node_that_nobody_came_to_by_a_service_keeps_its_address(dsr: Rig) -> None:
     dsr.service(VIP, 80, [Backend(NODE, 8080)])
     dsr.run("from_netdev", request(dst=NODE, dport=8080))
+    assert list(dsr.map(t.CT_TCP).items()) == []
     back = FROM_POD / IP(src=NODE, dst=CLIENT) / TCP(sport=8080, dport=PORT, flags="SA")
     assert dsr.run("to_netdev", back).packet == bytes(back)

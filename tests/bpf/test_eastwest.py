@@ -71,11 +71,14 @@ def test_pod_with_a_foreign_source_is_refused(dual: Rig, family: Family) -> None
 
 @BOTH
 def test_pod_to_cluster_ip_and_back(dual: Rig, family: Family) -> None:
-    dual.service(family.cluster_ip, 80, [Backend(family.pod2, 8080)], flags=0)
+    index = dual.service(family.cluster_ip, 80, [Backend(family.pod2, 8080)], flags=0)
     out = dual.run("from_container", segment(family.pod, family.cluster_ip))
     same(
         out.frame, TO_POD / ip(family.pod, family.pod2, 63) / TCP(sport=PORT, dport=8080, flags="S")
     )
+    entries = {key.flags: entry for key, entry in dual.map(family.ct_tcp).items()}
+    assert entries[TupleFlag.OUT].rev_nat_index == index, "the pod that asked knows the service"
+    assert entries[TupleFlag.IN].rev_nat_index == 0, "the one that is asked does not"
     back = dual.run("from_container", reply(family.pod2, family.pod, sport=8080))
     same(
         back.frame,

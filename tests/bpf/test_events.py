@@ -82,6 +82,22 @@ def test_event_carries_the_packet_and_no_more(rig: Rig) -> None:
     assert int.from_bytes(second[8:12], "little") == len(long)
 
 
+def test_event_tells_when_and_of_which_flow(rig: Rig) -> None:
+    """One order for all nodes, whoever reads first; a drop's like all others."""
+    before = time.monotonic_ns()
+    for sport, ttl in ((PORT, 64), (PORT, 1), (PORT + 1, 64)):
+        sent = reply(POD, POD2, sport=sport)
+        sent[IP].ttl = ttl
+        rig.run("from_container", sent)
+    times, events = zip(*rig.timed_events(), strict=True)
+    assert [event[0] for event in events] == [EventType.TRACE, EventType.DROP, EventType.TRACE]
+    order = [before, *times, time.monotonic_ns()]
+    assert order == sorted(order)
+    assert {len(event) for event in events} == {48 + len(reply(POD, POD2))}
+    first, again, other = (int.from_bytes(event[4:8], "little") for event in events)
+    assert 0 != first == again != other
+
+
 def test_without_aggregation_arrivals_are_reported_too(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig(replace(CONFIG, aggregation=Aggregation.NONE))
     rig.service(VIP, 80, [Backend(POD)])

@@ -42,7 +42,7 @@ def test_what_a_router_may_pass_on_is_no_neighbours(dual: Rig) -> None:
 def test_a_pod_talks_to_its_link_in_its_own_name(
     dual: Rig, kinds: Sequence[int], hops: int
 ) -> None:
-    for kind, own in product(kinds, ("::", "fe80::5", POD_6)):
+    for kind, own in product(kinds, ("::", "fe80::5", "febf::5", POD_6)):
         sent = message(kind, own, "ff02::2", hops)
         out = dual.run("from_container", sent)
         assert (out.verdict, out.packet) == (OK, bytes(sent))

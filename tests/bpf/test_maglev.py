@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 
+import pytest
 from scapy.layers.inet import TCP
 
 from lab.bpf import tables as t
@@ -14,7 +16,7 @@ from lab.bpf.maglev import read, share
 
 from .family import BOTH, IPV4, IPV6, Family
 from .node import DUAL
-from .packets import datagram, request
+from .packets import datagram, request, segment
 from .rig import EXPOSED, REDIRECT, Backend, Rig
 
 
@@ -93,6 +95,40 @@ def test_maglev_with_affinity_leaves_the_port_out(dual: Rig, family: Family) -> 
         out = dual.run("from_netdev", request(family.client, family.vip, sport=sport))
         seen.add(out.frame[TCP].dport)
     assert len(seen) == 1
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("of_the_node", "of_the_service", "agrees"),
+    [
+        (True, Algorithm.DEFAULT, True),
+        (True, Algorithm.RANDOM, False),
+        (False, Algorithm.DEFAULT, False),
+        (False, Algorithm.MAGLEV, True),
+    ],
+)
+def test_a_service_may_choose_otherwise_than_its_node(
+    make_rig: Callable[..., Rig],
+    family: Family,
+    of_the_node: bool,
+    of_the_service: Algorithm,
+    agrees: bool,
+) -> None:
+    rig = make_rig(replace(DUAL, maglev=of_the_node))
+    index = rig.service(family.vip, 80, five(family), algorithm=of_the_service)
+    rig.maglev(index, [1] * DUAL.maglev_size, ipv6=family is IPV6)
+    sent = [request(family.client, family.vip, sport=port) for port in range(40000, 40020)]
+    chosen = {rig.run("from_netdev", each).frame[TCP].dport for each in sent}
+    assert (chosen == {1}) == agrees
+
+
+@BOTH
+def test_inside_of_the_cluster_nodes_need_not_agree(dual: Rig, family: Family) -> None:
+    """Random, as in Cilium."""
+    index = dual.service(family.cluster_ip, 80, five(family), algorithm=Algorithm.MAGLEV)
+    dual.maglev(index, [1] * DUAL.maglev_size, ipv6=family is IPV6)
+    sent = [segment(family.pod2, family.cluster_ip, sport=port) for port in range(40000, 40020)]
+    assert len({dual.run("from_container", each).frame[TCP].dport for each in sent}) > 1
 
 
 @BOTH

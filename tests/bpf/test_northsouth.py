@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
@@ -19,6 +20,7 @@ from .node import (
     CLIENT,
     DUAL,
     GATEWAY_MAC,
+    NODE2_MAC,
     NODE_MAC,
     POD,
     POD_LABEL,
@@ -118,6 +120,19 @@ def test_reply_without_a_route_is_a_counted_drop(dual: Rig, family: Family) -> N
         dual.run("from_netdev", arriving(reply(family.remote_pod, family.router))).verdict == SHOT
     )
     assert dual.dropped() == {Reason.NO_FIB: 1}
+
+
+@BOTH
+def test_reply_goes_by_the_routes_of_what_it_has_become(dual: Rig, family: Family) -> None:
+    """Routers and their administrators see the service's address and port, so rules do."""
+    dual.service(family.vip, 80, [Backend(family.pod, 8080)])
+    dual.run("from_netdev", request(family.client, family.vip))
+    version = "-4" if family is IPV4 else "-6"
+    rule = f"from {family.vip} to {family.client} ipproto tcp sport 80 dport {PORT} lookup 100"
+    for words in (f"rule add {rule}", f"route add default via {family.node2} table 100"):
+        dual.inside(partial(shell.run, ["ip", version, *words.split()]))
+    out = dual.run("from_container", reply(family.pod, family.client, sport=8080))
+    assert (out.verdict, out.frame.dst) == (REDIRECT, NODE2_MAC)
 
 
 @BOTH

@@ -108,6 +108,20 @@ def test_affinity_lasts_its_whole_time(dual: Rig, family: Family) -> None:
 
 
 @BOTH
+def test_affinity_lasts_as_long_as_its_clients_connection(dual: Rig, family: Family) -> None:
+    """Not only from its first packet on."""
+    sticky = EXPOSED | ServiceFlag.AFFINITY
+    dual.service(family.vip, 80, five(family), flags=sticky, affinity=10800)
+    dual.run("from_netdev", request(family.client, family.vip))
+    table = dual.map(family.affinity)
+    ((key, value),) = list(table.items())
+    value.last_used -= 100
+    table.update(key, value)
+    dual.run("from_netdev", request(family.client, family.vip, flags="A"))
+    assert table.lookup(key).last_used >= value.last_used + 100
+
+
+@BOTH
 def test_affinity_forgets_a_backend_that_left(dual: Rig, family: Family) -> None:
     """Though another service still has it, and the client has one with that."""
     sticky = EXPOSED | ServiceFlag.AFFINITY

@@ -6,10 +6,11 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
-from scapy.layers.inet import TCP, UDP
+from scapy.layers.inet import TCP
 from scapy.layers.l2 import Ether
 
 from lab.bpf.codes import CtFlag, Reason, TupleFlag
@@ -305,17 +306,23 @@ def test_reply_to_the_node_itself_is_not_translated(dual: Rig, family: Family) -
 
 
 @BOTH
-def test_port_of_a_socket_of_the_node_is_no_pods(dual: Rig, family: Family) -> None:
-    """The replies to the pod would be the socket's."""
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+def test_port_of_a_socket_of_the_node_is_no_pods(
+    dual: Rig, family: Family, kind: socket.SocketKind
+) -> None:
+    """The replies to the pod would be the socket's, whose own packets keep it."""
 
     def open_socket() -> socket.socket:
-        kind = socket.AF_INET if family is IPV4 else socket.AF_INET6
-        asks = socket.socket(kind, socket.SOCK_DGRAM)
+        asks = socket.socket(socket.AF_INET if family is IPV4 else socket.AF_INET6, kind)
+        asks.setblocking(False)
         asks.bind((family.node, PORT))
-        asks.connect((family.client, 53))
+        asks.connect_ex((family.client, 53))
         return asks
 
+    sent = datagram if kind == socket.SOCK_DGRAM else partial(segment, dport=53)
     with dual.inside(open_socket):
-        taken = dual.run("to_netdev", datagram(family.pod, family.client))
+        taken = dual.run("to_netdev", sent(family.pod, family.client))
+        own = dual.run("to_netdev", sent(family.node, family.client))
     assert taken.ends[0] == family.node
-    assert taken.frame[UDP].sport != PORT
+    assert taken.frame[2].sport != PORT
+    assert own.frame[2].sport == PORT

@@ -10,9 +10,18 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
 
+from lab import shell
 from lab.bpf import structs as s
 from lab.bpf import tables as t
-from lab.bpf.codes import Aggregation, CtFlag, Identity, ObsPoint, Reason, TupleFlag
+from lab.bpf.codes import (
+    Aggregation,
+    BackendState,
+    CtFlag,
+    Identity,
+    ObsPoint,
+    Reason,
+    TupleFlag,
+)
 from lab.bpf.config import NodeConfig
 
 from .family import BOTH, IPV6, Family
@@ -49,6 +58,8 @@ def test_the_flow_is_tracked_as_tc_does(rig: Rig) -> None:
     rig.run("xdp_entry", tunnelled(reply(REMOTE_POD, ROUTER)))
     (entry,) = [v for k, v in rig.map(t.CT_TCP).items() if k.flags == TupleFlag.OUT]
     assert (entry.flags, entry.tx_packets, entry.rx_packets) == (CtFlag.NODE_PORT, 1, 1)
+    sent, answer = len(request()), len(reply(REMOTE_POD, ROUTER))
+    assert (entry.tx_bytes, entry.rx_bytes) == (sent, answer), "without the tunnel's headers"
 
 
 def test_packets_of_a_flow_may_take_either_way(rig: Rig) -> None:
@@ -115,6 +126,32 @@ def test_unknown_neighbour_is_left_to_the_kernel(rig: Rig) -> None:
     rig.identity(REMOTE_POD, 4321, "192.168.1.99")
     rig.service(VIP, 80, [Backend(REMOTE_POD)])
     passes_untouched(rig, request())
+
+
+def test_what_leaves_by_another_link_goes_up(make_rig: MakeRig) -> None:
+    """Out of this one it would be lost."""
+    rig = make_rig(NATIVE)
+    rig.identity(REMOTE_POD, POD_LABEL)
+    far = f"""
+        link add far0 type veth peer name far1
+        link set far0 up
+        link set far1 up
+        address add 192.168.9.1/24 dev far0
+        neighbour add 192.168.9.2 lladdr {NODE2_MAC} nud permanent dev far0
+    """
+    rig.inside(lambda: shell.run(["ip", "-batch", "-"], input=far))
+    rig.route(REMOTE_POD, "192.168.9.2")
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    passes_untouched(rig, request())
+
+
+def test_flow_of_a_service_that_has_no_backend_for_others_is_tcs(rig: Rig) -> None:
+    """What becomes of it differs between the profiles."""
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    assert rig.run("xdp_entry", request()).verdict == SENT
+    leaving = Backend(REMOTE_POD, 80, BackendState.QUARANTINED)
+    rig.service(VIP, 80, [leaving], terminating=1)
+    passes_untouched(rig, request(flags="A"))
 
 
 def test_later_fragments_are_left_to_tc(rig: Rig) -> None:

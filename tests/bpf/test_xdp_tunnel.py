@@ -43,7 +43,7 @@ def test_request_enters_the_tunnel(rig: Rig) -> None:
     assert (frame.src, frame.dst) == (NODE_MAC, NODE2_MAC)
     assert (frame[IP].src, frame[IP].dst, frame[IP].ttl) == (NODE, NODE2, 64)
     assert (frame[UDP].dport, frame[UDP].chksum) == (8472, 0)
-    assert 32768 <= frame[UDP].sport <= 65535
+    assert frame[UDP].len == frame[IP].len - 20
     inner = VXLAN(bytes(frame[UDP].payload))
     assert (inner.flags, inner.vni) == (8, 6), "remote-node, as in Cilium 1.10"
     wanted = IP(src=ROUTER, dst=REMOTE_POD) / TCP(sport=PORT, dport=8080, flags="S")
@@ -52,6 +52,16 @@ def test_request_enters_the_tunnel(rig: Rig) -> None:
     del ip.chksum
     del ip.len
     assert bytes(ip)[:20] == bytes(frame[IP])[:20], "length and checksum of the outer header"
+
+
+def test_tunnels_port_tells_flows_apart(rig: Rig) -> None:
+    """For the routers on the way that spread packets over several links (RFC 7348, 5)."""
+    rig.service(VIP, 80, [Backend(REMOTE_POD)])
+    sent = [request(sport=port) for port in range(40000, 40020)]
+    first, again = ([rig.run("xdp_entry", each).frame[UDP].sport for each in sent] for _ in "12")
+    assert first == again
+    assert len(set(first)) > 10
+    assert all(32768 <= port <= 65535 for port in first)
 
 
 def test_reply_leaves_the_tunnel_for_the_client(rig: Rig) -> None:
@@ -87,11 +97,13 @@ def test_ipv6_goes_through_the_same_tunnel(make_rig: MakeRig) -> None:
     same(back.frame, Ether() / wanted)
 
 
-def test_who_claims_to_be_this_node_in_a_tunnel_is_tcs_to_judge(rig: Rig) -> None:
+@pytest.mark.parametrize(("field", "value"), [("vni", 1), ("flags", 0), ("flags", 0x88)])
+def test_tunnel_packet_that_is_odd_is_tcs_to_judge(rig: Rig, field: str, value: int) -> None:
+    """Who claims to be this node, or says what no node does (RFC 7348, 5)."""
     rig.service(VIP, 80, [Backend(REMOTE_POD)])
     rig.run("xdp_entry", request())
     forged = tunnelled(reply(REMOTE_POD, ROUTER))
-    forged[VXLAN].vni = 1
+    forged[VXLAN].setfieldval(field, value)
     passes_untouched(rig, forged)
 
 
