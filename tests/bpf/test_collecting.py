@@ -192,6 +192,12 @@ FLOWS = {
     "of the node, to the world": Flow(
         (("to_netdev", FROM_ROUTER / IP(src=NODE, dst=CLIENT) / QUERY),)
     ),
+    "of the node, to the world, echo": Flow(
+        (("to_netdev", FROM_ROUTER / IP(src=NODE, dst=CLIENT) / ICMP(id=40000, seq=1)),)
+    ),
+    "of the node, to the world, IPv6 echo": Flow(
+        (("to_netdev", FROM_ROUTER / IPv6(src=NODE_6, dst=CLIENT_6) / ICMPv6EchoRequest(id=40000)),)
+    ),
     "of the node, to another node": Flow(
         (("from_host", FROM_ROUTER / IP(src=ROUTER, dst=REMOTE_POD) / SEGMENT),)
     ),
