@@ -90,7 +90,9 @@ def test_event_tells_when_and_of_which_flow(rig: Rig) -> None:
         sent[IP].ttl = ttl
         rig.run("from_container", sent)
     times, events = zip(*rig.timed_events(), strict=True)
-    assert [event[0] for event in events] == [EventType.TRACE, EventType.DROP, EventType.TRACE]
+    kinds = [(event[0], int.from_bytes(event[14:16], "little")) for event in events]
+    trace, drop = (EventType.TRACE, 1), (EventType.DROP, 3)
+    assert kinds == [trace, drop, trace], "and the versions by which readers know the fields"
     order = [before, *times, time.monotonic_ns()]
     assert order == sorted(order)
     assert {len(event) for event in events} == {48 + len(reply(POD, POD2))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -148,13 +149,17 @@ def test_a_flow_of_the_nodes_own_is_over_when_both_sides_are(dual: Rig, family: 
 
 @BOTH
 def test_translations_say_whose_flow_it_is(dual: Rig, family: Family) -> None:
-    """`HostLocal` of `cilium bpf nat list`: the node's own, not one that borrows its address."""
+    """`HostLocal` of `cilium bpf nat list`: the node's own, not one that borrows its address. And
+    since when it is there, in seconds of the clock that starts with the machine.
+    """
     asked = published(dual, family, service=False)
+    before = int(time.monotonic()) - 1  # the programs look at a coarser clock
     dual.run("from_netdev", request(family.client, family.vip))
     assert {entry.host_local for _, entry in dual.map(family.snat).items()} == {0}
     dual.run("from_host", request(family.router, asked, sport=PORT + 1))
-    own = [entry.host_local for _, entry in dual.map(family.snat).items()]
-    assert sorted(own) == [0, 0, 1, 1]
+    entries = [entry for _, entry in dual.map(family.snat).items()]
+    assert sorted(entry.host_local for entry in entries) == [0, 0, 1, 1]
+    assert all(before <= entry.created <= time.monotonic() for entry in entries)
 
 
 @BOTH
