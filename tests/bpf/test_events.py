@@ -210,6 +210,9 @@ def test_each_way_counts_a_packet_once(rig: Rig) -> None:
     assert forwarded(rig) == {Direction.INGRESS: 2, Direction.EGRESS: 2}
     rig.run("to_host", request(REMOTE_POD, ROUTER))
     assert forwarded(rig) == {Direction.INGRESS: 2, Direction.EGRESS: 3}
+    rig.run("from_container", reply(POD, REMOTE_POD))
+    rig.run("from_host", request(ROUTER, REMOTE_POD))
+    assert forwarded(rig) == {Direction.INGRESS: 2, Direction.EGRESS: 5}, "into the tunnel"
 
 
 def test_metrics_count_bytes(rig: Rig) -> None:
