@@ -119,8 +119,7 @@ static __always_inline struct lb4_service *node_port_lookup(struct service_key *
 
 static __always_inline int is_wildcard(const struct service_key *key)
 {
-	return key->family == FAMILY_IPV4 ? !key->v4.dport && !key->v4.proto
-					  : !key->v6.dport && !key->v6.proto;
+	return key->family == FAMILY_IPV4 ? !key->v4.dport : !key->v6.dport;
 }
 
 /* The policy under which the client is listed, 0 if it is not. */
