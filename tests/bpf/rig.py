@@ -99,9 +99,9 @@ class Rig:
         self._ring.close()
         self._node.shutdown()
 
-    def run(self, program: str, packet: Any) -> Outcome:
+    def run(self, program: str, packet: Any, mark: int = 0) -> Outcome:
         """One packet (Scapy or bytes) through one program."""
-        return self.inside(lambda: self._run(program, bytes(packet)))
+        return self.inside(lambda: self._run(program, bytes(packet), mark))
 
     def run_all(self, program: str, packets: Sequence[bytes]) -> list[Outcome]:
         """Many packets through one program, in order."""
@@ -289,9 +289,9 @@ class Rig:
         direct = isinstance(config, DirectConfig) and proto in config.direct
         return ServiceFlag2.FORWARD_DSR if direct else 0
 
-    def _run(self, program: str, packet: bytes) -> Outcome:
+    def _run(self, program: str, packet: bytes, mark: int = 0) -> Outcome:
         uplink = self._uplink if program == XDP else None
-        return run_once(self._program(program), packet, uplink)
+        return run_once(self._program(program), packet, uplink, mark)
 
 
 def _mac(text: str) -> Any:

@@ -20,6 +20,8 @@ class Outcome:
 
     verdict: int
     packet: bytes
+    mark: int = 0
+    """What programs of other hooks know it by; tc only."""
 
     @property
     def frame(self) -> Any:
@@ -42,9 +44,20 @@ class _XdpFrame(ctypes.Structure):
     ]
 
 
-def run_once(program: int, packet: bytes, interface: int | None = None) -> Outcome:
+class _Buffer(ctypes.Structure):
+    """struct __sk_buff: a packet's marks. The kernel says that it came in by interface 1."""
+
+    _fields_ = [
+        ("length", ctypes.c_uint32),
+        ("kind", ctypes.c_uint32),
+        ("mark", ctypes.c_uint32),
+        ("others", ctypes.c_uint32 * 45),
+    ]
+
+
+def run_once(program: int, packet: bytes, interface: int | None = None, mark: int = 0) -> Outcome:
     """`program` is a descriptor. An XDP program gets the packet by `interface`; a tc program has no
-    choice, the kernel says interface 1.
+    choice, but it gets the `mark`.
     """
     data = ctypes.create_string_buffer(packet, len(packet))
     out = ctypes.create_string_buffer(len(packet) + GROWTH)
@@ -56,8 +69,12 @@ def run_once(program: int, packet: bytes, interface: int | None = None) -> Outco
         data_size_out=len(out),
         repeat=1,
     )
+    marked = _Buffer(mark=mark)
     if interface is not None:
         frame = _XdpFrame(data_end=len(packet), interface=interface)
         options.ctx_in, options.ctx_size_in = ctypes.addressof(frame), ctypes.sizeof(frame)
+    else:
+        options.ctx_in, options.ctx_size_in = ctypes.addressof(marked), ctypes.sizeof(marked)
+        options.ctx_out, options.ctx_size_out = ctypes.addressof(marked), ctypes.sizeof(marked)
     call("bpf_prog_test_run_opts", program, ctypes.byref(options), what=f"{len(packet)} bytes")
-    return Outcome(options.retval, out.raw[: options.data_size_out])
+    return Outcome(options.retval, out.raw[: options.data_size_out], marked.mark)

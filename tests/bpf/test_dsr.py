@@ -214,7 +214,7 @@ def test_backends_node_answers_with_the_services_address(dsr: Rig) -> None:
 )
 def test_option_that_names_no_service_is_ignored(make_rig: Callable[..., Rig], told: bytes) -> None:
     """Nor does one that stands for the unlisted ports of a service's address."""
-    dsr = make_rig(replace(MODERN, tunnel=False, forwarding=Forwarding.DSR))
+    dsr = make_rig(direct(MODERN))
     dsr.service(VIP, 80, [Backend(POD, 8080)])
     dsr.service(VIP, 0, [], proto=0)
     assert arrive(dsr, told).verdict == REDIRECT

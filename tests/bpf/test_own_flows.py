@@ -221,6 +221,25 @@ def test_what_the_node_only_passes_on_is_not_its_own(rig: Rig) -> None:
     assert list(rig.map(t.CT_TCP).items()) == []
 
 
+@BOTH
+def test_what_a_program_sends_out_is_not_the_nodes_own(
+    make_rig: Callable[..., Rig], family: Family
+) -> None:
+    """A client's request has the node's address by then. Taken for the node's own it would get
+    another port, for which the answer's way back is not the client's.
+    """
+    rig = make_rig(replace(DUAL, tunnel=False))
+    rig.identity(family.remote_pod, 1)
+    rig.route(family.remote_pod, via=family.node2)
+    rig.service(family.vip, 80, [Backend(family.remote_pod)])
+    sent = rig.run("from_netdev", request(family.client, family.vip))
+    assert sent.ends[0] == family.node
+    entered = len(list(rig.map(family.snat).items()))
+    left = rig.run("to_netdev", sent.packet, mark=sent.mark)
+    assert (left.verdict, left.packet) == (OK, sent.packet)
+    assert len(list(rig.map(family.snat).items())) == entered
+
+
 @pytest.mark.parametrize("taken", [False, True], ids=["its own port", "another port"])
 def test_an_error_about_a_flow_of_the_nodes_own_speaks_of_the_socket(rig: Rig, taken: bool) -> None:
     """Path MTU discovery finds the socket, whatever port the flow has outside."""
