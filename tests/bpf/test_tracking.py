@@ -73,8 +73,8 @@ def test_connection_that_goes_on_after_a_reset_is_remembered(
 ) -> None:
     """Neither end believes a reset that is out of its window (RFC 5961, 3.2)."""
     dual.service(family.vip, 80, [Backend(family.pod)])
-    for segment in ("S", "SA<", "A", "R"):
-        exchange(dual, family, PORT, segment)
+    for flags in ("S", "SA<", "A", "R"):
+        exchange(dual, family, PORT, flags)
     table = dual.map(family.ct_tcp)
     key, value = next(pair for pair in table.items() if pair[0].flags == TupleFlag.IN)
     value.lifetime -= 8
