@@ -152,6 +152,8 @@ def test_gateway_answers_arp_for_itself_only(rig: Rig) -> None:
     )
     ask[ARP].pdst = POD2
     assert rig.run("from_container", ask).verdict == OK
+    told = FROM_POD / ARP(op=2, hwsrc=POD_MAC, psrc=POD, hwdst=VETH_MAC, pdst=ROUTER)
+    assert rig.run("from_container", told).verdict == OK, "an answer is not answered"
 
 
 def test_tunnel_without_metadata_is_refused_both_ways(rig: Rig) -> None:

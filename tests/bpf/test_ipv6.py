@@ -140,6 +140,8 @@ def test_gateway_answers_neighbour_solicitations(dual: Rig) -> None:
     same(out.frame, wanted)
     sent[ICMPv6ND_NS].tgt = POD2_6
     assert dual.run("from_container", sent).verdict == OK
+    told = FROM_POD / IPv6(src=POD_6, dst=ROUTER_6) / ICMPv6ND_NA(tgt=ROUTER_6)
+    assert dual.run("from_container", told).verdict == OK, "an answer is not answered"
 
 
 def test_node_without_ipv6_leaves_it_to_the_stack(rig: Rig) -> None:
