@@ -155,6 +155,20 @@ def test_source_ranges_admit_only_listed_clients(dual: Rig, family: Family) -> N
 
 
 @BOTH
+def test_source_ranges_are_of_one_service(dual: Rig, family: Family) -> None:
+    """Who may use one may not therefore use another."""
+    guarded = EXPOSED | ServiceFlag.SOURCE_RANGE
+    one, other = family.vip, family.near(family.vip, 1)
+    indexes = [dual.service(vip, 80, [Backend(family.pod)], flags=guarded) for vip in (one, other)]
+    for index, admitted, refused in zip(indexes, (one, other), (other, one), strict=True):
+        listed(dual, index, around(family, 0x1000 * index), SourceRange.ALLOW)
+        client = family.near(family.client, 0x1000 * index)
+        assert dual.run("from_netdev", request(client, admitted)).verdict == REDIRECT
+        assert dual.run("from_netdev", request(client, refused)).verdict == SHOT
+    assert dual.dropped() == {Reason.NOT_IN_SRC_RANGE: 2}
+
+
+@BOTH
 def test_source_ranges_can_deny(dual: Rig, family: Family) -> None:
     flags2 = ServiceFlag2.SOURCE_RANGE_DENY
     index = dual.service(
