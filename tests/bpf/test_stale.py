@@ -160,6 +160,22 @@ def test_syn_for_a_half_closed_flow_begins_a_new_one(
 
 
 @BOTH
+def test_syn_from_the_other_end_of_a_closed_flow_is_still_its_reply(
+    dual: Rig, family: Family
+) -> None:
+    """As in Cilium: the client knows that port by the service's address only."""
+    dual.service(family.vip, 80, [Backend(family.pod)])
+    for program, sent in (
+        ("from_netdev", request(family.client, family.vip)),
+        ("from_netdev", request(family.client, family.vip, flags="FA")),
+        ("from_container", reply(family.pod, family.client, flags="FA")),
+    ):
+        dual.run(program, sent)
+    out = dual.run("from_container", reply(family.pod, family.client, flags="S"))
+    assert (out.verdict, out.ends) == (REDIRECT, (family.vip, family.client))
+
+
+@BOTH
 def test_flow_goes_on_when_its_service_has_no_backend_for_others(
     modern: Rig, family: Family
 ) -> None:
