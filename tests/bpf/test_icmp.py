@@ -129,6 +129,16 @@ def test_error_about_an_echo_of_the_nodes_own_is_left_alone(dual: Rig, family: F
 
 
 @BOTH
+def test_error_about_an_answer_of_the_nodes_is_no_pods(dual: Rig, family: Family) -> None:
+    """That asks the same host with the same number."""
+    dual.run("to_netdev", ping(family.pod, family.client, number=40000))
+    answered = ping(family.node, family.client, kind="echo-reply", number=40000)
+    sent = FROM_ROUTER / error(answered, family.gateway, HOST)
+    out = dual.run("from_netdev", sent)
+    assert (out.verdict, out.packet) == (0, bytes(sent))
+
+
+@BOTH
 def test_error_about_nothing_known_is_left_alone(dual: Rig, family: Family) -> None:
     sent = FROM_ROUTER / error(request(family.node, family.client), family.gateway)
     out = dual.run("from_netdev", sent)

@@ -86,6 +86,18 @@ def test_quote_is_what_the_client_sent(rig: Rig, options: bytes, length: int) ->
     assert quote_of(out) == bytes(Ether(bytes(sent))[IP])[:length]
 
 
+def test_what_is_behind_an_error_is_no_part_of_its_quote(rig: Rig) -> None:
+    """Ethernet's padding stands where a longer quote would have the segment's checksum."""
+    rig.service(VIP, 80, [Backend(REMOTE_POD, 8080)])
+    forwarded = rig.run("from_netdev", FROM_ROUTER / IP(src=CLIENT, dst=VIP) / SEGMENT).frame
+    told = bytes(FROM_ROUTER / error(forwarded, GATEWAY, ROUTER, length=28))
+    padding = bytes(range(1, 31))
+    out = rig.run("from_netdev", told + padding)
+    assert (out.verdict, out.frame[IP].dst) == (REDIRECT, CLIENT)
+    assert ones_complement(out.packet[34 : len(told)]) == 0, "ICMP checksum"
+    assert out.packet[len(told) :] == padding
+
+
 def test_reversed_quote_is_what_the_backend_sent(rig: Rig) -> None:
     rig.service(VIP, 80, [Backend(POD, 8080)])
     rig.run("from_netdev", request())
