@@ -98,6 +98,19 @@ def test_what_is_behind_an_error_is_no_part_of_its_quote(rig: Rig) -> None:
     assert out.packet[len(told) :] == padding
 
 
+@pytest.mark.parametrize("kind", [3, 11, 12])
+def test_quoted_datagram_without_a_checksum_stays_without(rig: Rig, kind: int) -> None:
+    """Whatever the error: unreachable, time exceeded, or a parameter's (RFC 792)."""
+    rig.service(VIP, 53, [Backend(REMOTE_POD, 5353)], proto=17)
+    sent: Any = datagram(CLIENT, VIP)
+    sent[UDP].chksum = 0
+    forwarded: Any = rig.run("from_netdev", sent).frame
+    told = IP(src=GATEWAY, dst=ROUTER) / ICMP(type=kind) / bytes(forwarded[IP])
+    out = rig.run("from_netdev", FROM_ROUTER / told)
+    assert (out.verdict, out.frame[IP].dst) == (REDIRECT, CLIENT)
+    assert quote_of(out) == bytes(Ether(bytes(sent))[IP])
+
+
 def test_reversed_quote_is_what_the_backend_sent(rig: Rig) -> None:
     rig.service(VIP, 80, [Backend(POD, 8080)])
     rig.run("from_netdev", request())

@@ -221,6 +221,17 @@ def test_an_entry_names_its_opener(dual: Rig, family: Family, name: str) -> None
 
 
 @BOTH
+def test_second_datagram_tells_nothing_new(dual: Rig, family: Family) -> None:
+    for program, sent in (
+        ("from_netdev", datagram(family.client, family.pod)),
+        ("from_container", datagram(family.pod, family.client)),
+    ):
+        for _ in range(2):
+            dual.run(program, sent)
+        assert len(dual.events()) == 1
+
+
+@BOTH
 def test_aggregation_reports_what_is_new(dual: Rig, family: Family) -> None:
     dual.service(family.vip, 80, [Backend(family.pod)])
     for flags in ("S", "A", "PA", "A", "PA", "FA", "A"):

@@ -70,6 +70,14 @@ def test_no_service_takes_the_tunnels_packets(rig: Rig) -> None:
     assert rig.run("from_netdev", outer / VXLAN(vni=6, flags=8) / request()).verdict == OK
 
 
+@BOTH
+def test_a_service_may_have_the_tunnels_port(dual: Rig, family: Family) -> None:
+    """At an address of its own nobody takes its packets for a tunnel's."""
+    dual.service(family.vip, 8472, [Backend(family.pod, 53)], proto=17)
+    out = dual.run("from_netdev", datagram(family.client, family.vip, dport=8472))
+    assert (out.verdict, out.ends[1]) == (REDIRECT, family.pod)
+
+
 def test_frame_for_another_machine_is_left_alone(rig: Rig) -> None:
     rig.service(VIP, 80, [Backend(REMOTE_POD)])
     flooded = Ether(src=GATEWAY_MAC, dst="02:00:00:00:00:77") / request().payload
