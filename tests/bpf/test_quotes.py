@@ -105,8 +105,8 @@ def test_quoted_datagram_without_a_checksum_stays_without(rig: Rig, kind: int) -
     sent: Any = datagram(CLIENT, VIP)
     sent[UDP].chksum = 0
     forwarded: Any = rig.run("from_netdev", sent).frame
-    told = IP(src=GATEWAY, dst=ROUTER) / ICMP(type=kind) / bytes(forwarded[IP])
-    out = rig.run("from_netdev", FROM_ROUTER / told)
+    told = FROM_ROUTER / IP(src=GATEWAY, dst=ROUTER) / ICMP(type=kind) / bytes(forwarded[IP])
+    out = rig.run("from_netdev", told)
     assert (out.verdict, out.frame[IP].dst) == (REDIRECT, CLIENT)
     assert quote_of(out) == bytes(Ether(bytes(sent))[IP])
 
