@@ -10,7 +10,8 @@ import pytest
 
 from lab.bpf.config import NodeConfig
 
-from .node import CONFIG, DUAL, MODERN
+from .among_sockets import among_sockets
+from .node import CONFIG, DUAL, MODERN, direct
 from .rig import Rig
 
 HERE = Path(__file__).parent
@@ -54,3 +55,23 @@ def modern(make_rig: Callable[..., Rig]) -> Rig:
 def dual(make_rig: Callable[..., Rig]) -> Rig:
     """A node of profile cilium-1.10 with both families."""
     return make_rig(DUAL)
+
+
+@pytest.fixture
+def dsr(make_rig: Callable[..., Rig]) -> Rig:
+    """A node of profile cilium-1.10 without a tunnel, in mode dsr."""
+    return make_rig(direct(CONFIG))
+
+
+@pytest.fixture
+def node() -> Iterator[Rig]:
+    """A node of both families whose own sockets are the test's; profile cilium-1.10."""
+    with among_sockets(DUAL) as rig:
+        yield rig
+
+
+@pytest.fixture
+def modern_node() -> Iterator[Rig]:
+    """The same of profile modern."""
+    with among_sockets(MODERN) as rig:
+        yield rig

@@ -38,6 +38,7 @@ CONFIG = NodeConfig(
     pod_cidr=IPv4Network("10.0.1.0/24"),
     cluster_cidr=IPv4Network("10.0.0.0/16"),
 )
+NATIVE = replace(CONFIG, tunnel=False)
 NODE_6, ROUTER_6 = "fd00:1::21", "fd00:10:0:1::1"
 NODE2_6, ROUTER2_6 = "fd00:1::22", "fd00:10:0:2::1"
 GATEWAY_6, CLIENT_6 = "fd00:1::1", "fd00:192::11"

@@ -6,52 +6,38 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 import pytest
-from lightkube.models.core_v1 import LoadBalancerIngress, LoadBalancerStatus, PodIP
-from lightkube.resources.core_v1 import Node, Pod
-from lightkube.resources.discovery_v1 import EndpointSlice
+from lightkube.models.core_v1 import PodIP
+from lightkube.resources.core_v1 import Pod
 
 from lab.agent.bgp import metallb
 from lab.agent.bgp.announce import announced
 from lab.agent.bgp.metallb_config import parse
-from lab.agent.cilium import balancer, flows, places, status
-from lab.agent.cilium.columns import columns
 from lab.agent.flows.lookup import Directory
-from lab.agent.places import NodePlace, endpoints, ipcache, node_places, routes
-from lab.agent.pods.local import LocalPod, PodLink
+from lab.agent.places import NodePlace, endpoints, ipcache, routes
 from lab.agent.profile import profile
 from lab.agent.services.families import FAMILIES
 from lab.agent.services.model import Address, Balanced
 from lab.agent.services.table import Table
 from lab.agent.services.translate import Place, balance
 from lab.bpf import structs
-from lab.bpf.layout import addr6
 from lab.frr.node import node_tree
 from lab.frr.tree import text
-from tests.unit.agent.objects import endpoint, endpoint_slice, node, pod, service
+from tests.unit.agent.dual import (
+    BOTH,
+    CLUSTER_IPS,
+    LOCAL,
+    NODE6,
+    NODES,
+    OLD,
+    VIP6,
+    dual_node,
+    dual_service,
+    slices,
+)
+from tests.unit.agent.objects import endpoint, pod
 
-OLD = profile("cilium-1.10", {})
 NEW = profile("modern", {"maglev_size": "251"})
-NODE6 = IPv6Address("2001:db8:1::21")
-BOTH = Place("k8s-worker1", (IPv4Address("192.168.1.21"), NODE6), OLD)
-CLUSTER_IPS = ["10.106.236.120", "fd00:96::78"]
-VIP6 = "2001:db8:172::"
-FAMILY_NAMES = ["IPv4", "IPv6"]
 SERVED: tuple[Address, ...] = (IPv4Address("172.16.10.0"), IPv6Address(VIP6))
-
-
-def dual_service(vip6: str | None = VIP6, **spec: Any) -> Any:
-    made = service(clusterIPs=CLUSTER_IPS, ipFamilies=FAMILY_NAMES, **spec)
-    assert made.status is not None
-    if vip6:
-        ingress = [LoadBalancerIngress(ip=each) for each in ("172.16.10.0", vip6)]
-        made.status.loadBalancer = LoadBalancerStatus(ingress=ingress)
-    return made
-
-
-def slices(*six: dict[str, Any]) -> list[EndpointSlice]:
-    of_six = endpoint_slice(*(six or (endpoint("fd00:10:0:1::7"),)))
-    of_six.addressType = "IPv6"
-    return [endpoint_slice(endpoint("10.0.1.7")), of_six]
 
 
 def frontends(balanced: tuple[Balanced, ...]) -> list[tuple[str, str, list[str]]]:
@@ -106,34 +92,12 @@ def test_the_maps_of_both_families_and_back(chosen: Any) -> None:
     assert [op for op in again if op.map in plain] == []
 
 
-def dual_node(name: str, number: int) -> Node:
-    made = node(name, f"192.168.1.{number}", f"10.0.{number - 20}.0/24")
-    assert made.spec is not None
-    assert made.status is not None
-    assert made.status.addresses is not None
-    made.spec.podCIDRs = [f"10.0.{number - 20}.0/24", f"fd00:10:0:{number - 20}::/64"]
-    six = type(made.status.addresses[0])(type="InternalIP", address=f"2001:db8:1::{number}")
-    made.status.addresses.append(six)
-    return made
-
-
 def dual_pod(name: str, number: int, host: int) -> Pod:
     four, six = f"10.0.{host - 20}.{number}", f"fd00:10:0:{host - 20}::{number}"
     made = pod(name, four, f"192.168.1.{host}", svc="web1")
     assert made.status is not None
     made.status.podIPs = [PodIP(ip=four), PodIP(ip=six)]
     return made
-
-
-NODES = node_places([dual_node("k8s-worker1", 21), dual_node("k8s-worker2", 22)])
-LOCAL = LocalPod(
-    "web1-a",
-    "default",
-    "web1-a",
-    IPv4Address("10.0.1.7"),
-    PodLink("lxc1", 42, "02:00:00:00:00:07", "02:00:00:00:01:07"),
-    IPv6Address("fd00:10:0:1::7"),
-)
 
 
 def test_places_have_an_address_and_a_pod_network_of_each_family() -> None:
@@ -240,76 +204,3 @@ def test_a_session_carries_the_routes_of_its_own_family() -> None:
     assert "neighbor 192.168.1.1 activate" in four
     assert "neighbor 2001:db8:1::1 activate" in six
     assert "match " not in written, "nobody has to be kept from hearing anything"
-
-
-def listed() -> list[balancer.Listed]:
-    operations = Table(OLD, {}).update({"default/web1-lb": balance(dual_service(), slices(), BOTH)})
-    held = {(op.map, op.key): op.value or b"" for op in operations}
-    six = FAMILIES[6]
-    services = {
-        six.services.key.parse(key): structs.lb4_service.parse(value)
-        for (name, key), value in held.items()
-        if name == six.services.name
-    }
-    backends = {
-        int.from_bytes(key, "little"): six.backends.value.parse(value)
-        for (name, key), value in held.items()
-        if name == six.backends.name
-    }
-    return balancer.listing(services, backends)
-
-
-def test_lists_write_ipv6_addresses_in_brackets() -> None:
-    lines = columns(balancer.bpf_lb_list(listed(), modern=False))
-    at = lines.index("[2001:db8:172::]:80      [::]:0 (8) [LoadBalancer]")
-    assert lines[at + 1].split() == ["[fd00:10:0:1::7]:80", "(8)"]
-    numbered = balancer.services(listed(), modern=True)
-    modern = columns(balancer.service_list(numbered, modern=True))
-    assert modern[-1].split() == [
-        "8", "[2001:db8:172::]:80/TCP", "LoadBalancer", "1", "=>", "[fd00:10:0:1::7]:80/TCP",
-        "(active)",
-    ]  # fmt: skip
-
-
-def test_connections_and_places_in_brackets() -> None:
-    client, backend = IPv6Address("2001:db8:10::11"), IPv6Address("fd00:10:0:1::7")
-    key = structs.ipv6_ct_tuple(
-        daddr=addr6(*client.packed), saddr=addr6(*backend.packed), dport=80, sport=40000, nexthdr=6
-    )
-    (line,) = flows.ct_list([(key, structs.ct_entry())])
-    assert line.startswith("TCP OUT [2001:db8:10::11]:40000 -> [fd00:10:0:1::7]:80 ")
-    entries = endpoints(NODES[0], [LOCAL], lambda _: 4711).items()
-    parse = structs.endpoint_key.parse
-    pairs = [(parse(raw), structs.endpoint_info.parse(value)) for raw, value in entries]
-    shown = columns(places.endpoint_list(pairs))
-    assert shown[-1].startswith("[fd00:10:0:1::7]:0")
-    assert [line.partition(" ")[0] for line in shown[1:4]] == [
-        "10.0.1.1:0", "10.0.1.7:0", "192.168.1.21:0",
-    ]  # fmt: skip
-
-
-def test_status_tells_of_both_pools() -> None:
-    side = {"node_ip": str(NODE6), "pod_cidr": "fd00:10:0:1::/64", "cluster_cidr": "fd00:10::/48"}
-    said: dict[str, Any] = {
-        "config": {
-            "uplink": "eth0", "node_ip": "192.168.1.21", "profile": "cilium-1.10",
-            "pod_cidr": "10.0.1.0/24", "cluster_cidr": "10.0.0.0/16", "ipv6": side,
-        },
-        "kubernetes": {"ok": True, "version": "v1.32.4"},
-        "ipam": {"used": 2, "size": 254},
-        "hubble": {"flows": 10, "capacity": 4095, "rate": 1.5},
-        "nodes": [], "services": 2, "balancing": {"tcx": True},
-        "endpoints": [
-            {"id": 258, "identity": 300, "labels": ["k8s:a=b"], "address": "10.0.1.2",
-             "address6": "fd00:10:0:1::2", "namespace": "default", "name": "web1"},
-        ],
-    }  # fmt: skip
-    lines = status.status(said, verbose=False)
-    assert "KubeProxyReplacement:   Strict   [eth0 192.168.1.21 2001:db8:1::21]" in lines
-    assert (
-        "IPAM:                   IPv4: 2/254 allocated from 10.0.1.0/24, "
-        "IPv6: 2/18446744073709551614 allocated from fd00:10:0:1::/64"
-    ) in lines
-    header, pod = columns(status.endpoint_list(said))
-    assert header.split()[-4:-2] == ["IPv6", "IPv4"]
-    assert pod.split()[3:5] == ["fd00:10:0:1::2", "10.0.1.2"]
