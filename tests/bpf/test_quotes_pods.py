@@ -6,10 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scapy.layers.inet import IP, UDP
-from scapy.layers.inet6 import (
-    ICMPv6DestUnreach,
-    IPv6,
-)
+from scapy.layers.inet6 import ICMPv6DestUnreach, IPv6
 from scapy.layers.l2 import Ether
 
 from lab.bpf import tables as t
@@ -18,13 +15,7 @@ from lab.bpf.codes import TupleFlag
 from . import errors
 from .errors import NO_PORT
 from .family import BOTH, Family
-from .node import (
-    DUAL,
-    NODE,
-    POD,
-    POD_6,
-    REMOTE_POD,
-)
+from .node import DUAL, NODE, POD, POD_6, REMOTE_POD
 from .packets import FROM_POD, PORT, datagram, ip, network, same
 from .quotes import WHOLE, ended, quote_of, unreachable
 from .rig import OK, REDIRECT, SHOT, Backend, Rig
