@@ -22,11 +22,13 @@ _LINE = re.compile(
     r"\d+ +\d+ +(?P<own>\S+) +(?P<peer>\[?(?P<address>[^]\s]+?)\]?:(?P<port>\d+)) "
     r".*\bsk:(?P<cookie>[0-9a-f]+)"
 )
+_DEVICE = re.compile(r"%[^]:]+")
+"""What an address is bound to: ss tells it, but cannot read it in a filter."""
 
 
 @dataclass(frozen=True)
 class Connected:
-    """A UDP socket with a fixed peer; `own` and `peer` are its ends as ss(8) writes them."""
+    """A UDP socket with a fixed peer; `own` and `peer` are its ends as ss(8) reads them."""
 
     cookie: int
     own: str
@@ -57,10 +59,10 @@ def connected(listed: str) -> Iterator[Connected]:
     """The sockets in a listing of ss(8). An IPv4 address inside of an IPv6 one counts as it is."""
     for found in map(_LINE.match, listed.splitlines()):
         if found:
-            address = ip_address(found["address"].partition("%")[0])
+            address, own = ip_address(found["address"]), _DEVICE.sub("", found["own"])
             inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
             cookie, port = int(found["cookie"], 16), int(found["port"])
-            yield Connected(cookie, found["own"], found["peer"], inner or address, port)
+            yield Connected(cookie, own, found["peer"], inner or address, port)
 
 
 def _end(which: Connected) -> bool:

@@ -17,6 +17,7 @@ from tests.unit.agent.test_gate import Maps, Node
 LISTED = """\
 0      0               10.0.1.1:37600          10.0.4.3:8080 ino:67650625 sk:81a97 cgroup:/ <->
 0      0      192.168.1.21%eth0:51264   [fd00:10:0:4::3]:53  users:(("a",pid=1,fd=3)) sk:5 <->
+0      0           [fd00::1]%eth0:37379   [fd00:10:0:4::3]:53 sk:6 <->
 3      0    [::ffff:10.0.1.1]:51843 [::ffff:10.0.4.3]:8080 uid:7 ino:67650624 sk:1f cgroup:/ <->
 """
 
@@ -25,7 +26,8 @@ def test_sockets_are_read_as_ss_lists_them() -> None:
     v4, v6 = ip_address("10.0.4.3"), ip_address("fd00:10:0:4::3")
     assert list(connected(LISTED)) == [
         Connected(0x81A97, "10.0.1.1:37600", "10.0.4.3:8080", v4, 8080),
-        Connected(5, "192.168.1.21%eth0:51264", "[fd00:10:0:4::3]:53", v6, 53),
+        Connected(5, "192.168.1.21:51264", "[fd00:10:0:4::3]:53", v6, 53),
+        Connected(6, "[fd00::1]:37379", "[fd00:10:0:4::3]:53", v6, 53),
         Connected(0x1F, "[::ffff:10.0.1.1]:51843", "[::ffff:10.0.4.3]:8080", v4, 8080),
     ]
 
