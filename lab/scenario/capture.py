@@ -7,7 +7,7 @@ import re
 import shlex
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,10 +58,12 @@ def unprinted(counted: str) -> int:
     return int(found["received"]) - int(found["dropped"]) - int(found["printed"])
 
 
-def _only_child(pid: int) -> int:
-    """The program that nsenter has forked."""
-    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(child)
+def _children(pid: int) -> list[int]:
+    """The program that nsenter has forked; none when that, or both, have ended."""
+    try:
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 class Capture:
@@ -94,7 +96,9 @@ class Capture:
     def until_printed(self) -> None:
         """Return when all that the kernel took for tcpdump until now is printed.
 
-        Not on lo: the kernel counts a packet there in both directions, tcpdump prints one.
+        CommandError when tcpdump has ended. Not on lo: the kernel counts a packet there in both
+        directions, tcpdump prints one. With -Q, too, it counts both: no packet of the other
+        direction may be what the expression says.
         """
         wait.until(
             self._unprinted,
@@ -107,7 +111,9 @@ class Capture:
     def _unprinted(self) -> int:
         """What tcpdump says when it is asked how far it is."""
         asked = len(self._err.so_far())
-        os.kill(_only_child(self._child.pid), signal.SIGUSR1)
+        for tcpdump in _children(self._child.pid):
+            with suppress(ProcessLookupError):  # it ends now: the next line says so
+                os.kill(tcpdump, signal.SIGUSR1)
         self._until(lambda said: len(said) > asked, "tells its counts")
         return unprinted(self._err.so_far()[asked])
 
@@ -126,9 +132,8 @@ class Capture:
             raise self._failed(self._child.returncode)
 
     def _failed(self, code: int | None) -> CommandError:
-        return CommandError(
-            shlex.split(self.line), code, "\n".join(self._err.so_far()), where=self.node
-        )
+        said = self._err.so_far() if code is None else self._err.to_the_end()
+        return CommandError(shlex.split(self.line), code, "\n".join(said), where=self.node)
 
     def end(self) -> None:
         """End tcpdump and take the last lines it prints."""
