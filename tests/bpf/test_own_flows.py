@@ -184,14 +184,16 @@ def test_a_flow_to_a_pod_of_the_node_needs_no_translation(dual: Rig, family: Fam
 
 
 @BOTH
-def test_a_service_answers_a_low_port_of_the_node(dual: Rig, family: Family) -> None:
+@pytest.mark.parametrize("bound", ["router", "node"])
+def test_a_service_answers_a_low_port_of_the_node(dual: Rig, family: Family, bound: str) -> None:
     """Nobody borrows it, but the answer comes from the backend all the same."""
+    own: str = getattr(family, bound)
     asked = published(dual, family, service=True)
-    sent = dual.run("from_host", request(family.router, asked, sport=600)).frame
-    assert sent[TCP].sport == 600
-    back = answer(dual, family.remote_pod, family.router, 600)
+    sent = dual.run("from_host", request(own, asked, sport=600)).frame
+    assert (sent[1].src, sent[TCP].sport) == (own, 600)
+    back = answer(dual, family.remote_pod, own, 600)
     assert back.verdict == OK
-    same(back.frame, arriving(reply(asked, family.router, dport=600)))
+    same(back.frame, arriving(reply(asked, own, dport=600)))
 
 
 def test_ports_of_the_tunnel_are_not_entered(dual: Rig) -> None:

@@ -49,15 +49,12 @@ static __always_inline int own_request(context *ctx, struct flow *f, __u16 rev_n
 	return ret > 0 ? snat(ctx, f, &f->saddr) : ret;
 }
 
-/* To the node itself: replies to what it opened through a service get the service's address. Only
- * ports that it may have opened a tracked flow from are looked up: the tunnel's is none.
- */
+/* To the node itself: replies to what it opened through a service get the service's address. */
 static __always_inline int deliver_host(context *ctx, struct flow *f)
 {
 	struct tracked t = {};
 
-	if ((is_router(&f->daddr, f->family) || port_in_range(f->dport)) &&
-	    ct_lookup(&t, f, packet_length(ctx), TUPLE_OUT, 1) && t.rev_nat_index)
+	if (ct_lookup(&t, f, packet_length(ctx), TUPLE_OUT, 1) && t.rev_nat_index)
 		return reverse_nat(ctx, f, t.rev_nat_index);
 	return TC_ACT_OK;
 }
