@@ -97,15 +97,14 @@ class Capture:
         """Return when all that the kernel took for tcpdump until now is printed.
 
         CommandError when tcpdump has ended. Not on lo: the kernel counts a packet there in both
-        directions, tcpdump prints one. With -Q, too, it counts both: no packet of the other
-        direction may be what the expression says.
+        directions, tcpdump prints one. Nor with -Q: it counts both, as tcpdump chooses itself.
         """
         wait.until(
             self._unprinted,
             lambda count: count <= self._unfiltered,
             within=PACKETS_CAPTURED.seconds,
             what=f"packets that `{self.line}` on {self.node} has not printed yet",
-            wanted=self._unfiltered,
+            wanted=f"at most {self._unfiltered}",
         )
 
     def _unprinted(self) -> int:

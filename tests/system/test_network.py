@@ -13,6 +13,7 @@ import pytest
 from lab.errors import SandboxError
 from lab.sandbox.handle import Lab
 from lab.scenario.capture import capture
+from lab.scenario.load.measured import sent_on
 from lab.topology import load, resolve
 from lab.topology.plan import Plan
 from lab.wait import until
@@ -175,3 +176,14 @@ def test_a_capture_holds_what_tcpdump_was_late_to_print(lab: Lab) -> None:
         os.kill(nsenter, signal.SIGCONT)
     sources = [packet.source for packet in taken.packets()]
     assert sources == [str(lab.plan.node(client).address) for client in clients]
+
+
+def test_what_is_sent_on_is_what_leaves_towards_the_nodes(lab: Lab) -> None:
+    """What a node sends comes in at the same place; waited for, it would fail the capture."""
+    for node, address, leaves in (
+        ("client1", "192.168.1.21", True),
+        ("k8s-worker1", "203.0.113.10", False),
+    ):
+        with sent_on(lab, address, 81) as taken:
+            lab.node(node).probe(["curl", "-s", "--max-time", "1", f"http://{address}:81/"])
+        assert any(f" > {address}.81: Flags [S]" in line for line in taken.printed()) == leaves

@@ -19,7 +19,7 @@ from lab.scenario.capture import Capture, capture
 from lab.scenario.lines import Lines
 from lab.scenario.load.cost import Cost
 from lab.scenario.load.loaded import loaded
-from lab.topology.plan import NodeKind
+from lab.topology.plan import Interface, NodeKind
 
 KEPT = 10
 """Connections that each client holds open."""
@@ -171,17 +171,17 @@ def _routes(lab: Place, address: str) -> Iterator[RouteWatch]:
 def sent_on(lab: Place, address: str, port: int) -> Iterator[Capture]:
     """What the router sends to the nodes for a service, with the MAC address of the node."""
     router, leg = _uplink(lab)
-    expression = f"dst host {address} and tcp dst port {port}"
-    options = ("-e", "-Q", "out")
-    with capture(lab.node(router), router, leg, expression, options=options) as taken:
+    # Of the router's own MAC address: what a node sends back is none of it.
+    expression = f"ether src {leg.mac} and dst host {address} and tcp dst port {port}"
+    with capture(lab.node(router), router, leg.name, expression, options=("-e",)) as taken:
         yield taken
 
 
-def _uplink(lab: Place) -> tuple[str, str]:
+def _uplink(lab: Place) -> tuple[str, Interface]:
     """The router that the nodes peer with, and its interface towards them."""
     peer = lab.plan.cluster.router if lab.plan.cluster else None
     for node in lab.plan.nodes:
         for leg in node.interfaces:
             if node.kind is NodeKind.ROUTER and leg.address.ip == peer:
-                return node.name, leg.name
+                return node.name, leg
     raise InputError(f"{lab.plan.name} has no router that a cluster peers with")
