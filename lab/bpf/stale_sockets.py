@@ -46,12 +46,12 @@ def end_stale(
     """
     if not asked.raw_items():  # most nodes ask nothing, and need not run ss at each change
         return []
+    listed = shell.run([*SS, "--extended", "state", "established"]).out
+    balanced = [each for each in connected(listed) if asked.lookup(_key(each))]
+    if not balanced:
+        return []
     there = {(_address(b), b.port) for each in backends for _, b in each.items() if b.proto == UDP}
-    stale = [
-        each
-        for each in connected(shell.run([*SS, "--extended", "state", "established"]).out)
-        if (each.address, each.port) not in there and asked.lookup(_key(each))
-    ]
+    stale = (each for each in balanced if (each.address, each.port) not in there)
     return [each for each in stale if _end(each)]
 
 
