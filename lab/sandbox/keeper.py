@@ -109,17 +109,17 @@ class _Keeper:
         os.close(self._inherited.events)
         with suppress(BrokenPipeError):  # PID 1 may be dead already: then there is its end to see
             os.write(tether, GO)
-        self._watch(pid1, wakeup)
+        self._watch(pid1, tether, wakeup)
         os.waitpid(pid1, 0)
         self._cgroup.remove()
         if self._wanted_end:
             remove(self._run)  # A lab that ended by itself has logs to read.
 
-    def _watch(self, pid1: int, wakeup: int) -> None:
+    def _watch(self, pid1: int, tether: int, wakeup: int) -> None:
         """Return when the lab ended; end it when the leash breaks or SIGTERM comes."""
         ended = os.pidfd_open(pid1)
         leash = self._inherited.leash
-        watched = [ended, wakeup, leash]
+        watched = [ended, wakeup, leash, tether]
         while True:
             ready, _, _ = select.select(watched, [], [])
             if ended in ready:
@@ -127,8 +127,9 @@ class _Keeper:
             if leash in ready and os.read(leash, 1) == LET_GO:
                 watched.remove(leash)
                 continue
-            self._wanted_end = True
-            os.kill(pid1, signal.SIGKILL)
+            if tether not in ready:  # nobody reads it any more when PID 1 dies by itself
+                self._wanted_end = True
+                os.kill(pid1, signal.SIGKILL)
             # A suspended `lab exec` buries nobody, and PID 1 stays until all are buried.
             self._cgroup.kill()
             watched = [ended]
