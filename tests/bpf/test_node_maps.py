@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -47,9 +48,20 @@ def node(wire: Wire) -> Machine:
     return node
 
 
+@contextmanager
+def opened(*versions: int) -> Iterator[NodeMaps]:
+    """An agent's maps, closed again; an agent itself has them for life."""
+    maps = NodeMaps(versions or (4, 6))
+    try:
+        yield maps
+    finally:
+        for each in maps._maps.values():
+            each.close()
+
+
 def empty() -> None:
-    maps = NodeMaps((4, 6))
-    maps.carry_out([Operation(name, key, None) for name, key in maps.services()])
+    with opened() as maps:
+        maps.carry_out([Operation(name, key, None) for name, key in maps.services()])
 
 
 def web() -> tuple[Balanced, ...]:
@@ -77,12 +89,13 @@ def test_an_agent_finds_what_the_one_before_it_wrote(node: Machine) -> None:
     written = Table(MODERN, {}).update({WEB: web()})
 
     def story() -> tuple[Entries, list[Operation], Entries]:
-        NodeMaps((4, 6)).carry_out(written)
-        maps = NodeMaps((4, 6))
-        found, again = maps.services(), Table(MODERN, maps.services())
-        nothing = again.update({WEB: web()}, complete=True)
-        maps.carry_out(again.update({WEB: ()}))
-        return found, nothing, maps.services()
+        with opened() as maps:
+            maps.carry_out(written)
+        with opened() as maps:
+            found, again = maps.services(), Table(MODERN, maps.services())
+            nothing = again.update({WEB: web()}, complete=True)
+            maps.carry_out(again.update({WEB: ()}))
+            return found, nothing, maps.services()
 
     found, nothing, left = node.run(story)
     assert found == held_by(written)
@@ -94,7 +107,8 @@ def test_frontends_with_the_same_backends_share_one_table(node: Machine) -> None
     """There may be thousands, and each table has 64 KiB."""
 
     def story() -> list[tuple[int, int]]:
-        NodeMaps((4, 6)).carry_out(Table(MODERN, {}).update({WEB: web()}))
+        with opened() as maps:
+            maps.carry_out(Table(MODERN, {}).update({WEB: web()}))
         counted = []
         for table in (t.MAGLEV, t.MAGLEV6):
             with Map[Any, Any].pinned(table) as outer:
@@ -128,8 +142,10 @@ def test_a_node_of_one_family_leaves_the_other_s_maps_alone(node: Machine) -> No
     written = Table(MODERN, {}).update({WEB: web()})
 
     def story() -> Entries:
-        NodeMaps((4, 6)).carry_out(written)
-        return NodeMaps((4,)).services()
+        with opened() as maps:
+            maps.carry_out(written)
+        with opened(4) as maps:
+            return maps.services()
 
     found = node.run(story)
     assert found == {at: value for at, value in held_by(written).items() if "lb6" not in at[0]}
@@ -137,14 +153,14 @@ def test_a_node_of_one_family_leaves_the_other_s_maps_alone(node: Machine) -> No
 
 def test_flows_of_every_sort_are_remembered(node: Machine) -> None:
     def story() -> list[LastIds]:
-        maps = NodeMaps((4, 6))
-        seen = [maps.remembered()]
-        for number, table in enumerate((t.CT_TCP, t.CT_ANY, t.CT_TCP6, t.CT_ANY6), 1):
-            with Map[Any, Any].pinned(table) as flows:
-                key = table.key(flags=TupleFlag.SERVICE)
-                flows.update(key, structs.ct_entry(rev_nat_index=number, rx_bytes=10 * number))
-            seen.append(maps.remembered())
-        return seen
+        with opened() as maps:
+            seen = [maps.remembered()]
+            for number, table in enumerate((t.CT_TCP, t.CT_ANY, t.CT_TCP6, t.CT_ANY6), 1):
+                with Map[Any, Any].pinned(table) as flows:
+                    key = table.key(flags=TupleFlag.SERVICE)
+                    flows.update(key, structs.ct_entry(rev_nat_index=number, rx_bytes=10 * number))
+                seen.append(maps.remembered())
+            return seen
 
     assert node.run(story) == [NOTHING, *(LastIds(number, 10 * number) for number in range(1, 5))]
 
@@ -156,9 +172,9 @@ def test_what_comes_after_a_write_that_fails_is_not_done(node: Machine) -> None:
     broken = Operation(t.MAGLEV.name, b"\1\0", b"")
 
     def story() -> Entries:
-        maps = NodeMaps((4, 6))
-        with pytest.raises(BpfError, match="Maglev"):
-            maps.carry_out([*written[:number], broken, *written[number:]])
-        return maps.services()
+        with opened() as maps:
+            with pytest.raises(BpfError, match="Maglev"):
+                maps.carry_out([*written[:number], broken, *written[number:]])
+            return maps.services()
 
     assert node.run(story) == held_by(written[:number])
