@@ -103,3 +103,9 @@ class BgpConfig:
     """ORIGIN of all that the node announces (RFC 4271, section 5.1.1): igp, egp or incomplete."""
     local_preference: int = 100
     """Sent to iBGP peers with what has none of its own."""
+    address6: IPv6Address | None = None
+    """Next hop of what is announced on IPv6 sessions; None leaves it to bgpd. That forgets its own
+    address when zebra reports the interface down (`bgp_interface_address_delete` in FRR's
+    bgpd/bgp_zebra.c), and then announces `::ffff:` with the IPv4 one for as long as the session
+    lasts: a peer can install no route of a prefix that has such a next hop among its own.
+    """

@@ -175,16 +175,24 @@ def _family(config: BgpConfig, version: int) -> Iterator[str]:
 def _outgoing(config: BgpConfig, neighbor: Neighbor) -> Iterator[tuple[Place, tuple[str, ...]]]:
     """The route map towards a neighbor: exceptions by prefix list, everything else as it is."""
     name = _map(neighbor.address)
-    origin = () if config.origin == "igp" else (f"set origin {config.origin}",)
+    always = tuple(_set_always(config, neighbor))
     for slot, treatment in sorted(_treatments(config, neighbor).items()):
         verdict = "permit" if treatment.lines else "deny"
         for version in treatment.versions:
             family = "ip" if version == 4 else "ipv6"
             match = f"match {family} address prefix-list {name}-{slot}"
             sequence = 10 * slot + (version == 6)
-            sets = (*treatment.lines, *origin) if treatment.lines else ()
+            sets = (*treatment.lines, *always) if treatment.lines else ()
             yield (f"route-map {name} {verdict} {sequence}",), (match, *sets)
-    yield (f"route-map {name} permit 65535",), origin
+    yield (f"route-map {name} permit 65535",), always
+
+
+def _set_always(config: BgpConfig, neighbor: Neighbor) -> Iterator[str]:
+    """What is set on all that a neighbor hears."""
+    if config.origin != "igp":
+        yield f"set origin {config.origin}"
+    if config.address6 and neighbor.address.version == 6:
+        yield f"set ipv6 next-hop global {config.address6}"
 
 
 def _prefix_lists(config: BgpConfig) -> Iterator[str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from lab.frr.tree import Tree, networks
 
 Treatment = tuple[str, ...]
-"""The verdict of a route map's entry and what it sets."""
+"""The verdict of a route map's entry and what it sets, sorted: FRR lists it in its own order."""
 
 _MAP = re.compile(r"route-map to-(?P<neighbor>\S+) (?P<verdict>permit|deny) \d+")
 _MATCH = re.compile(r"match ip(?:v6)? address prefix-list (\S+)")
@@ -43,7 +43,7 @@ def _treatments(tree: Tree) -> dict[str, dict[str, Treatment]]:
     for path, lines in tree.items():
         entry = _MAP.fullmatch(path[0]) if len(path) == 1 else None
         if entry:
-            sets = tuple(line for line in lines if not _MATCH.fullmatch(line))
+            sets = sorted(line for line in lines if not _MATCH.fullmatch(line))
             of = found.setdefault(entry["neighbor"], {})
             of |= dict.fromkeys(_prefixes(lines, listed), (entry["verdict"], *sets))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 import pytest
@@ -61,8 +62,12 @@ def test_six_next_hops_for_an_ipv6_address(lab: Lab, plan: Plan) -> None:
             Neighbor(IPv4Address("192.168.1.1"), 64512),
             Neighbor(IPv6Address("2001:db8:1::1"), 64512, families=(6,)),
         )
-        adverts = (Advertisement(IPv6Network(VIP)), Advertisement(IPv6Network("2001:db8:9::/128")))
-        config = BgpConfig(64512, node.address, neighbors, adverts)
+        adverts = (
+            Advertisement(IPv6Network(VIP), frozenset({"64512:1"}), local_preference=7),
+            Advertisement(IPv6Network("2001:db8:9::/128")),
+        )
+        config = BgpConfig(64512, node.address, neighbors, adverts, address6=node.address6)
+        config = replace(config, origin="incomplete")
         apply(lab, node.name, config)
         assert apply(lab, node.name, config) == []
     routes = until(
@@ -76,3 +81,31 @@ def test_six_next_hops_for_an_ipv6_address(lab: Lab, plan: Plan) -> None:
     assert {hop["gateway"] for hop in routes[0]["nexthops"]} == wanted
     foreign = lab.node("bgp-router1").run(["ip", "-6", "-j", "route", "show", "2001:db8:9::/128"])
     assert foreign.json() == [], "only the pool's addresses are believed"
+
+
+def test_a_pulled_cable_does_not_change_the_next_hop(lab: Lab, plan: Plan) -> None:
+    """The session outlives the moment, and zebra tells bgpd that the address is gone meanwhile."""
+    worker, late = plan.node("k8s-worker2"), "2001:db8:172::2/128"
+    neighbors = (Neighbor(IPv6Address("2001:db8:1::1"), 64512, families=(6,)),)
+    adverts = tuple(Advertisement(IPv6Network(prefix)) for prefix in ("2001:db8:172::1/128", late))
+    config = BgpConfig(64512, worker.address, neighbors, adverts[:1], address6=worker.address6)
+    apply(lab, worker.name, config)
+    heard(lab, "2001:db8:172::1/128")
+    for up in (False, True):
+        lab.ask("link", node=worker.name, interface="eth0", up=up)
+    apply(lab, worker.name, replace(config, advertisements=adverts))
+    assert heard(lab, late) == {"2001:db8:1::22"}
+    assert heard(lab, "2001:db8:172::1/128") == {"2001:db8:1::22"}
+
+
+def heard(lab: Lab, prefix: str) -> set[str]:
+    """The global next hops under which the router hears of a prefix, once it does."""
+    asked = ["vtysh", "-c", f"show bgp ipv6 unicast {prefix} json"]
+    told = until(
+        lambda: lab.node("bgp-router1").run(asked).json().get("paths", []),
+        bool,
+        within=15.0,
+        what=f"routes of {prefix}",
+    )
+    hops = [hop for path in told for hop in path["nexthops"]]
+    return {hop["ip"] for hop in hops if hop.get("scope") != "link-local"}

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 
 from lab.agent.bgp import metallb, metallb_config, peering_policy, version2
@@ -102,6 +103,11 @@ class Announcing:
 
         Refused when the object that selects the node has a mistake.
         """
+        six = self._config.ipv6
+        return replace(self._composed(served), address6=six.node_ip if six else None)
+
+    def _composed(self, served: Collection[Address]) -> BgpConfig:
+        """What Cilium's own resources say of the node, or else MetalLB's ConfigMap."""
         node = self._cluster.nodes.objects.get(self._config.node)
         found = announced(
             self._cluster.services.objects.values(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 import pytest
@@ -202,6 +202,18 @@ def test_a_session_lives_on_when_its_terms_stay(changed: BgpConfig) -> None:
 
 def test_a_new_session_needs_no_second_begin() -> None:
     assert renegotiated(node_tree(PLAIN), {}) == []
+
+
+def test_ipv6_routes_name_the_node_s_own_address_on_ipv6_sessions_alone() -> None:
+    six = Neighbor(IPv6Address("2001:db8:1::1"), 64512, families=(6,))
+    special = Advertisement(IPv6Network("2001:db8:172::/128"), local_preference=200)
+    own = IPv6Address("2001:db8:1::22")
+    config = replace(PLAIN, neighbors=(*PLAIN.neighbors, six), advertisements=(special,))
+    tree = node_tree(replace(config, address6=own))
+    maps = {path[0]: lines for path, lines in tree.items() if path[:1] and "to-" in path[0]}
+    assert len(maps) > 2
+    for name, lines in maps.items():
+        assert (f"set ipv6 next-hop global {own}" in lines) == (str(six.address) in name), name
 
 
 def test_the_speaker_s_origin_and_preference_are_on_every_route() -> None:

@@ -59,3 +59,12 @@ def test_each_neighbor_and_family_by_itself() -> None:
         "clear bgp ipv4 unicast 2001:db8:1::1 soft out",
         "clear bgp ipv6 unicast 2001:db8:1::1 soft out",
     ]
+
+
+def test_the_order_in_which_frr_lists_what_is_set_changes_nothing() -> None:
+    wanted = node_tree(replace(with_them(MARKED), origin="incomplete"))
+    running = {
+        path: tuple(reversed(lines)) if path and path[0].startswith("route-map to-") else lines
+        for path, lines in wanted.items()
+    }
+    assert announced_anew(wanted, running) == []
