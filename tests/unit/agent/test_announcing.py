@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterator
-from ipaddress import IPv4Address
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Any
 from unittest.mock import patch
 
@@ -15,8 +16,10 @@ from lab.agent.bgp.announcing import Announcing
 from lab.agent.bgp.metrics import BgpMetrics
 from lab.agent.cluster import BGP_CONFIG, Cluster
 from lab.agent.complaints import Complaints
+from lab.agent.config import AgentConfig
 from lab.agent.profile import profile
 from lab.agent.services.model import Address
+from lab.bpf.config import DualStack
 from lab.frr.model import BgpConfig
 from lab.frr.speaker import Speaker
 from tests.unit.agent.agent_config import CONFIG
@@ -41,7 +44,7 @@ def config_map(text: str) -> dict[str, Any]:
 class Node:
     """A node's announcing over a cluster with the article's service; `applied` is what FRR got."""
 
-    def __init__(self, applied: list[BgpConfig]) -> None:
+    def __init__(self, applied: list[BgpConfig], config: AgentConfig = CONFIG) -> None:
         self.served: Collection[Address] | None = None
         self.applied = applied
         self.cluster = Cluster(NOBODY, lambda *_: None)
@@ -56,7 +59,7 @@ class Node:
         self.configure(PEERS + POOLS)
         self.complaints = Complaints(NOBODY, "k8s-worker1", lambda _: None)
         self._announcing = Announcing(
-            CONFIG,
+            config,
             self.cluster,
             profile("cilium-1.10", {}),
             lambda: self.served,
@@ -82,15 +85,21 @@ class Node:
 
 
 @pytest.fixture
-def here() -> Iterator[Node]:
-    applied: list[BgpConfig] = []
+def applied() -> Iterator[list[BgpConfig]]:
+    """What FRR was told."""
+    told: list[BgpConfig] = []
 
     def apply(_: Speaker, config: BgpConfig) -> list[str]:
-        applied.append(config)
+        told.append(config)
         return []
 
     with patch.object(Speaker, "apply", apply):
-        yield Node(applied)
+        yield told
+
+
+@pytest.fixture
+def here(applied: list[BgpConfig]) -> Node:
+    return Node(applied)
 
 
 def test_nothing_is_said_while_the_datapath_is_not_known_to_serve(here: Node) -> None:
@@ -115,6 +124,22 @@ def test_what_bgpd_has_not_forgotten_yet_is_looked_at_again(here: Node) -> None:
     assert here.settle() == ["172.16.10.0/32"]
     here.speaker.untidy = False
     assert here.settle() is None
+
+
+def test_ipv6_sessions_are_told_the_next_hop_where_the_node_has_one(
+    applied: list[BgpConfig],
+) -> None:
+    six = DualStack(
+        node_ip=IPv6Address("2001:db8:1::21"),
+        router_ip=IPv6Address("fd00:10:0:1::1"),
+        pod_cidr=IPv6Network("fd00:10:0:1::/64"),
+        cluster_cidr=IPv6Network("fd00:10::/48"),
+    )
+    for config in (CONFIG, replace(CONFIG, ipv6=six)):
+        here = Node(applied, config)
+        here.served = {VIP}
+        here.settle()
+    assert [each.address6 for each in applied] == [None, six.node_ip]
 
 
 def test_nothing_is_said_before_all_objects_are_known(here: Node) -> None:
