@@ -17,7 +17,7 @@ from lab.topology.plan import Plan, PlannedNode
 from lab.wait import until
 from tests.unit.frr.configs import RICH
 
-from .wires import apply, running
+from .wires import apply, nothing_is_held_back, running
 
 pytestmark = [
     pytest.mark.system,
@@ -85,22 +85,6 @@ def next_hops(lab: Lab, prefix: str, wanted: set[str]) -> None:
         what=f"next hops of {prefix}",
         wanted=wanted,
     )
-
-
-def nothing_is_held_back(lab: Lab, node: str, wanted: BgpConfig) -> None:
-    """What bgpd has forgotten is no longer kept from its neighbors."""
-    until(
-        lambda: apply(lab, node, wanted),
-        lambda commands: not commands and " deny " not in running_lists(lab, node),
-        within=WITHIN,
-        what=f"the prefix lists of {node}",
-        wanted="nothing denied",
-    )
-
-
-def running_lists(lab: Lab, node: str) -> str:
-    lines = lab.vtysh(node, "show running-config").out.splitlines()
-    return "\n".join(line for line in lines if "prefix-list leaving" in line)
 
 
 def bfd_is_up(lab: Lab) -> None:

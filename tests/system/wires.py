@@ -32,8 +32,11 @@ from lab.sandbox.phases import Phase
 from lab.sandbox.site import Site
 from lab.sandbox.syscalls import Namespace, enter
 from lab.topology.plan import Plan
+from lab.wait import until
 
 MODULE = "tests.system.wires"
+SETTLED_WITHIN = 15.0
+"""Seconds that FRR may take to forget what it announced; a bound for loaded machines."""
 
 ONLY_WIRES: dict[str, Any] = {
     "PHASES": f"{MODULE}:phases",
@@ -117,6 +120,22 @@ def apply(lab: Lab, node: str, config: BgpConfig) -> list[str]:
     pickled = base64.b64encode(pickle.dumps(config)).decode()
     commands: list[str] = lab.ask("speak", node=node, config=pickled)["commands"]
     return commands
+
+
+def nothing_is_held_back(lab: Lab, node: str, wanted: BgpConfig) -> None:
+    """What bgpd has forgotten is no longer kept from its neighbors."""
+    until(
+        lambda: apply(lab, node, wanted),
+        lambda commands: not commands and " deny " not in running_lists(lab, node),
+        within=SETTLED_WITHIN,
+        what=f"the prefix lists of {node}",
+        wanted="nothing denied",
+    )
+
+
+def running_lists(lab: Lab, node: str) -> str:
+    lines = lab.vtysh(node, "show running-config").out.splitlines()
+    return "\n".join(line for line in lines if "prefix-list leaving" in line)
 
 
 def _speak_inside(holder: int, config: BgpConfig) -> dict[str, Any]:
