@@ -121,11 +121,11 @@ def test_withdrawing_takes_the_next_hop_away_and_no_session_down(
     lab: Lab, plan: Plan, speaking: dict[str, BgpConfig]
 ) -> None:
     silent = replace(speaking["k8s-worker3"], advertisements=())
-    assert apply(lab, "k8s-worker3", silent)[2] == f"no network {VIP}/32"
+    assert f"no network {VIP}/32" in apply(lab, "k8s-worker3", silent)
     next_hops(lab, VIP, addresses(plan) - {"192.168.1.23"})
     assert all(peer.established for peer in peers(lab.vtysh(ROUTER, SUMMARY).json()))
     nothing_is_held_back(lab, "k8s-worker3", silent)
-    assert apply(lab, "k8s-worker3", speaking["k8s-worker3"])[2] == f"network {VIP}/32"
+    assert f"network {VIP}/32" in apply(lab, "k8s-worker3", speaking["k8s-worker3"])
     next_hops(lab, VIP, addresses(plan))
 
 
@@ -136,7 +136,7 @@ def test_a_vip_taken_back_and_announced_again_at_once_is_there(
         apply(lab, "k8s-worker3", replace(speaking["k8s-worker3"], advertisements=()))
         apply(lab, "k8s-worker3", speaking["k8s-worker3"])
     next_hops(lab, VIP, addresses(plan))
-    assert apply(lab, "k8s-worker3", speaking["k8s-worker3"]) == []
+    nothing_is_held_back(lab, "k8s-worker3", speaking["k8s-worker3"])
 
 
 def test_only_host_routes_out_of_the_pool_are_believed(
