@@ -17,7 +17,7 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.l2 import Ether
 
-from lab.bpf.codes import Profile, Reason
+from lab.bpf.codes import Reason
 from lab.bpf.config import NoBackend
 
 from .errors import EXPIRED, HOST, NO_PORT, TOO_BIG, Kind, error, mtu, quoted, said
@@ -163,24 +163,17 @@ def test_truncated_quote_does_no_harm(dual: Rig, family: Family) -> None:
         assert (out.verdict, out.packet) == (0, bytes(cut)), f"{length} bytes tell nothing"
 
 
-def modern(make_rig: Callable[..., Rig]) -> Rig:
-    return make_rig(replace(DUAL, profile=Profile.MODERN))
-
-
 @BOTH
-def test_service_without_backends_answers_port_unreachable(
-    make_rig: Callable[..., Rig], family: Family
-) -> None:
-    rig = modern(make_rig)
-    rig.service(family.vip, 80, [])
+def test_service_without_backends_answers_port_unreachable(modern: Rig, family: Family) -> None:
+    modern.service(family.vip, 80, [])
     sent = request(family.client, family.vip)
-    out = rig.run("from_netdev", sent)
+    out = modern.run("from_netdev", sent)
     assert out.verdict == REDIRECT
     assert (out.frame.src, out.frame.dst) == (sent.dst, sent.src)
     assert out.ends == (family.vip, family.client)
     assert said(out) == NO_PORT.of(family)
     assert quoted(out) == (family.client, PORT, family.vip, 80)
-    assert rig.dropped() == {Reason.NO_SERVICE: 1}
+    assert modern.dropped() == {Reason.NO_SERVICE: 1}
 
 
 @BOTH
@@ -201,20 +194,17 @@ def test_no_answer_to_a_later_fragment(make_rig: Callable[..., Rig], family: Fam
 
 
 @BOTH
-def test_no_answer_to_headers_that_a_quote_has_no_room_for(
-    make_rig: Callable[..., Rig], family: Family
-) -> None:
+def test_no_answer_to_headers_that_a_quote_has_no_room_for(modern: Rig, family: Family) -> None:
     """A quote that ends before the ports tells the sender's socket nothing."""
-    rig = modern(make_rig)
-    rig.service(family.vip, 80, [])
+    modern.service(family.vip, 80, [])
     if family is IPV4:
         head: Any = IP(src=family.client, dst=family.vip, options=b"\x01" * 4)
     else:
         pad = PadN(optdata=bytes(12))
         head = ip(family.client, family.vip) / IPv6ExtHdrDestOpt(options=[pad])
     sent = FROM_ROUTER / head / TCP(sport=PORT, dport=80)
-    assert rig.run("from_netdev", sent).verdict == SHOT
-    assert rig.dropped() == {Reason.NO_SERVICE: 1}
+    assert modern.run("from_netdev", sent).verdict == SHOT
+    assert modern.dropped() == {Reason.NO_SERVICE: 1}
 
 
 @BOTH
@@ -267,9 +257,8 @@ def test_pods_packet_whose_hops_end_here_is_answered(dual: Rig, family: Family) 
     ],
 )
 def test_no_answer_to_an_address_that_names_no_single_host(
-    make_rig: Callable[..., Rig], src: str, family: Family
+    modern: Rig, src: str, family: Family
 ) -> None:
-    rig = modern(make_rig)
-    rig.service(family.vip, 80, [])
-    assert rig.run("from_netdev", request(src, family.vip)).verdict == SHOT
-    assert rig.dropped() == {Reason.NO_SERVICE: 1}
+    modern.service(family.vip, 80, [])
+    assert modern.run("from_netdev", request(src, family.vip)).verdict == SHOT
+    assert modern.dropped() == {Reason.NO_SERVICE: 1}

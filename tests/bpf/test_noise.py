@@ -7,21 +7,32 @@ and the number of the packet.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from lab.bpf.codes import Algorithm, Profile, ServiceFlag
+from lab.bpf.codes import Algorithm, ServiceFlag
 
 from . import invariants
-from .node import DUAL, POD, POD_6, POD_MAC, REMOTE_POD, REMOTE_POD_6, VETH_MAC, VIP, VIP_6, direct
+from .node import (
+    DUAL,
+    MODERN,
+    POD,
+    POD_6,
+    POD_MAC,
+    REMOTE_POD,
+    REMOTE_POD_6,
+    VETH_MAC,
+    VIP,
+    VIP_6,
+    direct,
+)
 from .noise import CLUSTER_IP, Noise
 from .rig import EXPOSED, REDIRECT, SHOT, Backend, Rig
 
 CONFIGS = {
     "1.10": DUAL,
-    "modern": replace(DUAL, profile=Profile.MODERN),
+    "modern": MODERN,
     "dsr": direct(DUAL),
 }
 PROGRAMS = ("from_netdev", "to_netdev", "from_overlay", "from_host", "from_container")
